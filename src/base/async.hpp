@@ -1,0 +1,91 @@
+// Async<T>: the coroutine that all sessions are made of, and the bridges from it to other threads. With net/ and server/
+// the only place that includes Asio.
+//
+// A coroutine runs at home: on the io_context that it was spawned on, which one thread runs. Blocking work (a read of the
+// store, Argon2) goes to a Pool; a store write goes to the shard's writer; both resume the coroutine at home.
+#pragma once
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/guarded.hpp"
+
+namespace pabal {
+
+namespace asio = boost::asio;
+
+using Executor = asio::io_context::executor_type;
+template <class T = void>
+using Async = asio::awaitable<T, Executor>;
+inline constexpr asio::use_awaitable_t<Executor> use_async{};
+
+/// Ends a wait that await_completion began: call it once, from any thread, and the coroutine goes on at home with the value.
+template <class T>
+using Completion = std::move_only_function<void(T)>;
+
+/// Waits for work that some other thread ends. `start` is called at once with the Completion and must not block.
+template <class T, class Start>
+[[nodiscard]] Async<T> await_completion(Start start) {
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(T)>(
+      [](auto handler, Start begin) {
+        // The handler must live at home to the end: it is posted there with the value.
+        auto home = asio::get_associated_executor(handler);
+        begin(Completion<T>([handler = std::move(handler), work = asio::make_work_guard(home)](T value) mutable {
+          auto executor = work.get_executor();
+          asio::post(executor, [handler = std::move(handler), value = std::move(value)]() mutable {
+            std::move(handler)(std::move(value));
+          });
+          work.reset();
+        }));
+      },
+      use_async, std::move(start));
+}
+
+/// A few threads for blocking calls. Jobs run in order of arrival; the destructor finishes what was posted.
+class Pool {
+ public:
+  explicit Pool(std::size_t threads);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  void post(std::move_only_function<void()> job);
+
+  /// Runs `work` (which must not throw) on the pool and resumes with its result.
+  template <class Work>
+  [[nodiscard]] Async<std::invoke_result_t<Work&>> run(Work work) {
+    using T = std::invoke_result_t<Work&>;
+    return await_completion<T>([this, work = std::move(work)](Completion<T> done) mutable {
+      post([work = std::move(work), done = std::move(done)]() mutable { done(work()); });
+    });
+  }
+
+ private:
+  struct State {
+    std::deque<std::move_only_function<void()>> jobs;
+    bool stopping = false;
+  };
+  void work();
+
+  Guarded<State> state_;
+  std::condition_variable wake_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace pabal

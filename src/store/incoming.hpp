@@ -1,0 +1,44 @@
+// Incoming: a message's octets while they arrive, before anything is promised. Small ones stay in memory; a big one is received
+// into a file of its own, which becomes its blob without being copied.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+
+namespace pabal::store {
+
+class Store;
+
+/// Octets in order; move-only. Dropping it unfinished leaves nothing behind (a file is removed, also after a crash).
+class Incoming {
+ public:
+  Incoming() = default;  ///< empty, in memory only, without limit
+  Incoming(Incoming&&) noexcept;
+  Incoming& operator=(Incoming&&) noexcept;
+  ~Incoming();
+
+  /// Appends to what is in memory; never blocks.
+  void append(std::string_view octets);
+  /// True when so much is in memory that spill() is due (after every append, for whoever receives).
+  [[nodiscard]] bool wants_spill() const noexcept;
+  /// Moves what is in memory to the file, on the pool.
+  [[nodiscard]] Async<Result<void>> spill();
+  [[nodiscard]] std::uint64_t size() const noexcept;
+  /// What is in memory: the whole message while nothing was spilled, which has_file() tells.
+  [[nodiscard]] const std::string& memory() const noexcept { return memory_; }
+  [[nodiscard]] bool has_file() const noexcept { return file_ != nullptr; }
+
+ private:
+  friend class Store;
+  struct Spilled;
+  std::string memory_;
+  std::size_t spill_at_ = SIZE_MAX;
+  std::unique_ptr<Spilled> file_;
+};
+
+}  // namespace pabal::store

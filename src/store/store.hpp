@@ -1,0 +1,176 @@
+// Store: mailboxes, emails, their octets, the change counters, the queue's rows and the traces, over one or more shards. What it
+// promises is in docs/architecture.md, "Storage": when a write's coroutine goes on, the change survives a power loss.
+//
+// This is the face that the floors above see; schema, blobs and shards are in the files beside it.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "db/database.hpp"
+#include "db/writer.hpp"
+#include "store/incoming.hpp"
+
+namespace pabal::store {
+
+/// Which shard to open: its number, its database and its folder for blobs.
+struct ShardPlace {
+  ShardId id;
+  db::Database* database = nullptr;
+  std::string folder;                     ///< segments, big files, lock; empty: blobs stay in the database
+};
+
+struct StoreOptions {
+  std::uint64_t segment_bytes = 64ULL << 20;
+  std::size_t inline_at_most = 64 << 10;  ///< a lone message up to this size may ride in the rows' commit
+  std::size_t file_at_least = 4 << 20;    ///< a message from this size has a file of its own
+  std::size_t spill_at = 1 << 20;         ///< memory that one arriving message may take
+  std::chrono::seconds trace_kept{30 * 24 * 3600};
+  std::chrono::seconds undelete_kept{0};  ///< how long blobs stay after their last reference is gone
+};
+
+struct Place {
+  AccountId account;
+  ShardId shard;
+};
+
+/// One mailbox that a message goes into.
+struct DeliveryTarget {
+  Place place;
+  std::string recipient;                  ///< the envelope's address, for the queue row and the trace
+  std::string mailbox = "INBOX";          ///< made if it isn't there
+  std::string prefix;                     ///< private header octets that stand before the common content
+  std::vector<std::string> keywords;
+};
+
+/// A message for local mailboxes, each once.
+struct Delivery {
+  std::string id;                         ///< unique; the same id and account again changes nothing
+  std::string sender;                     ///< reverse-path, for the queue row
+  Incoming content;                       ///< octets common to all targets (trace headers included)
+  std::vector<DeliveryTarget> targets;
+  std::string trace;                      ///< JSON; commits with the delivery
+  bool retry_locally = true;              ///< false: a target that fails for a passing reason is only reported (LMTP)
+};
+
+struct Delivered {
+  EmailId email;
+  std::int64_t uid = 0;
+  ChangeNumber change;
+};
+/// What became of one target. When `queued`, the error is a passing one and the queue row for it is committed.
+struct TargetOutcome {
+  Result<Delivered> result;
+  bool queued = false;
+};
+
+/// A row of the queue that is due: so far local letters that had to wait; remote ones come with the queue.
+struct QueuedLocal {
+  std::string delivery_id;
+  ShardId shard;                          ///< where the queue row is
+  std::string sender;
+  std::string recipient;
+  DeliveryTarget target;
+  std::int64_t attempts = 0;
+  SystemTime arrived;
+  std::string last_error;
+};
+
+struct MailboxEntry {
+  std::int64_t uid = 0;
+  EmailId email;
+  std::uint64_t size = 0;                 ///< octets of prefix and content together
+};
+struct MailboxListing {
+  MailboxId mailbox;
+  std::uint32_t uid_validity = 0;
+  std::int64_t uid_next = 0;
+  std::vector<MailboxEntry> entries;      ///< by UID; without emails that are \Deleted there
+};
+
+/// The octets of one stored email: prefix and pieces as one run. Holds its blobs alive while it lives.
+class EmailOctets {
+ public:
+  virtual ~EmailOctets() = default;
+  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
+  /// Up to `count` octets from `offset`, appended to `out`, if they are to be had without waiting for the disk; false otherwise.
+  [[nodiscard]] virtual bool try_read(std::uint64_t offset, std::size_t count, std::string& out) = 0;
+  /// The same, on the pool. Checks the record's checksum when a whole blob is read; `io` where the octets are damaged.
+  [[nodiscard]] virtual Async<Result<std::string>> read(std::uint64_t offset, std::size_t count) = 0;
+};
+
+/// One thing that is wrong with a shard, in words.
+struct CheckFinding {
+  std::string where;
+  std::string what;
+};
+
+class Store {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Store>> open(std::vector<ShardPlace> shards, FileSystem& files, Pool& pool,
+                                                           const Clock& clock, Random& random, Log log, Metrics& metrics,
+                                                           StoreOptions options);
+  /// Ends all writers after what they have, and the background work.
+  ~Store();
+
+  /// A buffer for an arriving message; `expected` octets as announced by SIZE, or 0.
+  [[nodiscard]] Incoming receive(std::uint64_t expected);
+
+  /// One transaction for all targets of one shard; the outcome of each target, in order. An Error instead: nothing was kept,
+  /// and the sender must keep its copy.
+  [[nodiscard]] Async<Result<std::vector<TargetOutcome>>> deliver(Delivery delivery);
+
+  /// Queue rows whose time has come, claimed for `claim_for` so that no second worker takes them.
+  [[nodiscard]] Async<Result<std::vector<QueuedLocal>>> due_local(std::size_t at_most, std::chrono::seconds claim_for);
+  /// Delivers a queued local letter; success removes its row in the same commit (same shard) or right after (other shard, made
+  /// safe by the delivery id).
+  [[nodiscard]] Async<Result<Delivered>> retry_local(QueuedLocal letter);
+  [[nodiscard]] Async<Result<void>> postpone_local(QueuedLocal letter, SystemTime next, std::string why);
+  /// When the next queue row is due.
+  [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
+
+  [[nodiscard]] Async<Result<MailboxListing>> list_mailbox(Place place, std::string mailbox);
+  [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_email(Place place, EmailId email);
+  /// Several at once, in order, for readers that go through a mailbox; an entry is null where the email is gone.
+  [[nodiscard]] Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> open_emails(Place place, std::vector<EmailId> emails);
+  /// Removes these UIDs from the mailbox in one transaction, all or nothing; UIDs that are gone already don't matter.
+  [[nodiscard]] Async<Result<ChangeNumber>> expunge(Place place, MailboxId mailbox, std::vector<std::int64_t> uids);
+  /// Octets and emails that an account holds.
+  struct Usage { std::uint64_t bytes = 0; std::uint64_t emails = 0; };
+  [[nodiscard]] Async<Result<Usage>> usage(Place place);
+
+  // Blocking; control thread and command line only.
+  /// Makes the account's row and its mailboxes (INBOX, and Drafts, Sent, Junk, Trash, Archive with their special use).
+  [[nodiscard]] Result<void> create_account(Place place, std::optional<std::uint64_t> quota_bytes);
+  [[nodiscard]] Result<void> set_quota(Place place, std::optional<std::uint64_t> quota_bytes);
+  [[nodiscard]] Result<void> remove_account(Place place);
+  /// The traces of a message, newest first, as JSON objects: by delivery id, Message-ID, or "account/mailbox/uid".
+  [[nodiscard]] Result<std::vector<std::string>> traces(std::string_view key);
+  /// The queue as JSON rows.
+  [[nodiscard]] Result<std::vector<std::string>> queue_rows();
+  /// Verifies everything: references, counters, UIDs, quota sums, blob checksums. Empty: all is well.
+  [[nodiscard]] Result<std::vector<CheckFinding>> check();
+  /// One round of the background work (moving inline blobs, reclaiming, forgetting old traces, checkpoints); tests call it, the
+  /// store's own thread does by itself.
+  [[nodiscard]] Result<void> maintain();
+  /// False once a shard takes no more writes (a flush failed).
+  [[nodiscard]] bool healthy() const noexcept;
+
+ private:
+  struct State;
+  explicit Store(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pabal::store

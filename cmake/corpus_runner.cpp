@@ -1,4 +1,5 @@
-// Replays seed files through a fuzz target, for builds without libFuzzer: every argument is a file or a folder of files.
+// Replays seed files through a fuzz target, for builds without libFuzzer: every argument is a file or a folder of
+// files.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

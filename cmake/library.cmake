@@ -16,6 +16,8 @@ add_library(pabal_pch_test OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
 target_precompile_headers(pabal_pch_test PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_test.hpp)
 target_link_libraries(pabal_pch_test PRIVATE fmt::fmt Threads::Threads Boost::headers GTest::gtest)
 
+add_custom_target(fuzzers)  # all fuzz targets
+
 # pabal_library(NAME [ASIO] [LINKS library…])
 # NAME is the folder's path under src with _ for /; LINKS are the libraries of lower floors and of Debian.
 function(pabal_library name)
@@ -58,6 +60,7 @@ function(pabal_library name)
     if(PABAL_FLAVOUR STREQUAL "fuzz")
       add_executable(${name}_${fuzzer} ${file})
       target_link_options(${name}_${fuzzer} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${name}_${fuzzer})
     else()
       add_executable(${name}_${fuzzer} ${file} ${CMAKE_SOURCE_DIR}/cmake/corpus_runner.cpp)
       add_test(NAME fuzz_corpus_${name}_${fuzzer}

@@ -1,7 +1,5 @@
 // The shared headers and Asio, for the folders that may include it.
 #pragma once
-#include "pch.hpp"
-
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -10,3 +8,5 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "pch.hpp"

@@ -1,5 +1,5 @@
 // The shared headers, Asio and GoogleTest, for test programs.
 #pragma once
-#include "pch_asio.hpp"
-
 #include <gtest/gtest.h>
+
+#include "pch_asio.hpp"

@@ -1,0 +1,82 @@
+"""Stages that build a flavour and run its unit tests."""
+import re
+import shutil
+import xml.etree.ElementTree
+
+from stage import JOBS, LOGS, ROOT, Counts, failed, gtest_counts, log_grep, passed, run
+
+
+def build(flavour: str, targets: list[str] | None = None, *, seconds: float = 2400) -> Counts:
+    if run(f"configure-{flavour}", ["cmake", "--preset", flavour], seconds=300) != 0:
+        return failed(f"configure {flavour}\n" + log_grep(f"configure-{flavour}", "Error"))
+    command = ["cmake", "--build", f"build/{flavour}", "-j", str(JOBS)]
+    if targets:
+        command += ["--target", *targets]
+    if run(f"build-{flavour}", command, seconds=seconds) != 0:
+        return failed(f"build {flavour}\n" + log_grep(f"build-{flavour}", "error:", "FAILED:", "undefined symbol"))
+    return passed()
+
+
+def unit_tests(flavour: str, *, seconds: float, environment: dict[str, str] | None = None) -> Counts:
+    """Runs ctest, and counts each GoogleTest case; another program counts as one test."""
+    results = LOGS / f"gtest-{flavour}"
+    shutil.rmtree(results, ignore_errors=True)
+    results.mkdir(parents=True)
+    junit = results / "ctest.xml"
+    name = f"ctest-{flavour}"
+    status = run(name, ["ctest", "--test-dir", f"build/{flavour}", "-j", str(JOBS), "--output-on-failure", "--timeout", "600",
+                        "--output-junit", str(junit)], seconds=seconds,
+                 environment={"GTEST_OUTPUT": f"json:{results}/", **(environment or {})})
+    if status is None or not junit.exists():
+        return failed(f"{name} took too long or did not run\n" + log_grep(name, "Timeout", "Failed"))
+    counts = Counts()
+    for case in xml.etree.ElementTree.parse(junit).getroot().iter("testcase"):
+        test = case.get("name", "")
+        file = results / f"{test}_test.json"
+        before = counts.failed
+        if file.exists():
+            counts.add(gtest_counts(file))
+        elif case.get("status") == "run":
+            counts.passed += 1
+        if case.get("status") != "run" and counts.failed == before:
+            output = "".join(case.itertext())
+            lines = [line for line in output.splitlines() if re.search(r"ERROR|FAILED|Failure|runtime error|error:", line)]
+            counts.add(failed(f"{flavour} {test}: {case.get('status')}\n    " +
+                              "\n    ".join((lines or output.splitlines())[-30:])))
+    if status != 0 and counts.failed == 0:
+        counts.add(failed(f"{name}: exit status {status}\n" + log_grep(name, "Failed", "***")))
+    if counts.passed == 0:
+        counts.add(failed(f"{name} ran no test"))
+    return counts
+
+
+def fuzz(seed: int, seconds_each: int, seconds_all: int) -> Counts:
+    """Each fuzz target for some seconds from its seeds, half with a fixed seed and half with a random one."""
+    sources = sorted((ROOT / "src").rglob("*_fuzz.cpp"))
+    if not sources:
+        return Counts()
+    each = max(2, min(seconds_each, seconds_all // len(sources)))
+    counts = Counts()
+    for file in sources:
+        folder = file.parent.relative_to(ROOT / "src")
+        target = ROOT / "build" / "fuzz" / "src" / folder / f"{'_'.join(folder.parts)}_{file.stem}"
+        corpus = file.with_suffix(".corpus")
+        dictionary = file.with_suffix(".dict")
+        for which, number in (("fixed", 1), ("random", seed)):
+            work = LOGS / f"fuzz-{target.name}-{which}"
+            shutil.rmtree(work, ignore_errors=True)
+            (work / "new").mkdir(parents=True)
+            command = [str(target), f"-seed={number}", f"-max_total_time={max(1, each // 2)}", "-timeout=10", "-rss_limit_mb=2048",
+                       "-print_final_stats=1", f"-artifact_prefix={work}/", str(work / "new")]
+            if dictionary.exists():
+                command.append(f"-dict={dictionary}")
+            if corpus.is_dir():
+                command.append(str(corpus))
+            name = f"fuzz-{target.name}-{which}-run"
+            status = run(name, command, seconds=each + 120)
+            if status == 0:
+                counts.passed += 1
+            else:
+                counts.add(failed(f"{target.name} -seed={number} (input in {work})\n" +
+                                  log_grep(name, "ERROR", "SUMMARY", "Test unit written", "    #")))
+    return counts

@@ -1,0 +1,92 @@
+"""The suite: all stages in order, their times and counts, and the closing line that scripts/test promises."""
+import argparse
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+
+sys.path.insert(0, os.path.dirname(__file__))
+import build
+from stage import JOBS, LOGS, ROOT, Counts, failed, log_tail, passed, run, simple
+
+
+def release() -> Counts:
+    counts = build.build("release")
+    if counts.failed == 0:
+        counts.add(build.unit_tests("release", seconds=1200))
+    return counts
+
+
+def asan() -> Counts:
+    counts = build.build("asan")
+    if counts.failed == 0:
+        counts.add(build.unit_tests("asan", seconds=1800, environment={
+            "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
+            "UBSAN_OPTIONS": "print_stacktrace=1"}))
+    return counts
+
+
+def fuzz(options: argparse.Namespace) -> Counts:
+    counts = build.build("fuzz", ["fuzzers"])
+    if counts.failed == 0:
+        counts.add(build.fuzz(options.seed, options.fuzz_seconds, options.fuzz_seconds_all))
+    return counts
+
+
+def stages(options: argparse.Namespace) -> list[tuple[str, str, bool, Callable[[], Counts]]]:
+    """Name, what it is, whether --quick leaves it out, and its run."""
+    return [
+        ("layers", "the #includes point down", False, lambda: simple("layers", ["scripts/check-layers"], seconds=60)),
+        ("files", "house rules that a glance can check", False, lambda: simple("files", ["scripts/check-files"], seconds=60)),
+        ("format", "clang-format", False, lambda: simple("format", ["scripts/format", "--check"], seconds=300)),
+        ("release", "release build and its unit tests", False, release),
+        ("asan", "ASan and UBSan build and its unit tests", True, asan),
+        ("fuzz", "each fuzz target for some seconds", True, lambda: fuzz(options)),
+        ("tidy", "clang-tidy over what goes into programs", True, lambda: simple("tidy", ["scripts/tidy"], seconds=1800)),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/test", description="Builds and runs all tests.")
+    parser.add_argument("--quick", action="store_true", help="leave the slow stages out")
+    parser.add_argument("--only", default="", help="run these stages alone, by name, with commas between")
+    parser.add_argument("--list", action="store_true", help="show the stages and stop")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 2**31), help="repeats a run's randomness")
+    parser.add_argument("--fuzz-seconds", type=int, default=6, help="at most for each fuzz target")
+    parser.add_argument("--fuzz-seconds-all", type=int, default=150, help="at most for all fuzz targets together")
+    options = parser.parse_args()
+    every = stages(options)
+    if options.list:
+        for name, what, slow, _ in every:
+            print(f"{name:10} {what}{' (not with --quick)' if slow else ''}")
+        return 0
+    only = [name for name in options.only.split(",") if name]
+    if unknown := set(only) - {name for name, *_ in every}:
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+    print(f"seed {options.seed} (scripts/test --seed {options.seed} repeats it), {JOBS} jobs, logs in {LOGS.relative_to(ROOT)}", flush=True)
+    total = Counts()
+    begin = time.monotonic()
+    for name, what, slow, action in every:
+        if (only and name not in only) or (options.quick and slow and not only):
+            continue
+        print(f"== {name}: {what}", flush=True)
+        start = time.monotonic()
+        counts = action()
+        for words in counts.words:
+            print(words, flush=True)
+        print(f"   {name}: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped in "
+              f"{time.monotonic() - start:.0f} s", flush=True)
+        total.add(counts)
+    if total.failed:
+        print("\nWhat failed:")
+        for words in total.words:
+            if words.startswith("FAILED"):
+                print("  " + words.splitlines()[0])
+    print(f"all stages: {time.monotonic() - begin:.0f} s (seed {options.seed})")
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
+    return 1 if total.failed or total.passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,13 +16,15 @@ add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -fcolor-diagnost
 # ccache can only share what was built with a precompiled header whose time stamp does not matter.
 add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 add_compile_options(-fno-omit-frame-pointer -ftrivial-auto-var-init=zero)
-add_link_options(-fuse-ld=lld)
+# The same for libraries and programs, since they share precompiled headers.
+add_compile_options(-fPIE)
+add_link_options(-fuse-ld=lld -pie)
 
 if(PABAL_FLAVOUR STREQUAL "release")
   set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
-  add_compile_options(-fstack-protector-strong -fcf-protection=full -fPIE)
+  add_compile_options(-fstack-protector-strong -fcf-protection=full)
   add_compile_definitions(_FORTIFY_SOURCE=3 _GLIBCXX_ASSERTIONS)
-  add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+  add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 else()
   set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
   add_compile_definitions(_GLIBCXX_ASSERTIONS)

@@ -77,7 +77,7 @@ Log Log::to_lines(std::shared_ptr<std::vector<std::string>> lines) {
   return log;
 }
 
-Log Log::with(Field field) const {
+Log Log::with(const Field& field) const {
   Log log = *this;
   if (sink_) append(log.always_, field, sink_->json);
   return log;

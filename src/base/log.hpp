@@ -39,7 +39,7 @@ class Log {
   [[nodiscard]] static Log to_lines(std::shared_ptr<std::vector<std::string>> lines);
 
   /// The same log with one more field on every line.
-  [[nodiscard]] Log with(Field field) const;
+  [[nodiscard]] Log with(const Field& field) const;
 
   void debug(std::string_view event, std::initializer_list<Field> fields = {}) const;
   void info(std::string_view event, std::initializer_list<Field> fields = {}) const;

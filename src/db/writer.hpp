@@ -1,6 +1,7 @@
-// Writer: the one thread that writes to a database, with group commit. A write is a function that is run in a transaction under
-// its own SAVEPOINT; whoever arrives while a commit is under way goes into the next. A write that fails is undone alone; if the
-// commit fails, all writes of the group fail. Completions are called after COMMIT, never before.
+// Writer: the one thread that writes to a database, with group commit. A write is a function that is run in a
+// transaction under its own SAVEPOINT; whoever arrives while a commit is under way goes into the next. A write that
+// fails is undone alone; if the commit fails, all writes of the group fail. Completions are called after COMMIT, never
+// before.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
@@ -17,12 +18,18 @@ namespace pabal::db {
 
 /// The work: reads what it depends on and writes, in the transaction. Must not keep the connection.
 using Work = std::move_only_function<Result<void>(Connection&)>;
+/// Long work cut into pieces: each call is a write of its own, with other writes between; true while there is more to
+/// do.
+using Steps = std::move_only_function<Result<bool>(Connection&)>;
 /// Told the outcome once, on the writer's thread, after the commit; must be quick.
 using Outcome = std::move_only_function<void(Result<void>)>;
 
 struct WriterOptions {
-  std::size_t max_group = 256;           ///< writes in one transaction
-  std::size_t max_waiting = 100'000;     ///< beyond: `busy`
+  std::size_t max_group = 256;        ///< writes in one transaction
+  std::size_t max_waiting = 100'000;  ///< beyond: `busy`
+  /// Called on the writer's thread when a group's writes have run, before COMMIT (blobs are flushed here). If it fails,
+  /// the group fails.
+  std::function<Result<void>()> before_commit;
 };
 
 struct WriterStatistics {
@@ -33,8 +40,8 @@ struct WriterStatistics {
 
 class Writer {
  public:
-  /// Opens its own connection. After a failed commit whose outcome is unknown (a flush that failed) the writer takes no more
-  /// writes: all fail with `io` and healthy() is false.
+  /// Opens its own connection. After a failed commit whose outcome is unknown (a flush that failed) the writer takes no
+  /// more writes: all fail with `io` and healthy() is false.
   [[nodiscard]] static Result<std::unique_ptr<Writer>> start(Database& database, WriterOptions options);
   /// Finishes what was submitted.
   ~Writer();
@@ -45,6 +52,11 @@ class Writer {
   void submit(Work work, Outcome outcome);
   /// Several at once, woken once.
   void submit(std::vector<std::pair<Work, Outcome>> writes);
+  /// Calls `steps` again and again, each time as a write of its own behind those that wait, until it says false or
+  /// fails.
+  void submit_steps(Steps steps, Outcome outcome);
+  /// Whether writes wait behind the running one: a long write may look here to see when to stop. Any thread.
+  [[nodiscard]] bool others_waiting() const noexcept;
   /// Runs one write and waits for it (command line, tests; never from a coroutine).
   [[nodiscard]] Result<void> run(Work work);
 

@@ -1,0 +1,53 @@
+// What the connections of one database share.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <sqlite3.h>
+
+#include "base/file.hpp"
+#include "db/sqlite/handle.hpp"
+#include "db/sqlite/sqlite.hpp"
+
+namespace pabal::db::sqlite {
+
+/// Lets one in at a time: write transactions and the last part of a checkpoint. Waiting here is sleep, where SQLite's
+/// own busy handler would poll.
+class Gate {
+ public:
+  [[nodiscard]] bool enter(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    if (!free_.wait_for(lock, patience, [&] { return !taken_; })) return false;
+    taken_ = true;
+    return true;
+  }
+  void leave() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      taken_ = false;
+    }
+    free_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable free_;
+  bool taken_ = false;
+};
+
+struct Shared {
+  FileSystem& files;
+  std::string path;
+  Options options;
+  std::unique_ptr<FileLock> lock;
+  Gate gate;
+  std::atomic<bool> broken{false};
+
+  [[nodiscard]] Result<Handle> open_handle();
+};
+
+}  // namespace pabal::db::sqlite

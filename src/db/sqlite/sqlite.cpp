@@ -1,0 +1,58 @@
+#include "db/sqlite/sqlite.hpp"
+
+#include "db/sqlite/connection.hpp"
+#include "db/sqlite/shared.hpp"
+
+namespace pabal::db::sqlite {
+
+namespace {
+
+class SqliteDatabase final : public Database {
+ public:
+  explicit SqliteDatabase(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+  Result<std::unique_ptr<Connection>> connect() override {
+    auto handle = shared_->open_handle();
+    if (!handle) return pass(handle);
+    return std::make_unique<SqliteConnection>(*shared_, std::move(*handle));
+  }
+  Dialect dialect() const noexcept override { return Dialect::sqlite; }
+
+ private:
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace
+
+Result<Handle> Shared::open_handle() {
+  sqlite3* raw = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  Handle handle(raw);
+  if (code != SQLITE_OK) return fail_sqlite(raw, "open " + path);
+  sqlite3_extended_result_codes(raw, 1);
+  sqlite3_busy_timeout(raw, static_cast<int>(options.busy_timeout.count()));
+  // A connection that closes must not checkpoint: the one checkpointer does (see checkpoint.cpp).
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  // A query must mean what it says: "name" is a column, never a string.
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  const auto settings = fmt::format(
+      "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; "
+      "PRAGMA journal_size_limit = -1; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; "
+      "PRAGMA cache_size = -{}; PRAGMA trusted_schema = OFF",
+      options.reader_cache_bytes >> 10);
+  if (sqlite3_exec(raw, settings.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return fail_sqlite(raw, settings);
+  return handle;
+}
+
+Result<std::unique_ptr<Database>> open(FileSystem& files, const std::string& path, Options options) {
+  auto lock = files.lock(path + ".lock");
+  if (!lock) return pass(lock);
+  auto shared = std::make_unique<Shared>(files, path, options, std::move(*lock));
+  // The first connection makes the file and recovers the log, so that a damaged database is told here.
+  if (auto first = shared->open_handle(); !first) return pass(first);
+  return std::make_unique<SqliteDatabase>(std::move(shared));
+}
+
+}  // namespace pabal::db::sqlite

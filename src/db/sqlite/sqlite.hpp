@@ -1,0 +1,28 @@
+// The embedded engine: SQLite in WAL mode with full durability. One process owns the file (a lock file beside it);
+// within the process there may be any number of connections, one of which writes at a time. All file access goes
+// through FileSystem.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "db/database.hpp"
+
+namespace pabal::db::sqlite {
+
+struct Options {
+  std::size_t writer_cache_bytes = 32 << 20;       ///< pages kept by a connection once it has written
+  std::size_t reader_cache_bytes = 2 << 20;        ///< and by one that has only read
+  std::chrono::milliseconds busy_timeout{10'000};  ///< how long a second writer waits for the first
+  std::uint64_t checkpoint_at =
+      4 << 20;  ///< octets of write-ahead log at which maintain() moves them into the database
+};
+
+/// Opens the database file, making it where there is none. `busy` if another process owns it. The FileSystem must
+/// outlive the Database, and the Database its connections.
+[[nodiscard]] Result<std::unique_ptr<Database>> open(FileSystem& files, const std::string& path, Options options = {});
+
+}  // namespace pabal::db::sqlite

@@ -2,6 +2,12 @@
 
 namespace pabal {
 
+Result<std::optional<std::size_t>> File::try_read_at(std::span<char> buffer, std::uint64_t offset) {
+  auto done = read_at(buffer, offset);
+  if (!done) return pass(done);
+  return *done;
+}
+
 Result<void> File::write_pieces_at(std::span<const std::string_view> pieces, std::uint64_t offset) {
   for (const auto piece : pieces) {
     if (auto written = write_at(piece, offset); !written) return written;

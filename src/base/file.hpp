@@ -1,12 +1,13 @@
-// File and FileSystem: the seam that all disk access goes through, SQLite's too. The real disk, a disk in memory, one that
-// fails at the nth operation and one that records every write (so that a test can replay the disk as a power loss might leave
-// it) stand behind it.
+// File and FileSystem: the seam that all disk access goes through, SQLite's too. The real disk, a disk in memory, one
+// that fails at the nth operation and one that records every write (so that a test can replay the disk as a power loss
+// might leave it) stand behind it.
 //
-// A failed sync is never tried again: the kernel may have dropped the pages, and a second sync that succeeds proves nothing.
-// Whoever owns the file stops taking writes.
+// A failed sync is never tried again: the kernel may have dropped the pages, and a second sync that succeeds proves
+// nothing. Whoever owns the file stops taking writes.
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ class File {
   virtual ~File() = default;
   /// Reads up to buffer.size() octets; fewer only at the end of the file. Returns how many.
   [[nodiscard]] virtual Result<std::size_t> read_at(std::span<char> buffer, std::uint64_t offset) = 0;
+  /// The same if the octets are to be had without waiting for the disk; nothing where they are not (or not all of
+  /// them).
+  [[nodiscard]] virtual Result<std::optional<std::size_t>> try_read_at(std::span<char> buffer, std::uint64_t offset);
   /// Writes all of it or fails.
   [[nodiscard]] virtual Result<void> write_at(std::string_view octets, std::uint64_t offset) = 0;
   /// Writes all pieces one after another, in one call where the system can.
@@ -46,8 +50,8 @@ class FileLock {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  /// `create` opens or makes, `create_new` fails with `exists` if it is there. New files are 0600. A new file's name survives a
-  /// power loss only after sync_folder of its folder.
+  /// `create` opens or makes, `create_new` fails with `exists` if it is there. New files are 0600. A new file's name
+  /// survives a power loss only after sync_folder of its folder.
   [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   [[nodiscard]] virtual Result<bool> exists(const std::string& path) = 0;
   [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;

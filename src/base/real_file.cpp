@@ -1,14 +1,14 @@
 // The real disk behind File and FileSystem.
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -35,6 +35,19 @@ class RealFile final : public File {
       done += static_cast<std::size_t>(n);
     }
     return done;
+  }
+
+  Result<std::optional<std::size_t>> try_read_at(std::span<char> buffer, std::uint64_t offset) override {
+    iovec vector{buffer.data(), buffer.size()};
+    ssize_t n = 0;
+    do {
+      n = ::preadv2(descriptor_, &vector, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    } while (n < 0 && errno == EINTR);
+    // A short read may be the end of the file or of what is in the page cache; the patient way finds out. So does it
+    // for a file system that does not know RWF_NOWAIT.
+    if (n < 0 && errno != EAGAIN && errno != EOPNOTSUPP) return fail_errno("read", path_, errno);
+    if (n < 0 || static_cast<std::size_t>(n) < buffer.size()) return std::nullopt;
+    return static_cast<std::size_t>(n);
   }
 
   Result<void> write_at(std::string_view octets, std::uint64_t offset) override {
@@ -85,7 +98,7 @@ class RealFile final : public File {
   }
 
   Result<std::uint64_t> size() override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(descriptor_, &status) != 0) return fail_errno("stat", path_, errno);
     return static_cast<std::uint64_t>(status.st_size);
   }
@@ -125,10 +138,18 @@ class RealLock final : public FileLock {
 Result<std::unique_ptr<File>> RealFileSystem::open(const std::string& path, OpenMode mode) {
   int flags = O_CLOEXEC;
   switch (mode) {
-    case OpenMode::read: flags |= O_RDONLY; break;
-    case OpenMode::read_write: flags |= O_RDWR; break;
-    case OpenMode::create: flags |= O_RDWR | O_CREAT; break;
-    case OpenMode::create_new: flags |= O_RDWR | O_CREAT | O_EXCL; break;
+    case OpenMode::read:
+      flags |= O_RDONLY;
+      break;
+    case OpenMode::read_write:
+      flags |= O_RDWR;
+      break;
+    case OpenMode::create:
+      flags |= O_RDWR | O_CREAT;
+      break;
+    case OpenMode::create_new:
+      flags |= O_RDWR | O_CREAT | O_EXCL;
+      break;
   }
   const int descriptor = ::open(path.c_str(), flags, 0600);
   if (descriptor >= 0) return std::make_unique<RealFile>(descriptor, path);

@@ -155,15 +155,24 @@ Async<Result<void>> MemoryStream::write_pieces(std::span<const std::string_view>
   co_return Result<void>();
 }
 
-Async<Result<void>> MemoryStream::start_tls(std::shared_ptr<const TlsContext> /*context*/) {
-  if (auto begun = begin_operation(); !begun) co_return begun;
-  if (tls_) co_return fail(ErrorKind::state, "TLS is already active");
+Result<void> MemoryStream::play_tls() {
+  if (auto begun = begin_operation(); !begun) return begun;
+  if (tls_) return fail(ErrorKind::state, "TLS is already active");
   if (piece_begun_) incoming_->pieces.pop_front();
   piece_begun_ = false;
   buffer_.clear();
   consumed_ = 0;
   tls_ = tls_after_start_;
-  co_return Result<void>();
+  return {};
+}
+
+Async<Result<void>> MemoryStream::start_tls(std::shared_ptr<const TlsContext> /*context*/) { co_return play_tls(); }
+
+Async<Result<void>> MemoryStream::start_tls_client(std::shared_ptr<const TlsClientContext> /*context*/,
+                                                   std::string peer_name) {
+  auto played = play_tls();
+  if (played) tls_->server_name = std::move(peer_name);
+  co_return played;
 }
 
 void MemoryStream::interrupt() noexcept {

@@ -71,6 +71,8 @@ class MemoryStream final : public Stream {
   [[nodiscard]] Async<Result<void>> write_pieces(std::span<const std::string_view> pieces) override;
   void set_timeout(std::chrono::milliseconds timeout) noexcept override { timeout_ = timeout; }
   [[nodiscard]] Async<Result<void>> start_tls(std::shared_ptr<const TlsContext> context) override;
+  [[nodiscard]] Async<Result<void>> start_tls_client(std::shared_ptr<const TlsClientContext> context,
+                                                     std::string peer_name) override;
   [[nodiscard]] const TlsInfo* tls() const noexcept override { return tls_ ? &*tls_ : nullptr; }
   [[nodiscard]] const Endpoint& peer() const noexcept override { return peer_; }
   [[nodiscard]] const Endpoint& local() const noexcept override { return local_; }
@@ -85,6 +87,7 @@ class MemoryStream final : public Stream {
 
   [[nodiscard]] Result<void> begin_operation();
   void deliver(std::string_view octets);
+  [[nodiscard]] Result<void> play_tls();
 
   std::shared_ptr<Pipe> incoming_;
   std::shared_ptr<Pipe> outgoing_;  ///< null where nobody reads but the test

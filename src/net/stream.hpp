@@ -28,7 +28,8 @@ struct TlsInfo {
   std::string exporter;  ///< tls-exporter channel binding, 32 octets (RFC 9266)
 };
 
-class TlsContext;  // tls.hpp
+class TlsContext;        // tls.hpp
+class TlsClientContext;  // tls.hpp
 
 class Stream {
  public:
@@ -55,6 +56,10 @@ class Stream {
   /// Server side TLS. What is in input() is thrown away before the handshake: it was sent in plain text and may have
   /// been injected (CVE-2011-0411). Once only.
   [[nodiscard]] virtual Async<Result<void>> start_tls(std::shared_ptr<const TlsContext> context) = 0;
+  /// Client side TLS with a peer that should have this name (sent as SNI, and looked for in its certificate where the
+  /// context verifies). input() is thrown away likewise. Errors: policy where the certificate does not do.
+  [[nodiscard]] virtual Async<Result<void>> start_tls_client(std::shared_ptr<const TlsClientContext> context,
+                                                             std::string peer_name) = 0;
   /// Null on a plain connection.
   [[nodiscard]] virtual const TlsInfo* tls() const noexcept = 0;
 

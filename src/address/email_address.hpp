@@ -1,5 +1,7 @@
 // EmailAddress: the Mailbox of RFC 5321 §4.1.2 (with RFC 6531 §3.3), valid once it exists.
 #pragma once
+#include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,13 +16,29 @@ namespace pabal {
 struct AddressLiteral {
   std::string text;
   friend bool operator==(const AddressLiteral&, const AddressLiteral&) = default;
+
+  /// From what stands between the brackets (RFC 5321 §4.1.3; RFC 5952 forms and others of RFC 4291 alike). `syntax`
+  /// otherwise.
+  [[nodiscard]] static Result<AddressLiteral> parse(std::string_view text);
+  /// The IP address ("192.0.2.1", "2001:db8::1"); nothing for a general literal.
+  [[nodiscard]] std::optional<std::string_view> ip() const noexcept;
 };
 
 class EmailAddress {
  public:
-  /// `local-part@domain` or `local-part@[literal]`; the local part may be a quoted string or UTF-8. Limits of RFC 5321 §4.5.3.1:
-  /// local part 64 octets, domain 255, whole path 254.
-  [[nodiscard]] static Result<EmailAddress> parse(std::string_view text);
+  /// RFC 5321 §4.5.3.1.1.
+  static constexpr std::size_t max_local_part_octets = 64;
+  /// RFC 5321 §4.5.3.1.3, without the brackets.
+  static constexpr std::size_t max_octets = 254;
+
+  /// `local-part@domain` or `local-part@[literal]`; the local part may be a quoted string or UTF-8 (well-formed,
+  /// without control characters). Limits of RFC 5321 §4.5.3.1: local part 64 octets, domain 255, whole path 254, as
+  /// they are on the wire. Senders that code the recipient into their address pass 64 now and then: who takes a
+  /// reverse-path may allow more. Errors: `syntax`.
+  [[nodiscard]] static Result<EmailAddress> parse(std::string_view text,
+                                                  std::size_t local_part_limit = max_local_part_octets);
+  /// From a local part without quoting (as local_part() gives it) and a domain; the same rules.
+  [[nodiscard]] static Result<EmailAddress> make(std::string_view local_part, const Domain& domain);
 
   /// The local part with quoting and escapes taken away, case and normalisation as given: `"a b"@x` gives `a b`.
   [[nodiscard]] const std::string& local_part() const noexcept { return local_part_; }
@@ -43,5 +61,9 @@ class EmailAddress {
   std::string local_part_;
   std::variant<Domain, AddressLiteral> host_;
 };
+
+/// The form in which our own local parts are compared: case folded, normalisation form C. For other hosts' addresses
+/// the case is theirs to judge (RFC 5321 §2.4).
+[[nodiscard]] std::string canonical_local_part(std::string_view local_part);
 
 }  // namespace pabal

@@ -1,0 +1,30 @@
+// The date-time of RFC 5322 §3.3, as it stands in Date and Received fields: written the one right way, read in all the
+// ways of §3.3 and §4.3 (two-digit years, zone names, comments anywhere) that real letters come with.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace pabal::codec {
+
+/// A moment and the zone it was written in.
+struct Date {
+  SystemTime time;
+  int offset_minutes = 0;  ///< east of Greenwich
+  bool zone_unknown =
+      false;  ///< "-0000", military letters and unknown names (RFC 5322 §3.3, §4.3): the time is UTC, the place unsaid
+  friend bool operator==(const Date&, const Date&) = default;
+};
+
+/// `Sun, 22 Nov 2026 03:34:21 +0000`; 31 octets for four-digit years. Parts of seconds are cut off. Years before 0 or
+/// after 9999 do not occur in a SystemTime that a machine's clock gives; such a time is written as the nearest that can
+/// be.
+[[nodiscard]] std::string format_date(SystemTime time, int offset_minutes = 0);
+
+/// Nothing unless the whole text is a date-time. The name of the day may be missing, and where it does not fit the date
+/// the date counts. Second 60 (a leap second) is read as the next minute's first.
+[[nodiscard]] std::optional<Date> parse_date(std::string_view text);
+
+}  // namespace pabal::codec

@@ -1,0 +1,94 @@
+#include "codec/date.hpp"
+
+#include <gtest/gtest.h>
+
+namespace pabal::codec {
+namespace {
+
+using namespace std::chrono;
+
+std::string dump(std::string_view text) {
+  const auto date = parse_date(text);
+  if (!date) return "no";
+  return format_date(date->time, date->offset_minutes) + (date->zone_unknown ? " ?" : "");
+}
+
+TEST(Date, Writes) {
+  const SystemTime t = sys_days(2026y / November / 22) + 3h + 34min + 21s + 999'999us;
+  EXPECT_EQ(format_date(t), "Sun, 22 Nov 2026 03:34:21 +0000");
+  EXPECT_EQ(format_date(t, 9 * 60), "Sun, 22 Nov 2026 12:34:21 +0900");
+  EXPECT_EQ(format_date(t, -(3 * 60 + 30)), "Sun, 22 Nov 2026 00:04:21 -0330");
+  EXPECT_EQ(format_date(t, -(4 * 60)), "Sat, 21 Nov 2026 23:34:21 -0400");
+  EXPECT_EQ(format_date(SystemTime{}), "Thu, 01 Jan 1970 00:00:00 +0000");
+  EXPECT_EQ(format_date(SystemTime{} - 1us), "Wed, 31 Dec 1969 23:59:59 +0000");
+  EXPECT_EQ(format_date(sys_days(2024y / February / 29)), "Thu, 29 Feb 2024 00:00:00 +0000");
+  EXPECT_EQ(format_date(SystemTime::max()), "Fri, 31 Dec 9999 23:59:59 +0000");
+  EXPECT_EQ(format_date(SystemTime::min()), "Sat, 01 Jan 0000 00:00:00 +0000");
+}
+
+TEST(Date, Table) {
+  const std::vector<std::pair<std::string_view, std::string_view>> cases = {
+      {"Fri, 21 Nov 1997 09:55:06 -0600", "Fri, 21 Nov 1997 09:55:06 -0600"},
+      {"21 Nov 1997 09:55:06 -0600", "Fri, 21 Nov 1997 09:55:06 -0600"},
+      {"Mon, 21 Nov 1997 09:55:06 -0600", "Fri, 21 Nov 1997 09:55:06 -0600"},  // the wrong day's name
+      {"Tue, 1 Jul 2003 10:52:37 +0200", "Tue, 01 Jul 2003 10:52:37 +0200"},
+      {"fri, 21 NOV 1997 09:55:06 gmt", "Fri, 21 Nov 1997 09:55:06 +0000"},
+      // RFC 5322 Appendix A.5 and A.6.2
+      {"Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n               -0330 (Newfoundland Time)",
+       "Thu, 13 Feb 1969 23:32:00 -0330"},
+      {"21 Nov 97 09:55:06 GMT", "Fri, 21 Nov 1997 09:55:06 +0000"},
+      {"Fri, 21 Nov 1997 09(comment):   55  :  06 -0600", "Fri, 21 Nov 1997 09:55:06 -0600"},
+      {"(a (b) \\) c)1 Jan 2000 0:0:0 +0000", "Sat, 01 Jan 2000 00:00:00 +0000"},
+      {"1Jan2000 00:00+0000", "Sat, 01 Jan 2000 00:00:00 +0000"},
+      {"1 Jan 49 00:00 UT", "Fri, 01 Jan 2049 00:00:00 +0000"},
+      {"1 Jan 50 00:00 UTC", "Sun, 01 Jan 1950 00:00:00 +0000"},
+      {"1 Jan 101 00:00 Z", "Mon, 01 Jan 2001 00:00:00 +0000"},
+      {"1 Jan 2000 00:00 EST", "Sat, 01 Jan 2000 00:00:00 -0500"},
+      {"1 Jan 2000 00:00 PDT", "Sat, 01 Jan 2000 00:00:00 -0700"},
+      {"1 Jan 2000 00:00 A", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      {"1 Jan 2000 00:00 KST", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      {"1 Jan 2000 00:00 -0000", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      {"31 Dec 2016 23:59:60 +0000", "Sun, 01 Jan 2017 00:00:00 +0000"},
+      {"29 Feb 2024 00:00:00 +0000", "Thu, 29 Feb 2024 00:00:00 +0000"},
+      {"1 Jan 2000 00:00:00 +9959", "Sat, 01 Jan 2000 00:00:00 +9959"},
+      {"29 Feb 2023 00:00:00 +0000", "no"},
+      {"31 Apr 2023 00:00:00 +0000", "no"},
+      {"0 Jan 2000 00:00 +0000", "no"},
+      {"1 Jan 2000 24:00 +0000", "no"},
+      {"1 Jan 2000 00:60 +0000", "no"},
+      {"1 Jan 2000 00:00:61 +0000", "no"},
+      {"1 Jan 2000 00:00 +0060", "no"},
+      {"1 Jan 2000 00:00 +000", "no"},
+      {"1 Jan 2000 00:00 +00000", "no"},
+      {"1 Jan 2000 00:00", "no"},
+      {"1 Jan 20000 00:00 +0000", "no"},
+      {"1 Jan 0 00:00 +0000", "no"},
+      {"1 January 2000 00:00 +0000", "no"},
+      {"Sunday, 1 Jan 2000 00:00 +0000", "no"},
+      {"Sat 1 Jan 2000 00:00 +0000", "no"},
+      {"2000-01-01T00:00:00Z", "no"},
+      {"1 Jan 2000 00:00 +0000 x", "no"},
+      {"1 Jan 2000 00:00 +0000 (open", "no"},
+      {"1 Jan 2000 00:00 +0000 (open \\", "no"},
+      {"((((((((((((((((((((deep))))))))))))))))))))1 Jan 2000 00:00 +0000", "no"},
+      {"", "no"},
+      {",", "no"},
+  };
+  for (const auto& [text, expected] : cases) EXPECT_EQ(dump(text), expected) << text;
+}
+
+TEST(Date, EveryPrefixIsRefused) {
+  const std::string_view text = "Sun, 22 Nov 2026 03:34:21 +0000";
+  for (std::size_t n = 0; n < text.size(); ++n) EXPECT_EQ(dump(text.substr(0, n)), "no") << n;
+}
+
+TEST(Date, RoundTripsThroughManyYears) {
+  for (SystemTime t = sys_days(1900y / January / 1); t < sys_days(2200y / January / 1); t += 37h + 11min + 13s) {
+    const auto date = parse_date(format_date(t, 9 * 60));
+    ASSERT_TRUE(date.has_value());
+    ASSERT_EQ(date->time, t);
+  }
+}
+
+}  // namespace
+}  // namespace pabal::codec

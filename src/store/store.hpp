@@ -69,7 +69,9 @@ struct Delivered {
   std::int64_t uid = 0;
   ChangeNumber change;
 };
-/// What became of one target. When `queued`, the error is a passing one and the queue row for it is committed.
+/// What became of one target. When `queued`, the queue row for it is committed. Where retry_locally is set and at least one target
+/// was stored or queued, every other that failed is queued too, also one that is over its quota or gone: the sender gets one 250
+/// for all and can't be told of a part. Where all failed for lasting reasons nothing is kept, and the sender is told.
 struct TargetOutcome {
   Result<Delivered> result;
   bool queued = false;

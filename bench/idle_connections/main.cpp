@@ -1,0 +1,183 @@
+// idle_connections: opens thousands of connections that then say nothing, and reads from /proc what each costs the
+// server.
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <sys/socket.h>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+
+#include "support/socket.hpp"
+
+namespace pabal::bench {
+
+namespace {
+
+struct Options {
+  std::string target = "127.0.0.1:2525";
+  std::size_t connections = 5000;
+  std::size_t before = 50;  ///< opened before the first measurement, so that what is there once isn't counted
+  int pid = 0;
+  bool tls = false;
+  std::string say = "EHLO idle.example\r\n";
+  double settle = 2;
+  double hold = 0;
+};
+
+using Ssl = std::unique_ptr<SSL, decltype(&SSL_free)>;
+using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
+
+/// A figure of /proc/PID/smaps_rollup in KiB.
+double memory_kib(int pid, const std::string& name) {
+  std::ifstream file(fmt::format("/proc/{}/smaps_rollup", pid));
+  std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string key;
+    double value = 0;
+    if (words >> key >> value && key == name + ":") return value;
+  }
+  errno = 0;
+  die(fmt::format("no {} of process {}", name, pid));
+}
+
+void wait_for(int fd, short events) {
+  pollfd poll{fd, events, 0};
+  if (::poll(&poll, 1, 30'000) != 1) die("the server doesn't answer");
+}
+
+class Client {
+ public:
+  Client(const Options& options, const sockaddr_in& target, SSL_CTX* context, std::size_t number)
+      : ssl_(nullptr, SSL_free) {
+    // Several local addresses, since one has too few ports for many runs.
+    fd_ = begin_connect(target, fmt::format("127.0.{}.{}", 1 + number / 200 % 200, 2 + number % 200));
+    if (!fd_.open()) die("connect");
+    wait_for(fd_.get(), POLLOUT);
+    if (options.tls) {
+      ssl_.reset(SSL_new(context));
+      if (!ssl_ || SSL_set_fd(ssl_.get(), fd_.get()) != 1) die("SSL_new");
+      while (true) {
+        const int done = SSL_connect(ssl_.get());
+        if (done == 1) break;
+        wait_or_die(done);
+      }
+    }
+    read_reply();
+    if (!options.say.empty()) {
+      write(options.say);
+      read_reply();
+    }
+  }
+
+ private:
+  void wait_or_die(int result) {
+    switch (SSL_get_error(ssl_.get(), result)) {
+      case SSL_ERROR_WANT_READ:
+        wait_for(fd_.get(), POLLIN);
+        break;
+      case SSL_ERROR_WANT_WRITE:
+        wait_for(fd_.get(), POLLOUT);
+        break;
+      default:
+        die("TLS");
+    }
+  }
+
+  void write(const std::string& words) {
+    if (ssl_) {
+      const int sent = SSL_write(ssl_.get(), words.data(), static_cast<int>(words.size()));
+      if (sent != static_cast<int>(words.size())) die("SSL_write");
+    } else if (::send(fd_.get(), words.data(), words.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(words.size())) {
+      die("send");
+    }
+  }
+
+  /// Reads up to the end of a reply: a line whose fourth octet is no hyphen (SMTP), or any line (POP3).
+  void read_reply() {
+    std::string in;
+    std::array<char, 4096> buffer{};
+    while (true) {
+      long got = 0;
+      if (ssl_) {
+        got = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+        if (got <= 0) {
+          wait_or_die(static_cast<int>(got));
+          continue;
+        }
+      } else {
+        got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+        if (got < 0 && errno == EAGAIN) {
+          wait_for(fd_.get(), POLLIN);
+          continue;
+        }
+        if (got <= 0) die("the server closed a connection");
+      }
+      in.append(buffer.data(), static_cast<std::size_t>(got));
+      if (!in.ends_with("\n")) continue;
+      const auto last = in.rfind('\n', in.size() - 2);
+      const auto begin = last == std::string::npos ? 0 : last + 1;
+      if (in.size() < begin + 4 || in[begin + 3] != '-') return;
+    }
+  }
+
+  Fd fd_;
+  Ssl ssl_;
+};
+
+void run(const Options& options) {
+  const auto target = parse_target(options.target);
+  const SslContext context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  if (!context) die("SSL_CTX_new");
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  std::vector<std::unique_ptr<Client>> clients;
+  const auto open_up_to = [&](std::size_t count) {
+    while (clients.size() < count) {
+      clients.push_back(std::make_unique<Client>(options, target, context.get(), clients.size()));
+    }
+    std::this_thread::sleep_for(std::chrono::duration<double>(options.settle));
+  };
+  open_up_to(options.before);
+  const double pss = memory_kib(options.pid, "Pss");
+  const double rss = memory_kib(options.pid, "Rss");
+  const Moment begin = now();
+  open_up_to(options.before + options.connections);
+  const double seconds = seconds_since(begin) - options.settle;
+  const auto each = static_cast<double>(options.connections);
+  fmt::print("connections={}\nopened_per_second={:.0f}\npss_kib_each={:.2f}\nrss_kib_each={:.2f}\n",
+             options.connections, each / seconds, (memory_kib(options.pid, "Pss") - pss) / each,
+             (memory_kib(options.pid, "Rss") - rss) / each);
+  std::fflush(stdout);
+  std::this_thread::sleep_for(std::chrono::duration<double>(options.hold));
+}
+
+}  // namespace
+
+}  // namespace pabal::bench
+
+int main(int argc, char** argv) {
+  pabal::bench::Options options;
+  CLI::App app("Opens idle connections and says what each costs the server in memory.");
+  app.add_option("--target", options.target, "ADDRESS:PORT");
+  app.add_option("--connections", options.connections);
+  app.add_option("--before", options.before);
+  app.add_option("--pid", options.pid, "the server's process")->required();
+  app.add_flag("--tls", options.tls, "TLS from the first octet");
+  app.add_option("--say", options.say, "a command to send before the silence; may be empty");
+  app.add_option("--settle", options.settle, "seconds of silence before memory is read");
+  app.add_option("--hold", options.hold, "seconds to keep the connections afterwards");
+  CLI11_PARSE(app, argc, argv);
+  std::signal(SIGPIPE, SIG_IGN);
+  pabal::bench::allow_many_files();
+  pabal::bench::run(options);
+  return 0;
+}

@@ -1,9 +1,21 @@
-// Async<T>: the coroutine that all sessions are made of, and the bridges from it to other threads. With net/ and server/
-// the only place that includes Asio.
+// Async<T>: the coroutine that all sessions are made of, and the bridges from it to other threads. With net/ and
+// server/ the only place that includes Asio.
 //
-// A coroutine runs at home: on the io_context that it was spawned on, which one thread runs. Blocking work (a read of the
-// store, Argon2) goes to a Pool; a store write goes to the shard's writer; both resume the coroutine at home.
+// A coroutine runs at home: on the io_context that it was spawned on, which one thread runs. Blocking work (a read of
+// the store, Argon2) goes to a Pool; a store write goes to the shard's writer; both resume the coroutine at home.
 #pragma once
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -13,16 +25,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <condition_variable>
-#include <cstddef>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <thread>
-#include <type_traits>
-#include <utility>
-#include <vector>
 
 #include "base/guarded.hpp"
 
@@ -35,7 +37,8 @@ template <class T = void>
 using Async = asio::awaitable<T, Executor>;
 inline constexpr asio::use_awaitable_t<Executor> use_async{};
 
-/// Ends a wait that await_completion began: call it once, from any thread, and the coroutine goes on at home with the value.
+/// Ends a wait that await_completion began: call it once, from any thread, and the coroutine goes on at home with the
+/// value.
 template <class T>
 using Completion = std::move_only_function<void(T)>;
 
@@ -55,6 +58,27 @@ template <class T, class Start>
         }));
       },
       use_async, std::move(start));
+}
+
+namespace detail {
+template <class T>
+Async<> keep_result(Async<T> work, std::optional<T>* out) {
+  out->emplace(co_await std::move(work));
+}
+}  // namespace detail
+
+/// Runs a coroutine to its end on the calling thread: for the command line and threads of their own, never from a
+/// coroutine or a pool that the coroutine needs.
+template <class T>
+[[nodiscard]] T run_blocking(Async<T> work) {
+  asio::io_context home(1);
+  std::optional<T> result;
+  std::exception_ptr failed;
+  asio::co_spawn(home, detail::keep_result(std::move(work), &result),
+                 [&](std::exception_ptr error) { failed = error; });
+  home.run();
+  if (failed) std::rethrow_exception(failed);
+  return std::move(*result);
 }
 
 /// A few threads for blocking calls. Jobs run in order of arrival; the destructor finishes what was posted.

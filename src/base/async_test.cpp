@@ -1,8 +1,8 @@
 #include "base/async.hpp"
 
-#include <gtest/gtest.h>
-
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace pabal {
 namespace {
@@ -22,6 +22,19 @@ TEST(Async, PoolWorkResumesAtHome) {
   io.run();
   EXPECT_EQ(result, 42);
   EXPECT_EQ(home, std::this_thread::get_id());
+}
+
+TEST(Async, RunBlockingGivesTheResultOrTheException) {
+  Pool pool(1);
+  const auto twice = [](Pool* workers, int number) -> Async<int> {
+    co_return co_await workers->run([number] { return 2 * number; });
+  };
+  EXPECT_EQ(run_blocking(twice(&pool, 21)), 42);
+  const auto broken = []() -> Async<int> {
+    throw std::logic_error("broken");
+    co_return 0;
+  };
+  EXPECT_THROW({ EXPECT_EQ(run_blocking(broken()), 0); }, std::logic_error);
 }
 
 TEST(Async, PoolFinishesWhatWasPosted) {

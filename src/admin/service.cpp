@@ -1,0 +1,63 @@
+#include "admin/service.hpp"
+
+#include <fmt/format.h>
+
+#include "admin/request.hpp"
+#include "admin/state.hpp"
+#include "base/text.hpp"
+
+namespace pabal::admin {
+namespace {
+
+struct Command {
+  std::string_view name;
+  Handlers::Handler handler;
+};
+
+constexpr Command commands_table[] = {
+    {"domain add", &Handlers::domain_add},              // domain, catch_all?
+    {"domain list", &Handlers::domain_list},            //
+    {"domain show", &Handlers::domain_show},            // domain
+    {"domain remove", &Handlers::domain_remove},        // domain
+    {"domain catch-all", &Handlers::domain_catch_all},  // domain, target (null: none)
+    {"domain dns", &Handlers::domain_dns},              // domain
+    {"account add", &Handlers::account_add},            // address, password?, quota?
+    {"account list", &Handlers::account_list},          // domain?
+    {"account show", &Handlers::account_show},          // address
+    {"account passwd", &Handlers::account_passwd},      // address, password
+    {"account quota", &Handlers::account_quota},        // address, quota (null: none)
+    {"account disable", &Handlers::account_disable},    // address
+    {"account enable", &Handlers::account_enable},      // address
+    {"account remove", &Handlers::account_remove},      // address
+    {"account import", &Handlers::account_import},      // accounts: [{line, address, password}…]
+    {"alias add", &Handlers::alias_add},                // address, targets
+    {"alias list", &Handlers::alias_list},              // domain?
+    {"alias remove", &Handlers::alias_remove},          // address
+    {"queue list", &Handlers::queue_list},              //
+    {"queue show", &Handlers::queue_show},              // ids
+    {"trace", &Handlers::trace},                        // message
+    {"store check", &Handlers::store_check},            //
+};
+
+}  // namespace
+
+Service::Service(account::Directory& directory, account::Authenticator& authenticator, store::Store& store, Facts facts)
+    : state_(std::make_unique<ServiceState>(&directory, &authenticator, &store, std::move(facts))) {}
+Service::~Service() = default;
+
+Result<json::value> Service::execute(const json::object& request) {
+  const auto name = text_member(request, "command");
+  if (!name) return pass(name);
+  for (const Command& command : commands_table) {
+    if (command.name == *name) return command.handler(*state_, request);
+  }
+  return fail(ErrorKind::unsupported, fmt::format("{}: no such command", printable(*name, 60)));
+}
+
+std::vector<std::string_view> Service::commands() {
+  std::vector<std::string_view> names;
+  for (const Command& command : commands_table) names.push_back(command.name);
+  return names;
+}
+
+}  // namespace pabal::admin

@@ -1,0 +1,95 @@
+// docs/settings.md from the table, and what a SIGHUP can't change.
+#include <fmt/format.h>
+
+#include "app/config.hpp"
+#include "app/config_table.hpp"
+
+namespace pabal::app {
+namespace {
+
+template <class Owner>
+void print(std::string& out, std::span<const Setting<Owner>> settings, std::string_view section) {
+  out += "\n| setting | expected | default | what it is |\n|---|---|---|---|\n";
+  for (const auto& s : settings) {
+    if (s.section != section) continue;
+    const std::string value =
+        s.default_text.empty() || s.default_text == "\"\"" ? "" : fmt::format("`{}`", s.default_text);
+    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", s.name, s.range, value, s.doc);
+  }
+}
+
+std::vector<std::string_view> sections() {
+  std::vector<std::string_view> all;
+  for (const auto& s : config_settings()) {
+    if (!s.section.empty() && std::ranges::find(all, s.section) == all.end()) all.push_back(s.section);
+  }
+  return all;
+}
+
+constexpr std::string_view introduction = R"(# Settings
+
+The settings file is TOML, by default `/etc/pabal/pabal.toml`; every command that works on a server's data takes another with `--config FILE`.
+`pabal config check` reads it and says what is wrong, each error as `file:line:column: what was expected`. A setting that isn't
+known, of the wrong type or out of range stops the start. Relative paths are from the file's folder. Sizes are written `"50M"` (K, M, G, T are powers of
+1024) or as a bare number of octets; durations `"30m"` (ms, s, m, h, d).
+
+SIGHUP reads the file and the certificates again. New connections then get the new certificates; every other setting that has changed is named in the log, and takes
+a new start.
+
+This page is printed by `pabal config reference` from the table that the program reads files by; a test keeps the two equal.
+
+A small file:
+
+    hostname = "mail.seoul.example"
+    data = "/var/lib/pabal"
+    user = "pabal"
+
+    [[listener]]
+    protocol = "smtp"
+
+    [[listener]]
+    protocol = "submission"
+    tls = "implicit"
+
+    [[listener]]
+    protocol = "pop3"
+    tls = "implicit"
+
+    [tls]
+    certificate = "/etc/letsencrypt/live/mail.seoul.example/fullchain.pem"
+    key = "/etc/letsencrypt/live/mail.seoul.example/privkey.pem"
+)";
+
+}  // namespace
+
+std::string settings_reference() {
+  std::string out(introduction);
+  out += "\n## At the top of the file\n";
+  print(out, config_settings(), "");
+  out +=
+      "\n## `[[listener]]`\n\nOne table for each address and port. `imap`, `managesieve` and `http` are known words, "
+      "but this version refuses to serve them.\n";
+  print(out, listener_settings(), "listener");
+  out +=
+      "\n## `[tls]` and `[[tls.certificates]]`\n\nFurther certificates, for clients that name another host (SNI), "
+      "stand in tables `[[tls.certificates]]` with the same two settings.\n";
+  print(out, certificate_settings(), "tls");
+  for (const auto section : sections()) {
+    fmt::format_to(std::back_inserter(out), "\n## `[{}]`\n", section);
+    print(out, config_settings(), section);
+  }
+  return out;
+}
+
+std::vector<std::string> needs_restart(const Config& running, const Config& wanted) {
+  std::vector<std::string> changed;
+  for (const auto& s : config_settings()) {
+    if (s.live || s.get(running) == s.get(wanted)) continue;
+    changed.push_back(s.section.empty() ? std::string(s.name) : fmt::format("[{}] {}", s.section, s.name));
+  }
+  if (!std::ranges::equal(running.listeners, wanted.listeners, {}, &ListenerSettings::text, &ListenerSettings::text))
+    changed.emplace_back("listener");
+  return changed;
+}
+
+}  // namespace pabal::app

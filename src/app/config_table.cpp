@@ -1,0 +1,356 @@
+#include "app/config_table.hpp"
+
+#include <filesystem>
+
+#include <boost/asio/ip/address.hpp>
+#include <fmt/format.h>
+
+#include "address/domain.hpp"
+#include "app/config_kinds.hpp"
+#include "base/text.hpp"
+
+namespace pabal::app {
+namespace {
+
+using namespace kinds;
+
+std::optional<boost::asio::ip::address> ip_address(const std::string& written) {
+  boost::system::error_code error;
+  auto address = boost::asio::ip::make_address(written, error);
+  if (error) return std::nullopt;
+  return address;
+}
+
+bool is_address(const std::string& written) { return ip_address(written).has_value(); }
+
+std::optional<net::Network> network(const std::string& written, const ReadContext&) {
+  auto parsed = net::Network::parse(written);
+  if (!parsed) return std::nullopt;
+  return std::move(*parsed);
+}
+
+/// "192.0.2.1@53": the form of libunbound.
+std::optional<std::string> dns_server(const std::string& written, const ReadContext&) {
+  const std::size_t at = written.find('@');
+  if (!is_address(written.substr(0, at))) return std::nullopt;
+  if (at != std::string::npos && !parse_decimal(std::string_view(written).substr(at + 1), 65535)) return std::nullopt;
+  return written;
+}
+
+bool is_host_and_port(const std::string& written) {
+  if (written.empty()) return true;
+  const std::size_t colon = written.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  return parse_decimal(std::string_view(written).substr(colon + 1), 65535).value_or(0) != 0;
+}
+
+std::optional<ShardSettings> shard(const std::string& written, const ReadContext&) {
+  if (written.starts_with("postgresql://") || written.starts_with("postgres://")) return ShardSettings{true, written};
+  if (!written.starts_with("sqlite:")) return std::nullopt;
+  const std::string name = written.substr(7);
+  const bool plain =
+      std::ranges::all_of(name, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; });
+  if (name.empty() || name.size() > 64 || !plain) return std::nullopt;
+  return ShardSettings{false, name};
+}
+
+std::string itself(const std::string& value) { return value; }
+
+using namespace std::chrono_literals;
+
+std::vector<Setting<Config>> make_config_settings() {
+  std::vector<Setting<Config>> all;
+  const auto add = [&](Setting<Config> setting) { all.push_back(std::move(setting)); };
+  using C = Config;
+
+  add(text<C>(
+      {"", "hostname",
+       "This host's name on the Internet: in greetings, Received fields and the self-signed certificate. Without it, "
+       "the system's own name is taken."},
+      "a full domain name, like \"mail.seoul.example\"", [](C& c) -> auto& { return c.hostname; },
+      [](const std::string& name) { return name.contains('.') && Domain::parse(name).has_value(); }));
+  add(path<C>({"", "data", "The folder of all data, made at the first start: directory, shards, keys, control socket."},
+              [](C& c) -> auto& { return c.data; }));
+  add(text<C>(
+      {"", "user", "Whom to become after the ports are bound, when started as root. Without it, nobody else."},
+      "the name of a user of this system", [](C& c) -> auto& { return c.user; },
+      [](const std::string& name) { return !name.empty() && !name.contains('\0'); }));
+
+  add(list<C>(
+      {"dns", "servers", "Resolvers to ask instead of the system's. Nothing in this version asks DNS yet."},
+      "addresses, like \"127.0.0.1@5353\"", [](C& c) -> auto& { return c.dns.servers; }, dns_server, itself));
+  add(list<C>(
+      {"dns", "zones",
+       "Zone files that are looked into before any server is asked. Nothing in this version asks DNS yet."},
+      "paths", [](C& c) -> auto& { return c.dns.zones; },
+      [](const std::string& written, const ReadContext& context) -> std::optional<std::string> {
+        if (written.empty()) return std::nullopt;
+        return context.path(written);
+      },
+      itself));
+  add(path<C>({"dns", "trust_anchor", "The root's key for DNSSEC. Nothing in this version asks DNS yet."},
+              [](C& c) -> auto& { return c.dns.trust_anchor; }));
+
+  add(list<C>(
+      {"store", "shards",
+       "The databases that accounts live in; a new account goes into the one with the fewest. \"sqlite:NAME\" is a "
+       "folder in the "
+       "data folder. The first shard that is PostgreSQL also has the directory, else it is directory.sqlite in the "
+       "data folder. Shards are "
+       "numbered in this order: add new ones at the end. None given: [\"sqlite:shard0\"]."},
+      "\"sqlite:NAME\" and \"postgresql://…\" places", [](C& c) -> auto& { return c.shards; }, shard,
+      [](const ShardSettings& s) { return s.postgresql ? s.place : "sqlite:" + s.place; }));
+  add(choice<C>({"store", "blobs",
+                 "Where messages' octets are: in segment files beside each SQLite shard, or in the database. "
+                 "PostgreSQL shards always keep them in "
+                 "the database. (\"s3://…\" will come.)"},
+                [](C& c) -> auto& { return c.blobs; },
+                {{"segments", BlobPlace::segments}, {"database", BlobPlace::database}}));
+  add(size<C>(
+      {"store", "segment_size", "The size of a segment file."}, [](C& c) -> auto& { return c.store.segment_bytes; },
+      1 << 20, 4ULL << 30));
+  add(size<C>(
+      {"store", "inline_max",
+       "A lone message up to this size may ride in the commit of its rows, and move to a segment later."},
+      [](C& c) -> auto& { return c.store.inline_at_most; }, 0, 16 << 20));
+  add(size<C>(
+      {"store", "file_min", "A message from this size has a file of its own."},
+      [](C& c) -> auto& { return c.store.file_at_least; }, 64 << 10, 1ULL << 30));
+  add(size<C>(
+      {"store", "spill_at", "How much memory one arriving message takes; from there on it is received into a file."},
+      [](C& c) -> auto& { return c.store.spill_at; }, 4 << 10, 64 << 20));
+  add(duration<C>(
+      {"store", "trace_kept", "How long the trace of a message (pabal trace) is kept."},
+      [](C& c) -> auto& { return c.store.trace_kept; }, 0s, 3650 * 24h));
+  add(duration<C>(
+      {"store", "undelete_kept", "How long octets stay after their last reference is gone."},
+      [](C& c) -> auto& { return c.store.undelete_kept; }, 0s, 3650 * 24h));
+
+  add(from_text<C>(
+      {"addresses", "subaddress_separator",
+       "What parts user and tag in user+tag@domain; empty turns subaddresses off."},
+      "text", "one of the characters + - = _ . # or empty text",
+      [](C& c) -> auto& { return c.directory.subaddress_separator; },
+      [](char& value, const std::string& written, const ReadContext&) {
+        if (written.size() > 1 || (written.size() == 1 && !std::string_view("+-=_.#").contains(written[0])))
+          return false;
+        value = written.empty() ? '\0' : written[0];
+        return true;
+      },
+      [](char value) { return value == '\0' ? std::string() : std::string(1, value); }));
+
+  add(boolean<C>({"auth", "scram_sha_1", "Also offer SCRAM-SHA-1, for old clients."},
+                 [](C& c) -> auto& { return c.authenticator.scram_sha_1; }));
+  add(size<C>(
+      {"auth", "argon2_memory", "Memory that hashing one password takes (Argon2id)."},
+      [](C& c) -> auto& { return c.authenticator.argon2_memory_bytes; }, 8 << 10, 1ULL << 30));
+  add(number<C>(
+      {"auth", "argon2_passes", "Passes of hashing a password (Argon2id)."},
+      [](C& c) -> auto& { return c.authenticator.argon2_passes; }, 1, 100));
+  add(number<C>(
+      {"auth", "scram_iterations", "Iterations of SCRAM verifiers; what a client has to compute at each login."},
+      [](C& c) -> auto& { return c.authenticator.scram_iterations; }, 4096, 10'000'000));
+  add(duration<C>(
+      {"auth", "cache_time",
+       "How long a good password is remembered, as a keyed hash, so that logging in again is cheap."},
+      [](C& c) -> auto& { return c.authenticator.cache_time; }, 0s, 24h));
+  add(duration<C>(
+      {"auth", "first_failure_delay", "The wait after a first wrong password; it doubles with each more."},
+      [](C& c) -> auto& { return c.authenticator.first_failure_delay; }, 0ms, 60s));
+  add(duration<C>(
+      {"auth", "max_failure_delay", "The longest wait after a wrong password."},
+      [](C& c) -> auto& { return c.authenticator.max_failure_delay; }, 0ms, 10min));
+  add(duration<C>(
+      {"auth", "failure_memory", "How long wrong passwords of an address or account are remembered."},
+      [](C& c) -> auto& { return c.authenticator.failure_memory; }, 1s, 24h));
+
+  add(number<C>(
+      {"queue", "remote_port",
+       "The port of other servers; another than 25 only for tests. This version sends nothing out yet."},
+      [](C& c) -> auto& { return c.queue.remote_port; }, 1, 65535));
+  add(list<C>(
+      {"queue", "bind", "Source addresses of outgoing connections. This version sends nothing out yet."},
+      "IP addresses", [](C& c) -> auto& { return c.queue.bind; },
+      [](const std::string& written, const ReadContext&) -> std::optional<std::string> {
+        if (!is_address(written)) return std::nullopt;
+        return written;
+      },
+      itself));
+  add(text<C>(
+      {"queue", "smart_host", "Send everything through this server; empty: by MX. This version sends nothing out yet."},
+      "\"host:port\" or empty text", [](C& c) -> auto& { return c.queue.smart_host; }, is_host_and_port));
+  add(duration<C>(
+      {"queue", "retry", "The first wait before a letter is tried again; then longer, to retry_max."},
+      [](C& c) -> auto& { return c.queue.retry; }, 1s, 24h));
+  add(duration<C>(
+      {"queue", "retry_max", "The longest wait between two attempts."}, [](C& c) -> auto& { return c.queue.retry_max; },
+      1s, 7 * 24h));
+  add(duration<C>(
+      {"queue", "warn_after", "When a sender is told that a letter waits. This version sends no notices yet."},
+      [](C& c) -> auto& { return c.queue.warn_after; }, 1min, 30 * 24h));
+  add(duration<C>(
+      {"queue", "give_up_after", "When a letter goes back to its sender."},
+      [](C& c) -> auto& { return c.queue.give_up_after; }, 1min, 60 * 24h));
+
+  add(number<C>(
+      {"limits", "connections", "Connections at one time, of all listeners together."},
+      [](C& c) -> auto& { return c.connections.connections; }, 1, 1'000'000));
+  add(number<C>(
+      {"limits", "connections_per_address",
+       "Connections at one time from one IPv4 address or IPv6 /64. Loopback is exempt."},
+      [](C& c) -> auto& { return c.connections.connections_per_address; }, 1, 1'000'000));
+  add(number<C>(
+      {"limits", "new_connections_per_minute",
+       "Connections a minute from one IPv4 address or IPv6 /64. Loopback is exempt."},
+      [](C& c) -> auto& { return c.connections.new_connections_per_minute; }, 1, 10'000'000));
+  add(duration<C>(
+      {"limits", "proxy_header_timeout", "How long a proxy may take for its PROXY header."},
+      [](C& c) -> auto& { return c.connections.proxy_header_timeout; }, 100ms, 60s));
+  add(duration<C>(
+      {"limits", "tls_handshake_timeout", "How long a TLS handshake may take."},
+      [](C& c) -> auto& { return c.connections.tls_handshake_timeout; }, 100ms, 300s));
+  add(duration<C>(
+      {"limits", "stop_grace", "How long an orderly stop waits for sessions before it cuts them off."},
+      [](C& c) -> auto& { return c.stop_grace; }, 0s, 600s));
+  add(number<C>(
+      {"limits", "io_threads", "Threads for connections; 0: one for each core."},
+      [](C& c) -> auto& { return c.io_threads; }, 0, 256));
+  add(number<C>(
+      {"limits", "pool_threads",
+       "Threads for blocking work (reads of the store, password hashing); 0: four for each core."},
+      [](C& c) -> auto& { return c.pool_threads; }, 0, 1024));
+  add(number<C>(
+      {"limits", "password_hashes_at_once", "Passwords hashed side by side; each takes argon2_memory."},
+      [](C& c) -> auto& { return c.authenticator.max_concurrent_hashes; }, 1, 64));
+  add(number<C>(
+      {"limits", "tracked_failures", "Addresses and accounts whose wrong passwords are remembered."},
+      [](C& c) -> auto& { return c.authenticator.max_tracked; }, 100, 100'000'000));
+  add(number<C>(
+      {"limits", "directory_cache", "Recipient addresses whose meaning is kept in memory."},
+      [](C& c) -> auto& { return c.directory.cache_entries; }, 100, 100'000'000));
+  add(number<C>(
+      {"limits", "alias_targets", "Accounts and addresses that one alias may lead to in the end."},
+      [](C& c) -> auto& { return c.directory.max_alias_targets; }, 1, 1'000'000));
+  add(number<C>(
+      {"limits", "alias_depth", "Aliases that may lead to aliases, one after another."},
+      [](C& c) -> auto& { return c.directory.max_alias_depth; }, 1, 100));
+
+  add(choice<C>({"log", "level", "The least that is logged."}, [](C& c) -> auto& { return c.log.level; },
+                {{"debug", LogLevel::debug},
+                 {"info", LogLevel::info},
+                 {"warning", LogLevel::warning},
+                 {"error", LogLevel::error}}));
+  add(boolean<C>({"log", "json", "Lines as JSON objects instead of name=value text."},
+                 [](C& c) -> auto& { return c.log.json; }));
+  return all;
+}
+
+std::vector<Setting<ListenerDraft>> make_listener_settings() {
+  using L = ListenerDraft;
+  std::vector<Setting<L>> all;
+  const auto word = [](std::vector<std::string_view> words) {
+    std::vector<Choice<std::string>> choices;
+    for (const auto w : words) choices.push_back({w, std::string(w)});
+    return choices;
+  };
+  all.push_back(choice<L>(
+      {"listener", "protocol", "What is spoken there. Must be given."}, [](L& l) -> auto& { return l.protocol; },
+      word({"smtp", "submission", "lmtp", "imap", "pop3", "managesieve", "http", "metrics"})));
+  all.push_back(from_text<L>(
+      {"listener", "address",
+       "An IP address (\"::\" takes IPv6 alone; make a second listener for IPv4), or \"unix:PATH\"."},
+      "text", "an IP address or \"unix:PATH\"", [](L& l) -> auto& { return l.settings.address; },
+      [](std::string& value, const std::string& written, const ReadContext& context) {
+        if (written.starts_with("unix:") && written.size() > 5 && !written.contains('\0')) {
+          value = "unix:" + context.path(written.substr(5));
+          return true;
+        }
+        if (!is_address(written)) return false;
+        value = written;
+        return true;
+      },
+      itself));
+  all.push_back({.section = "listener",
+                 .name = "port",
+                 .type = "number",
+                 .range = "a whole number from 1 to 65535",
+                 .default_text = "",
+                 .doc = "Without it the protocol's own: smtp 25, submission 587 or with implicit TLS 465, lmtp 24, "
+                        "imap 143 or 993, pop3 110 or 995, "
+                        "managesieve 4190, http 80 or 443, metrics 9464. Not for Unix sockets.",
+                 .live = false,
+                 .set = [](L& l, const Value& value, const ReadContext&) -> std::string {
+                   const auto* written = std::get_if<std::int64_t>(&value);
+                   if (written == nullptr || *written < 1 || *written > 65535) return "a whole number from 1 to 65535";
+                   l.port = *written;
+                   return {};
+                 },
+                 .get = [](const L& l) { return l.port ? fmt::to_string(*l.port) : ""; }});
+  all.push_back(choice<L>(
+      {"listener", "tls",
+       "\"off\", \"starttls\" (the client asks for it), or \"implicit\" (from the first octet). Without it "
+       "\"starttls\" for smtp, "
+       "submission, imap, pop3 and managesieve, else \"off\"."},
+      [](L& l) -> auto& { return l.tls; }, word({"off", "starttls", "implicit"})));
+  all.push_back(list<L>(
+      {"listener", "proxy_protocol",
+       "Networks of the proxies whose PROXY header (version 1 or 2) is believed and demanded; connections from "
+       "elsewhere are then closed."},
+      "networks, like \"10.0.0.0/8\"", [](L& l) -> auto& { return l.settings.proxy_protocol; }, network,
+      [](const net::Network& n) { return n.text(); }));
+  all.push_back(boolean<L>(
+      {"listener", "allow_plaintext_auth",
+       "Take passwords on connections without TLS, too. Connections whose both ends are loopback always may."},
+      [](L& l) -> auto& { return l.settings.allow_plaintext_auth; }));
+  return all;
+}
+
+std::vector<Setting<net::CertificateFiles>> make_certificate_settings() {
+  using F = net::CertificateFiles;
+  std::vector<Setting<F>> all;
+  all.push_back(path<F>({"tls", "certificate",
+                         "PEM file: the certificate and those between it and its root. None: a self-signed one for the "
+                         "hostname is made in the data "
+                         "folder at the first start.",
+                         true},
+                        [](F& f) -> auto& { return f.certificate; }));
+  all.push_back(
+      path<F>({"tls", "key", "PEM file of the certificate's key.", true}, [](F& f) -> auto& { return f.key; }));
+  return all;
+}
+
+}  // namespace
+
+std::string ReadContext::path(std::string_view written) const {
+  const std::filesystem::path given(written);
+  return given.is_absolute() ? given.lexically_normal().string()
+                             : (std::filesystem::path(folder) / given).lexically_normal().string();
+}
+
+std::span<const Setting<Config>> config_settings() {
+  static const std::vector<Setting<Config>> all = make_config_settings();
+  return all;
+}
+
+std::span<const Setting<ListenerDraft>> listener_settings() {
+  static const std::vector<Setting<ListenerDraft>> all = make_listener_settings();
+  return all;
+}
+
+std::span<const Setting<net::CertificateFiles>> certificate_settings() {
+  static const std::vector<Setting<net::CertificateFiles>> all = make_certificate_settings();
+  return all;
+}
+
+std::string shown(const Value& value) {
+  struct Show {
+    std::string operator()(const std::string& text) const { return in_quotes(printable(text, 60)); }
+    std::string operator()(std::int64_t number) const { return fmt::to_string(number); }
+    std::string operator()(bool truth) const { return truth ? "true" : "false"; }
+    std::string operator()(const std::vector<std::string>&) const { return "a list"; }
+    std::string operator()(const Other& other) const { return other.type; }
+  };
+  return std::visit(Show{}, value);
+}
+
+}  // namespace pabal::app

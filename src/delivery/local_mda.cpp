@@ -1,0 +1,67 @@
+#include "delivery/local_mda.hpp"
+
+#include "delivery/plan.hpp"
+
+namespace pabal::delivery {
+
+namespace {
+constexpr const char* kName = "pabal_delivery_targets_total";
+constexpr const char* kHelp = "Mailboxes that a letter was to go into, by what became of it.";
+}  // namespace
+
+LocalMda::LocalMda(store::Store& store, const Clock& clock, const Log& log, Metrics& metrics)
+    : store_(&store),
+      clock_(&clock),
+      log_(log),
+      stored_(metrics.counter(kName, kHelp, {{"result", "stored"}})),
+      queued_(metrics.counter(kName, kHelp, {{"result", "queued"}})),
+      refused_(metrics.counter(kName, kHelp, {{"result", "refused"}})),
+      failed_(metrics.counter(kName, kHelp, {{"result", "failed"}})),
+      retried_(metrics.counter(kName, kHelp, {{"result", "stored_later"}})),
+      seconds_(metrics.seconds("pabal_delivery_seconds", "From a letter's last octet to its commit.")) {}
+
+void LocalMda::count(const Result<std::vector<store::TargetOutcome>>& outcomes, std::size_t targets) const {
+  if (!outcomes) {
+    failed_.add(static_cast<double>(targets));
+    return;
+  }
+  for (const auto& outcome : *outcomes) {
+    if (outcome.result) {
+      stored_.add();
+    } else if (outcome.queued) {
+      queued_.add();
+    } else if (outcome.result.error().temporary()) {
+      failed_.add();
+    } else {
+      refused_.add();
+    }
+  }
+}
+
+Async<Answer> LocalMda::deliver(Letter letter) {
+  const auto began = clock_->steady();
+  const Log log = log_.with({"session", letter.origin.session});
+  Plan plan = make_plan(std::move(letter), clock_->now());
+  const std::string id = plan.delivery.id;
+  const std::size_t targets = plan.delivery.targets.size();
+  const auto outcomes = co_await store_->deliver(std::move(plan.delivery));
+  count(outcomes, targets);
+  seconds_.observe(std::chrono::duration<double>(clock_->steady() - began).count());
+  if (!outcomes) {
+    log.error("delivery_failed", {{"id", id}, {"why", outcomes.error().log}});
+  } else {
+    for (const auto& outcome : *outcomes) {
+      if (outcome.result) continue;
+      log.warning(outcome.queued ? "delivery_queued" : "delivery_refused", {{"id", id}, {"why", outcome.result.error().log}});
+    }
+  }
+  co_return make_answer(plan, outcomes);
+}
+
+Async<Result<store::Delivered>> LocalMda::retry(store::QueuedLocal letter) {
+  auto delivered = co_await store_->retry_local(std::move(letter));
+  if (delivered) retried_.add();
+  co_return delivered;
+}
+
+}  // namespace pabal::delivery

@@ -1,0 +1,189 @@
+#include "queue/local_retry.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+namespace pabal::queue {
+
+struct LocalRetry::State {
+  State(Executor where, std::unique_ptr<LocalLetters> waiting, LocalDelivery way, const Clock& time, Random& chance,
+        const Log& lines, Metrics& metrics, RetryOptions settings)
+      : home(where),
+        alarm(where),
+        letters(std::move(waiting)),
+        deliver(std::move(way)),
+        clock(&time),
+        random(&chance),
+        log(lines),
+        options(settings),
+        delivered(metrics.counter(kName, kHelp, {{"result", "delivered"}})),
+        postponed(metrics.counter(kName, kHelp, {{"result", "postponed"}})),
+        held(metrics.counter(kName, kHelp, {{"result", "held"}})) {}
+
+  static constexpr const char* kName = "pabal_queue_local_attempts_total";
+  static constexpr const char* kHelp = "Tries at local letters that had to wait, by result.";
+
+  Executor home;
+  Alarm alarm;
+  std::unique_ptr<LocalLetters> letters;
+  LocalDelivery deliver;
+  const Clock* clock;
+  Random* random;
+  Log log;
+  RetryOptions options;
+  Counter delivered;
+  Counter postponed;
+  Counter held;
+
+  // At home.
+  bool working = false;
+  bool stopping = false;
+  std::move_only_function<void()> stopped;
+};
+
+std::optional<SystemTime> next_try(const store::QueuedLocal& letter, const Error& error, SystemTime now,
+                                   const RetryOptions& options, Random& random) {
+  // A full mailbox may be emptied; what else lasts (the account is gone) does not change by waiting.
+  if (!error.temporary() && error.kind != ErrorKind::quota) return std::nullopt;
+  if (now - letter.arrived >= options.give_up_after) return std::nullopt;
+  auto wait = std::chrono::duration_cast<std::chrono::microseconds>(options.retry);
+  const auto longest = std::chrono::duration_cast<std::chrono::microseconds>(options.retry_max);
+  for (std::int64_t i = 0; i < letter.attempts && wait < longest; ++i) wait = wait * 3 / 2;
+  wait = std::min(wait, longest);
+  const auto span = static_cast<std::uint64_t>(static_cast<double>(wait.count()) * options.jitter);
+  wait += std::chrono::microseconds(static_cast<std::int64_t>(random.below(2 * span + 1)) - static_cast<std::int64_t>(span));
+  return now + wait;
+}
+
+LocalRetry::LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, LocalDelivery deliver, const Clock& clock,
+                       Random& random, const Log& log, Metrics& metrics, RetryOptions options)
+    : state_(std::make_shared<State>(home, std::move(letters), std::move(deliver), clock, random, log, metrics, options)) {}
+
+LocalRetry::~LocalRetry() = default;
+
+Async<LocalRetry::Round> LocalRetry::round() { return work_once(state_); }
+
+Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
+  Round done;
+  const auto& options = state->options;
+  bool more = true;
+  while (more && !state->stopping) {
+    auto due = co_await state->letters->due(options.batch, options.claim);
+    if (!due) {
+      state->log.error("queue_unreadable", {{"why", due.error().log}});
+      ++done.failed;
+      break;
+    }
+    more = due->size() == options.batch;
+    for (auto& letter : *due) {
+      if (state->stopping) break;  // the claim runs out by itself
+      const store::QueuedLocal kept = letter;
+      const auto delivered = co_await state->deliver(std::move(letter));
+      const Log log = state->log.with({"id", kept.delivery_id}).with({"recipient", kept.recipient});
+      if (delivered) {
+        ++done.delivered;
+        state->delivered.add();
+        log.info("queued_letter_delivered", {{"attempt", kept.attempts + 1}});
+        continue;
+      }
+      const auto why = delivered.error().log;
+      const auto next = next_try(kept, delivered.error(), state->clock->now(), options, *state->random);
+      Result<void> noted;
+      if (next) {
+        noted = co_await state->letters->postpone(kept, *next, why);
+      } else {
+        noted = co_await state->letters->hold(kept, why);
+      }
+      if (!noted) {
+        // The row stays as it is; it is tried again when the claim runs out.
+        log.error("queue_unwritable", {{"why", noted.error().log}});
+        ++done.failed;
+      } else if (next) {
+        ++done.postponed;
+        state->postponed.add();
+        log.warning("queued_letter_waits", {{"attempt", kept.attempts + 1}, {"why", why}});
+      } else {
+        ++done.held;
+        state->held.add();
+        log.error("queued_letter_held", {{"attempt", kept.attempts + 1}, {"why", why}});
+      }
+    }
+  }
+
+  done.sleep = std::chrono::duration_cast<std::chrono::milliseconds>(options.look);
+  const auto next = co_await state->letters->next_due();
+  if (!next) {
+    state->log.error("queue_unreadable", {{"why", next.error().log}});
+    ++done.failed;
+  } else if (*next) {
+    const auto until = std::chrono::ceil<std::chrono::milliseconds>(**next - state->clock->now());
+    // At least a little, so that a queue that can't be written does not keep us busy.
+    done.sleep = std::clamp(until, std::chrono::milliseconds(done.failed == 0 ? 10 : 1000), done.sleep);
+  }
+  co_return done;
+}
+
+Async<> LocalRetry::work(std::shared_ptr<State> state) {
+  while (!state->stopping) {
+    const auto done = co_await work_once(state);
+    if (state->stopping) break;
+    co_await state->alarm.wait(done.sleep);
+  }
+  state->working = false;
+  if (state->stopped) std::exchange(state->stopped, nullptr)();
+}
+
+void LocalRetry::start() {
+  post(state_->home, [state = state_] {
+    if (state->working || state->stopping) return;
+    state->working = true;
+    spawn(state->home, work(state), [state](std::exception_ptr thrown) {
+      if (!thrown) return;
+      state->working = false;
+      state->log.error("queue_worker_ended", {{"why", "an exception left it"}});
+      if (state->stopped) std::exchange(state->stopped, nullptr)();
+    });
+  });
+}
+
+void LocalRetry::stop(std::move_only_function<void()> stopped) {
+  post(state_->home, [state = state_, stopped = std::move(stopped)]() mutable {
+    state->stopping = true;
+    if (!state->working) {
+      if (stopped) stopped();
+      return;
+    }
+    state->stopped = std::move(stopped);
+    state->alarm.ring();
+  });
+}
+
+void LocalRetry::kick() {
+  post(state_->home, [state = state_] { state->alarm.ring(); });
+}
+
+namespace {
+
+class StoreLetters final : public LocalLetters {
+ public:
+  explicit StoreLetters(store::Store& store) : store_(&store) {}
+  Async<Result<std::vector<store::QueuedLocal>>> due(std::size_t at_most, std::chrono::seconds claim_for) override {
+    return store_->due_local(at_most, claim_for);
+  }
+  Async<Result<void>> postpone(store::QueuedLocal letter, SystemTime next, std::string why) override {
+    return store_->postpone_local(std::move(letter), next, std::move(why));
+  }
+  Async<Result<void>> hold(store::QueuedLocal letter, std::string why) override {
+    return store_->hold_local(std::move(letter), std::move(why));
+  }
+  Async<Result<std::optional<SystemTime>>> next_due() override { return store_->next_due(); }
+
+ private:
+  store::Store* store_;
+};
+
+}  // namespace
+
+std::unique_ptr<LocalLetters> letters_of(store::Store& store) { return std::make_unique<StoreLetters>(store); }
+
+}  // namespace pabal::queue

@@ -19,10 +19,12 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -80,6 +82,30 @@ template <class T>
   if (failed) std::rethrow_exception(failed);
   return std::move(*result);
 }
+
+/// A sleep that can be cut short, for the parts that work in the background. All from home.
+class Alarm {
+ public:
+  explicit Alarm(Executor home) : timer_(home) {}
+
+  /// Sleeps for `most`, or until ring(); returns at once where it was rung since the last wait.
+  [[nodiscard]] Async<> wait(std::chrono::milliseconds most) {
+    if (!rung_) {
+      timer_.expires_after(most);
+      boost::system::error_code cancelled;
+      co_await timer_.async_wait(asio::redirect_error(use_async, cancelled));
+    }
+    rung_ = false;
+  }
+  void ring() {
+    rung_ = true;
+    timer_.cancel();
+  }
+
+ private:
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer_;
+  bool rung_ = false;
+};
 
 /// A few threads for blocking calls. Jobs run in order of arrival; the destructor finishes what was posted.
 class Pool {

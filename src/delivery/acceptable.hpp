@@ -9,8 +9,8 @@ namespace pabal::delivery {
 ///   not_found  the domain is ours, the address is nobody's            550 5.1.1
 ///   policy     the domain is not ours, or an alias leads elsewhere    550 5.7.1
 ///   state      the account is switched off                            550 5.2.1
-/// An alias with a target at another domain is refused as a whole as long as nothing carries letters there: accepting it would be
-/// a promise that we can't keep.
+/// An alias with a target at another domain is refused as a whole as long as nothing carries letters there: accepting
+/// it would be a promise that we can't keep.
 [[nodiscard]] Result<account::LocalRecipient> acceptable(account::Resolution resolution);
 
 }  // namespace pabal::delivery

@@ -52,7 +52,8 @@ Async<Answer> LocalMda::deliver(Letter letter) {
   } else {
     for (const auto& outcome : *outcomes) {
       if (outcome.result) continue;
-      log.warning(outcome.queued ? "delivery_queued" : "delivery_refused", {{"id", id}, {"why", outcome.result.error().log}});
+      log.warning(outcome.queued ? "delivery_queued" : "delivery_refused",
+                  {{"id", id}, {"why", outcome.result.error().log}});
     }
   }
   co_return make_answer(plan, outcomes);

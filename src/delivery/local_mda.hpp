@@ -1,5 +1,5 @@
-// LocalMda: delivers letters into the mailboxes of this system while the sender waits: one transaction a shard, and the answer
-// comes after its commit (promise 1). What can't be stored for a passing reason goes to the queue's local retry.
+// LocalMda: delivers letters into the mailboxes of this system while the sender waits: one transaction a shard, and the
+// answer comes after its commit (promise 1). What can't be stored for a passing reason goes to the queue's local retry.
 #pragma once
 #include "base/clock.hpp"
 #include "base/log.hpp"

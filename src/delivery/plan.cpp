@@ -1,8 +1,9 @@
 #include "delivery/plan.hpp"
 
 #include <chrono>
-#include <fmt/chrono.h>
 #include <map>
+
+#include <fmt/chrono.h>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -16,7 +17,8 @@ std::string timestamp(SystemTime time) {
   const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(time);
   const auto part = (milliseconds - std::chrono::floor<std::chrono::seconds>(time)).count();
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time))), part);
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time))),
+                     part);
 }
 
 // What came from a peer may be any octets; JSON is UTF-8.

@@ -1,5 +1,5 @@
-// What a letter becomes before the store is asked: one private copy for each account, however many of its recipients lead there,
-// with the trace; and what the store's outcomes mean for the sender. Pure functions.
+// What a letter becomes before the store is asked: one private copy for each account, however many of its recipients
+// lead there, with the trace; and what the store's outcomes mean for the sender. Pure functions.
 #pragma once
 #include <string>
 #include <string_view>
@@ -21,16 +21,16 @@ struct Plan {
 /// Takes the letter's content. `now` is the moment of delivery, for the trace.
 [[nodiscard]] Plan make_plan(Letter letter, SystemTime now);
 
-/// What to say to the sender. A recipient succeeds if all its targets are stored or queued; without answer_each the letter
-/// succeeds if all recipients do, and a passing error goes before a lasting one: the sender shall try again.
+/// What to say to the sender. A recipient succeeds if all its targets are stored or queued; without answer_each the
+/// letter succeeds if all recipients do, and a passing error goes before a lasting one: the sender shall try again.
 [[nodiscard]] Answer make_answer(const Plan& plan, const Result<std::vector<store::TargetOutcome>>& outcomes);
 
-/// The header fields that stand before what all recipients share: Return-Path first (RFC 5321 §4.4), then Delivered-To (RFC 9228)
-/// with the address of the account.
+/// The header fields that stand before what all recipients share: Return-Path first (RFC 5321 §4.4), then Delivered-To
+/// (RFC 9228) with the address of the account.
 [[nodiscard]] std::string private_prefix(const std::optional<EmailAddress>& sender, const EmailAddress& delivered_to);
 
-/// The value of the first Message-ID field in the header section that `message` begins with, comments and folding left away where
-/// there is one in angle brackets; empty where there is none. At most 998 octets.
+/// The value of the first Message-ID field in the header section that `message` begins with, comments and folding left
+/// away where there is one in angle brackets; empty where there is none. At most 998 octets.
 [[nodiscard]] std::string_view message_id(std::string_view message) noexcept;
 
 }  // namespace pabal::delivery

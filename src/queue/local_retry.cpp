@@ -51,13 +51,15 @@ std::optional<SystemTime> next_try(const store::QueuedLocal& letter, const Error
   for (std::int64_t i = 0; i < letter.attempts && wait < longest; ++i) wait = wait * 3 / 2;
   wait = std::min(wait, longest);
   const auto span = static_cast<std::uint64_t>(static_cast<double>(wait.count()) * options.jitter);
-  wait += std::chrono::microseconds(static_cast<std::int64_t>(random.below(2 * span + 1)) - static_cast<std::int64_t>(span));
+  wait += std::chrono::microseconds(static_cast<std::int64_t>(random.below(2 * span + 1)) -
+                                    static_cast<std::int64_t>(span));
   return now + wait;
 }
 
 LocalRetry::LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, LocalDelivery deliver, const Clock& clock,
                        Random& random, const Log& log, Metrics& metrics, RetryOptions options)
-    : state_(std::make_shared<State>(home, std::move(letters), std::move(deliver), clock, random, log, metrics, options)) {}
+    : state_(std::make_shared<State>(home, std::move(letters), std::move(deliver), clock, random, log, metrics,
+                                     options)) {}
 
 LocalRetry::~LocalRetry() = default;
 
@@ -134,10 +136,10 @@ Async<> LocalRetry::work(std::shared_ptr<State> state) {
 }
 
 void LocalRetry::start() {
-  post(state_->home, [state = state_] {
+  asio::post(state_->home, [state = state_] {
     if (state->working || state->stopping) return;
     state->working = true;
-    spawn(state->home, work(state), [state](std::exception_ptr thrown) {
+    asio::co_spawn(state->home, work(state), [state](std::exception_ptr thrown) {
       if (!thrown) return;
       state->working = false;
       state->log.error("queue_worker_ended", {{"why", "an exception left it"}});
@@ -147,7 +149,7 @@ void LocalRetry::start() {
 }
 
 void LocalRetry::stop(std::move_only_function<void()> stopped) {
-  post(state_->home, [state = state_, stopped = std::move(stopped)]() mutable {
+  asio::post(state_->home, [state = state_, stopped = std::move(stopped)]() mutable {
     state->stopping = true;
     if (!state->working) {
       if (stopped) stopped();
@@ -159,7 +161,7 @@ void LocalRetry::stop(std::move_only_function<void()> stopped) {
 }
 
 void LocalRetry::kick() {
-  post(state_->home, [state = state_] { state->alarm.ring(); });
+  asio::post(state_->home, [state = state_] { state->alarm.ring(); });
 }
 
 namespace {

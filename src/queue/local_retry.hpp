@@ -1,13 +1,13 @@
-// LocalRetry: the worker that tries local letters again which had to wait: the mailbox was full, its shard away. Waits grow from
-// retry to retry_max with some jitter, so that what failed together does not come back together. Nothing that was accepted is
-// lost: what can't be delivered in the end is held in the queue for the operator, and said in the log as an error.
+// LocalRetry: the worker that tries local letters again which had to wait: the mailbox was full, its shard away. Waits
+// grow from retry to retry_max with some jitter, so that what failed together does not come back together. Nothing that
+// was accepted is lost: what can't be delivered in the end is held in the queue for the operator, and said in the log
+// as an error.
 #pragma once
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
 
-#include "base/alarm.hpp"
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -24,7 +24,8 @@ using LocalDelivery = std::function<Async<Result<store::Delivered>>(store::Queue
 class LocalLetters {
  public:
   virtual ~LocalLetters() = default;
-  [[nodiscard]] virtual Async<Result<std::vector<store::QueuedLocal>>> due(std::size_t at_most, std::chrono::seconds claim_for) = 0;
+  [[nodiscard]] virtual Async<Result<std::vector<store::QueuedLocal>>> due(std::size_t at_most,
+                                                                           std::chrono::seconds claim_for) = 0;
   [[nodiscard]] virtual Async<Result<void>> postpone(store::QueuedLocal letter, SystemTime next, std::string why) = 0;
   [[nodiscard]] virtual Async<Result<void>> hold(store::QueuedLocal letter, std::string why) = 0;
   [[nodiscard]] virtual Async<Result<std::optional<SystemTime>>> next_due() = 0;
@@ -47,21 +48,22 @@ struct RetryOptions {
 class LocalRetry {
  public:
   /// All must outlive it. It works at `home`.
-  LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, LocalDelivery deliver, const Clock& clock, Random& random,
-             const Log& log, Metrics& metrics, RetryOptions options);
+  LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, LocalDelivery deliver, const Clock& clock,
+             Random& random, const Log& log, Metrics& metrics, RetryOptions options);
   ~LocalRetry();
   LocalRetry(const LocalRetry&) = delete;
   LocalRetry& operator=(const LocalRetry&) = delete;
 
   /// Begins to work; any thread, once.
   void start();
-  /// Ends after the letter at hand; `stopped` is called at home when it has. Any thread; also where it was never started.
+  /// Ends after the letter at hand; `stopped` is called at home when it has. Any thread; also where it was never
+  /// started.
   void stop(std::move_only_function<void()> stopped);
   /// Looks for due letters now (`pabal queue retry`). Any thread.
   void kick();
 
-  /// One round: every letter that is due is tried once. What it did, and when to look again at the latest. For the worker itself
-  /// and for tests.
+  /// One round: every letter that is due is tried once. What it did, and when to look again at the latest. For the
+  /// worker itself and for tests.
   struct Round {
     std::size_t delivered = 0;
     std::size_t postponed = 0;

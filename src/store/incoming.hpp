@@ -17,7 +17,7 @@ class Store;
 /// Octets in order; move-only. Dropping it unfinished leaves nothing behind (a file is removed, also after a crash).
 class Incoming {
  public:
-  Incoming() = default;  ///< empty, in memory only, without limit
+  Incoming();  ///< empty, in memory only, without limit
   Incoming(Incoming&&) noexcept;
   Incoming& operator=(Incoming&&) noexcept;
   ~Incoming();

@@ -139,6 +139,8 @@ class Store {
   /// safe by the delivery id).
   [[nodiscard]] Async<Result<Delivered>> retry_local(QueuedLocal letter);
   [[nodiscard]] Async<Result<void>> postpone_local(QueuedLocal letter, SystemTime next, std::string why);
+  /// Takes the row out of the schedule until an operator releases it; nothing is lost by it.
+  [[nodiscard]] Async<Result<void>> hold_local(QueuedLocal letter, std::string why);
   /// When the next queue row is due.
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
 

@@ -4,6 +4,7 @@
 // A coroutine runs at home: on the io_context that it was spawned on, which one thread runs. Blocking work (a read of
 // the store, Argon2) goes to a Pool; a store write goes to the shard's writer; both resume the coroutine at home.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>

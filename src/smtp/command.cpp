@@ -44,7 +44,7 @@ Parsed parse_mail(std::string_view argument, const ParseRules& rules) {
   Mail mail;
   if (!path->mailbox.empty()) {
     auto sender = EmailAddress::parse(path->mailbox);
-    if (!sender) return refuse(501, "5.1.7", "Bad sender address: " + sender.error().peer);
+    if (!sender) return refuse(501, "5.1.7", sender.error().peer);
     mail.sender = *std::move(sender);
   }
   const auto parameters = cut_parameters(path->rest);
@@ -64,7 +64,7 @@ Parsed parse_rcpt(std::string_view argument, const ParseRules& rules) {
   Rcpt rcpt;
   if (!equal_ignoring_case(path->mailbox, "postmaster")) {
     auto recipient = EmailAddress::parse(path->mailbox);
-    if (!recipient) return refuse(501, "5.1.3", "Bad recipient address: " + recipient.error().peer);
+    if (!recipient) return refuse(501, "5.1.3", recipient.error().peer);
     rcpt.recipient = *std::move(recipient);
   }
   const auto parameters = cut_parameters(path->rest);

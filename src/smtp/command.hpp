@@ -19,27 +19,27 @@ namespace pabal::smtp {
 /// the peer takes for its name: many send underscores or a bare host name, and none of it is proof of anything.
 struct Hello {
   Verb verb = Verb::ehlo;
-  std::string name;
+  std::string name = {};
 };
 
 enum class Body : std::uint8_t { seven_bit, eight_bit_mime, binary_mime };
 
 struct Mail {
-  std::optional<EmailAddress> sender;  ///< nothing: the null reverse-path
-  std::optional<std::uint64_t> size;   ///< SIZE, in octets
+  std::optional<EmailAddress> sender = std::nullopt;  ///< nothing: the null reverse-path
+  std::optional<std::uint64_t> size = std::nullopt;   ///< SIZE, in octets
   Body body = Body::seven_bit;
   bool smtputf8 = false;
   bool require_tls = false;
-  std::optional<int> priority;  ///< MT-PRIORITY, -9 to 9
-  std::string auth;             ///< AUTH, decoded: a mailbox or "<>"; kept for nobody yet
-  std::string ret;              ///< RET, "FULL" or "HDRS"
-  std::string envid;            ///< ENVID, decoded
+  std::optional<int> priority = std::nullopt;  ///< MT-PRIORITY, -9 to 9
+  std::string auth = {};                       ///< AUTH, decoded: a mailbox or "<>"; kept for nobody yet
+  std::string ret = {};                        ///< RET, "FULL" or "HDRS"
+  std::string envid = {};                      ///< ENVID, decoded
 };
 
 struct Rcpt {
-  std::optional<EmailAddress> recipient;  ///< nothing: <postmaster> without a domain
-  std::string notify;                     ///< NOTIFY as given
-  std::string orcpt;                      ///< ORCPT "type;address", decoded
+  std::optional<EmailAddress> recipient = std::nullopt;  ///< nothing: <postmaster> without a domain
+  std::string notify = {};                               ///< NOTIFY as given
+  std::string orcpt = {};                                ///< ORCPT "type;address", decoded
 };
 
 struct Bdat {
@@ -48,12 +48,12 @@ struct Bdat {
 };
 
 struct Auth {
-  std::string mechanism;               ///< in capitals
-  std::optional<std::string> initial;  ///< base64 as given; "=" stands for an empty one
+  std::string mechanism = {};                         ///< in capitals
+  std::optional<std::string> initial = std::nullopt;  ///< base64 as given; "=" stands for an empty one
 };
 
 struct Vrfy {
-  std::string argument;
+  std::string argument = {};
 };
 
 /// A command without anything to keep: DATA, RSET, NOOP, QUIT, HELP, STARTTLS, and those that are not done.

@@ -63,6 +63,7 @@ void TextDecoder::count_line(std::size_t octets) noexcept {
 
 std::string_view TextDecoder::bare(TextFault fault) noexcept {
   if (rules_.bare_newlines == BareNewlines::refuse) note(fault);
+  count_line(1);
   // Either way the line goes on as far as dots and the end of data are concerned: only CRLF begins a new one.
   state_ = State::middle;
   return kCrlf;
@@ -157,7 +158,7 @@ std::string_view TextDecoder::scan(std::string_view& input) noexcept {
     const std::size_t stop = at + first;
     if ((bare_cr & bit) != 0) {
       // The CR itself is held back: decode() puts what belongs in its place.
-      count_line(stop - line_from);
+      count_line(stop - 1 - line_from);
       input.remove_prefix(stop);
       state_ = State::cr;
       return whole.substr(0, stop - 1);
@@ -174,10 +175,10 @@ std::string_view TextDecoder::scan(std::string_view& input) noexcept {
       return whole.substr(0, stop + 1);
     }
     // A bare LF: what stands before it goes out first, then the line end in its place.
-    const std::size_t step = stop == 0 ? 1 : stop;
-    count_line(step - line_from);
-    input.remove_prefix(step);
-    return stop == 0 ? bare(TextFault::bare_lf) : whole.substr(0, stop);
+    input.remove_prefix(stop == 0 ? 1 : stop);
+    if (stop == 0) return bare(TextFault::bare_lf);
+    count_line(stop - line_from);
+    return whole.substr(0, stop);
   }
 
   input.remove_prefix(whole.size());

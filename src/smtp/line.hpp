@@ -23,8 +23,8 @@ class LineSplitter {
   };
   struct Event {
     Kind kind = Kind::incomplete;
-    std::string_view text;     ///< a view into the input
-    std::size_t consumed = 0;  ///< how much of the input to take away, once `text` was used
+    std::string_view text = {};  ///< a view into the input
+    std::size_t consumed = 0;    ///< how much of the input to take away, once `text` was used
   };
 
   /// `limit` is the longest line with its CRLF, in octets.

@@ -16,7 +16,7 @@ SqliteConnection::~SqliteConnection() {
   statements_.clear();
 }
 
-bool SqliteConnection::broken() const noexcept { return shared_.broken.load(std::memory_order_relaxed); }
+bool SqliteConnection::broken() const noexcept { return shared_.vfs.broken(); }
 
 Result<Statement*> SqliteConnection::prepare(std::string_view sql) {
   const auto address = reinterpret_cast<std::uintptr_t>(sql.data());
@@ -95,7 +95,7 @@ void SqliteConnection::rollback() noexcept {
   if (sqlite3_get_autocommit(handle_.get()) == 0) {
     // A rollback can only fail where the engine has already rolled back by itself.
     if (auto undone = execute("ROLLBACK"); !undone && sqlite3_get_autocommit(handle_.get()) == 0) {
-      shared_.broken = true;
+      shared_.vfs.set_broken();
     }
   }
   leave_gate();

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,6 +13,7 @@
 #include "base/file.hpp"
 #include "db/sqlite/handle.hpp"
 #include "db/sqlite/sqlite.hpp"
+#include "db/sqlite/vfs.hpp"
 
 namespace pabal::db::sqlite {
 
@@ -40,12 +42,16 @@ class Gate {
 };
 
 struct Shared {
+  Shared(FileSystem& file_system, std::string database_path, Options database_options)
+      : files(file_system), path(std::move(database_path)), options(database_options), vfs(files, path) {}
+
   FileSystem& files;
   std::string path;
   Options options;
+  Vfs vfs;
   std::unique_ptr<FileLock> lock;
   Gate gate;
-  std::atomic<bool> broken{false};
+  std::atomic<int> log_frames{0};  ///< in the write-ahead log, as the last commit left it
 
   [[nodiscard]] Result<Handle> open_handle();
 };

@@ -1,5 +1,7 @@
 #include "db/sqlite/sqlite.hpp"
 
+#include "base/memory_file.hpp"
+#include "db/sqlite/checkpointer.hpp"
 #include "db/sqlite/connection.hpp"
 #include "db/sqlite/shared.hpp"
 
@@ -17,19 +19,31 @@ class SqliteDatabase final : public Database {
     return std::make_unique<SqliteConnection>(*shared_, std::move(*handle));
   }
   Dialect dialect() const noexcept override { return Dialect::sqlite; }
+  Result<void> maintain() override { return checkpointer_.run(); }
 
  private:
   std::unique_ptr<Shared> shared_;
+  Checkpointer checkpointer_{*shared_};
 };
+
+// Every commit tells how many frames the log has then.
+int note_log(void* shared, sqlite3*, const char*, int frames) {
+  static_cast<Shared*>(shared)->log_frames.store(frames, std::memory_order_relaxed);
+  return SQLITE_OK;
+}
 
 }  // namespace
 
 Result<Handle> Shared::open_handle() {
   sqlite3* raw = nullptr;
   const int code =
-      sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+      sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, vfs.name());
   Handle handle(raw);
-  if (code != SQLITE_OK) return fail_sqlite(raw, "open " + path);
+  if (code != SQLITE_OK) {
+    auto failed = fail_sqlite(raw, "open " + path);
+    failed.error().log += ": " + vfs.last_error();
+    return failed;
+  }
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, static_cast<int>(options.busy_timeout.count()));
   // A connection that closes must not checkpoint: the one checkpointer does (see checkpoint.cpp).
@@ -43,15 +57,25 @@ Result<Handle> Shared::open_handle() {
       "PRAGMA cache_size = -{}; PRAGMA trusted_schema = OFF",
       options.reader_cache_bytes >> 10);
   if (sqlite3_exec(raw, settings.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return fail_sqlite(raw, settings);
+  sqlite3_wal_hook(raw, note_log, this);
   return handle;
 }
 
 Result<std::unique_ptr<Database>> open(FileSystem& files, const std::string& path, Options options) {
   auto lock = files.lock(path + ".lock");
   if (!lock) return pass(lock);
-  auto shared = std::make_unique<Shared>(files, path, options, std::move(*lock));
+  auto shared = std::make_unique<Shared>(files, path, options);
+  shared->lock = std::move(*lock);
   // The first connection makes the file and recovers the log, so that a damaged database is told here.
-  if (auto first = shared->open_handle(); !first) return pass(first);
+  {
+    auto first = shared->open_handle();
+    if (!first) return pass(first);
+    if (sqlite3_exec(first->get(), "SELECT count(*) FROM sqlite_schema", nullptr, nullptr, nullptr) != SQLITE_OK) {
+      return fail_sqlite(first->get(), "open " + path);
+    }
+  }
+  // The names may be there since a run that was killed before it flushed them.
+  if (auto flushed = files.sync_folder(folder_of(path)); !flushed) return pass(flushed);
   return std::make_unique<SqliteDatabase>(std::move(shared));
 }
 

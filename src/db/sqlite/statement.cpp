@@ -1,13 +1,22 @@
 #include "db/sqlite/statement.hpp"
 
 #include "base/text.hpp"
+#include "db/sqlite/vfs.hpp"
 
 namespace pabal::db::sqlite {
 
 std::unexpected<Error> fail_sqlite(sqlite3* handle, std::string_view sql) {
   const int code = sqlite3_extended_errcode(handle);
   auto log = fmt::format("SQLite {} ({}): {}", code, sqlite3_errmsg(handle), printable(sql, 400));
-  switch (code & 0xff) {
+  const int kind = code & 0xff;
+  if (kind == SQLITE_IOERR || kind == SQLITE_FULL || kind == SQLITE_CANTOPEN) {
+    // What the disk said.
+    sqlite3_vfs* vfs = nullptr;
+    if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) == SQLITE_OK && vfs != nullptr) {
+      log += ": " + static_cast<Vfs*>(vfs->pAppData)->last_error();
+    }
+  }
+  switch (kind) {
     case SQLITE_CONSTRAINT:
       if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_ROWID) {
         return fail(ErrorKind::exists, "already there", std::move(log));

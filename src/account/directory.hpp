@@ -1,12 +1,20 @@
-// Directory: who is at home here. Domains, accounts, aliases and which shard an account lives in, kept in the small directory
-// database and cached in memory, so that a recipient costs no database call in the common case.
+// Directory: who is at home here. Domains, accounts, aliases and which shard an account lives in, kept in the small
+// directory database and cached in memory, so that a recipient costs no database call in the common case.
 //
-// Calls that read are cheap when cached and else block on the directory database: from coroutines use the Async ones.
+// What is cached counts as long as the directory's generation is the same, a number that every change raises: changes
+// made through this Directory are seen at once; where several processes share a PostgreSQL directory, the others'
+// changes are seen within a second.
+//
+// The try_ functions answer from memory alone and never block; the Async ones go to the database where they must, on
+// the pool.
 #pragma once
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -22,7 +30,7 @@ namespace pabal::account {
 
 struct Account {
   AccountId id;
-  EmailAddress address;             ///< its primary address, which is also its login name
+  EmailAddress address;  ///< its primary address, which is also its login name
   ShardId shard;
   bool enabled = true;
   std::optional<std::uint64_t> quota_bytes;
@@ -33,15 +41,15 @@ struct Account {
 struct LocalTarget {
   AccountId account;
   ShardId shard;
-  EmailAddress delivered_to;        ///< the account's address, for Delivered-To
-  std::string detail;               ///< "tag" of user+tag@domain; may be empty
+  EmailAddress delivered_to;  ///< the account's address, for Delivered-To
+  std::string detail;         ///< "tag" of user+tag@domain, as written; may be empty
   bool has_quota = false;
 };
 
 /// What a recipient address means here.
 struct LocalRecipient {
-  std::vector<LocalTarget> targets;         ///< every account once, however many aliases led there
-  std::vector<EmailAddress> remote_targets; ///< alias targets at other domains (go to the queue)
+  std::vector<LocalTarget> targets;          ///< every account once, however many aliases led there
+  std::vector<EmailAddress> remote_targets;  ///< alias targets at other domains (go to the queue), each once
 };
 struct NotOurDomain {};
 struct UnknownRecipient {};
@@ -51,29 +59,45 @@ using Resolution = std::variant<LocalRecipient, NotOurDomain, UnknownRecipient, 
 struct DirectoryOptions {
   char subaddress_separator = '+';  ///< '\0' turns subaddresses off
   std::size_t cache_entries = 100'000;
-  std::size_t max_alias_targets = 1'000;
+  std::size_t max_alias_targets = 1'000;  ///< of one recipient, all nested aliases together
   int max_alias_depth = 10;
+  /// How long changes by other processes may stay unseen. Nothing: a second on PostgreSQL; on SQLite, which one process
+  /// owns, there are none to be seen.
+  std::optional<std::chrono::milliseconds> reread_after = std::nullopt;
 };
 
 class Directory {
  public:
-  /// Opens (and brings up to date) the schema "directory" in the given database. All objects must outlive the Directory.
+  /// Opens (and brings up to date) the schema "directory" in the given database. All objects must outlive the
+  /// Directory.
   [[nodiscard]] static Result<std::unique_ptr<Directory>> open(db::Database& database, db::Writer& writer, Pool& pool,
                                                                const Clock& clock, DirectoryOptions options);
   ~Directory();
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
 
-  /// Where mail for this address goes: case of the local part does not matter, domains compare by A-label; `postmaster` of each
-  /// of our domains (and without a domain, see `postmaster()`) always leads somewhere once one account exists: its own account
-  /// or alias, else the domain's first account.
+  /// Where mail for this address goes: case of the local part does not matter, domains compare by A-label. An account
+  /// or alias of the whole local part comes first, then one of the part before the separator, then the catch-all. An
+  /// alias's detail is handed on to targets that have none. `postmaster` of each of our domains leads to its own
+  /// account or alias, else to the domain's first account, else to the first account of all. Disabled accounts and
+  /// targets that don't exist are left out where an alias has others. `limit` where an alias nests too deep or leads to
+  /// too many.
   [[nodiscard]] Async<Result<Resolution>> resolve(EmailAddress recipient);
+  /// The same, where memory has the answer; else null, and resolve() must be asked.
+  [[nodiscard]] std::shared_ptr<const Resolution> try_resolve(const EmailAddress& recipient);
   /// `RCPT TO:<postmaster>` (RFC 5321 §4.1.1.3): the first domain's postmaster.
   [[nodiscard]] Async<Result<Resolution>> postmaster();
-  /// Whether the account may use this as envelope or header sender: its own address, subaddresses of it, and aliases that lead
-  /// to it.
+  /// Whether the account may use this as envelope or header sender: its own address, subaddresses of it, and aliases
+  /// that lead to it. What comes to it by a catch-all or as postmaster for want of another does not count.
   [[nodiscard]] Async<Result<bool>> may_send_as(AccountId account, EmailAddress sender);
+  [[nodiscard]] std::optional<bool> try_may_send_as(AccountId account, const EmailAddress& sender);
   [[nodiscard]] Async<Result<bool>> is_our_domain(Domain domain);
+  [[nodiscard]] std::optional<bool> try_is_our_domain(const Domain& domain);
   /// The account with this login name (full address; or the local part alone where only one domain exists).
   [[nodiscard]] Async<Result<std::optional<Account>>> by_login(std::string login);
+  /// The same, where memory has the answer; else null. What it points to is nothing for a name that is known to be
+  /// nobody's.
+  [[nodiscard]] std::shared_ptr<const std::optional<Account>> try_by_login(std::string_view login);
 
   // What an operator may change; blocking, from the control thread or the command line. Not for coroutines.
   struct DomainInfo {
@@ -88,17 +112,27 @@ class Directory {
   [[nodiscard]] Result<void> add_domain(const Domain& domain);
   [[nodiscard]] Result<void> set_catch_all(const Domain& domain, const std::optional<EmailAddress>& target);
   [[nodiscard]] Result<void> remove_domain(const Domain& domain);  ///< refused while accounts or aliases are in it
-  [[nodiscard]] Result<std::vector<DomainInfo>> list_domains();
-  /// The domain must exist. The new account has no credentials yet.
-  [[nodiscard]] Result<Account> add_account(const EmailAddress& address, ShardId shard, std::optional<std::uint64_t> quota);
+  [[nodiscard]] Result<std::vector<DomainInfo>> list_domains();    ///< in the order in which they were added
+  /// The domain must exist, and no alias have the address. The new account has no credentials yet. Ids are never given
+  /// twice.
+  [[nodiscard]] Result<Account> add_account(const EmailAddress& address, ShardId shard,
+                                            std::optional<std::uint64_t> quota);
   [[nodiscard]] Result<void> set_enabled(AccountId account, bool enabled);
   [[nodiscard]] Result<void> set_quota(AccountId account, std::optional<std::uint64_t> quota);
+  /// With its credentials. Aliases that lead to it stay.
   [[nodiscard]] Result<void> remove_account(AccountId account);
-  [[nodiscard]] Result<std::vector<Account>> list_accounts(const std::optional<Domain>& domain);
+  [[nodiscard]] Result<std::vector<Account>> list_accounts(const std::optional<Domain>& domain);  ///< by address
   [[nodiscard]] Result<std::optional<Account>> find_account(const EmailAddress& address);
+  /// The domain must exist, and no account or alias have the address.
   [[nodiscard]] Result<void> add_alias(const EmailAddress& address, const std::vector<EmailAddress>& targets);
   [[nodiscard]] Result<void> remove_alias(const EmailAddress& address);
-  [[nodiscard]] Result<std::vector<AliasInfo>> list_aliases(const std::optional<Domain>& domain);
+  [[nodiscard]] Result<std::vector<AliasInfo>> list_aliases(const std::optional<Domain>& domain);  ///< by address
+
+  /// Runs `work` in a write that also raises the account's credential generation, so that no cached login outlives it.
+  /// For the Authenticator, whose tables live in the same database. Blocking.
+  [[nodiscard]] Result<void> change_credentials(AccountId account, std::function<Result<void>(db::Connection&)> work);
+  /// The generation that cached answers must have to count; for tests and metrics.
+  [[nodiscard]] std::int64_t generation() const noexcept;
 
  private:
   struct State;

@@ -1,0 +1,76 @@
+// What the tests and benchmarks of this folder start from: a directory in a fresh SQLite database.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include <unistd.h>
+
+#include "account/directory.hpp"
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "db/sqlite/sqlite.hpp"
+#include "db/writer.hpp"
+
+namespace pabal::account::testing {
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().log);
+  return *std::move(result);
+}
+inline void must(const Result<void>& result) {
+  if (!result) throw std::runtime_error(result.error().log);
+}
+
+inline Domain domain(std::string_view text) { return must(Domain::parse(text)); }
+inline EmailAddress address(std::string_view text) { return must(EmailAddress::parse(text)); }
+
+/// Runs a coroutine to its end on this thread.
+template <class T>
+T run(Async<T> work) {
+  asio::io_context io;
+  std::optional<T> out;
+  std::exception_ptr thrown;
+  asio::co_spawn(io.get_executor(), std::move(work), [&](std::exception_ptr exception, T value) {
+    thrown = exception;
+    if (!exception) out = std::move(value);
+  });
+  io.run();
+  if (thrown) std::rethrow_exception(thrown);
+  return *std::move(out);
+}
+
+struct World {
+  explicit World(DirectoryOptions options = {}) {
+    static std::atomic<int> count = 0;
+    folder = std::filesystem::temp_directory_path() / fmt::format("pabal-account-{}-{}", ::getpid(), ++count);
+    std::filesystem::create_directories(folder);
+    database = must(db::sqlite::open(files, folder / "directory.db"));
+    writer = must(db::Writer::start(*database, {}));
+    directory = must(Directory::open(*database, *writer, pool, clock, options));
+  }
+  ~World() {
+    directory.reset();
+    writer.reset();
+    database.reset();
+    std::filesystem::remove_all(folder);
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  Account add(std::string_view text) { return must(directory->add_account(address(text), ShardId{1}, std::nullopt)); }
+
+  std::filesystem::path folder;
+  RealFileSystem files;
+  ManualClock clock{std::chrono::sys_days(std::chrono::year(2026) / 11 / 22)};
+  Pool pool{2};
+  std::unique_ptr<db::Database> database;
+  std::unique_ptr<db::Writer> writer;
+  std::unique_ptr<Directory> directory;
+};
+
+}  // namespace pabal::account::testing

@@ -24,7 +24,7 @@ void copy_only(benchmark::State& state) {
     out.append(message);
     benchmark::DoNotOptimize(out.data());
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * message.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(message.size()));
 }
 BENCHMARK(copy_only);
 
@@ -39,14 +39,14 @@ void stuff(benchmark::State& state) {
     stuffer.finish(out);
     benchmark::DoNotOptimize(out.data());
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * message.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(message.size()));
 }
 BENCHMARK(stuff)->Arg(0)->Arg(30)->Arg(1);
 
 void reference(benchmark::State& state) {
   const auto message = letter(0);
   for (auto _ : state) benchmark::DoNotOptimize(dot_stuffed(message));
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * message.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(message.size()));
 }
 BENCHMARK(reference);
 

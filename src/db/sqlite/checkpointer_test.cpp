@@ -1,0 +1,191 @@
+// Checkpoints against commits: nothing is lost, and the log stays small.
+#include "db/sqlite/checkpointer.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/memory_file.hpp"
+#include "base/random.hpp"
+#include "db/writer.hpp"
+
+namespace pabal::db::sqlite {
+namespace {
+
+void execute(sqlite3* handle, const std::string& sql) {
+  EXPECT_EQ(sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql << sqlite3_errmsg(handle);
+}
+
+std::string ask(sqlite3* handle, const std::string& sql) {
+  std::string answer;
+  const auto take = [](void* out, int, char** values, char**) {
+    static_cast<std::string*>(out)->append(values[0] != nullptr ? values[0] : "NULL").append(" ");
+    return 0;
+  };
+  const int code = sqlite3_exec(handle, sql.c_str(), take, &answer, nullptr);
+  return code == SQLITE_OK ? answer : "error: " + std::string(sqlite3_errmsg(handle));
+}
+
+/// The WAL-reset bug step by step (locks.hpp says how it goes); what is left in the table in the end.
+std::string reset_in_a_checkpoint(bool with_gate) {
+  MemoryFileSystem files;
+  Shared shared(files, "a.db", {});
+  if (!with_gate) shared.vfs.index().open_gate();
+  auto writer = shared.open_handle();
+  auto first = shared.open_handle();
+  auto second = shared.open_handle();
+  const auto write = [&](int from, int count) {
+    execute(writer->get(), "BEGIN IMMEDIATE");
+    for (int id = from; id < from + count; ++id) {
+      execute(writer->get(), fmt::format("INSERT INTO t VALUES ({}, randomblob(3000))", id));
+    }
+    execute(writer->get(), "COMMIT");
+  };
+  const auto checkpoint = [](Handle& handle) {
+    return sqlite3_wal_checkpoint_v2(handle.get(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  };
+  execute(writer->get(), "CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)");
+  ask(second->get(), "SELECT count(*) FROM t");
+  write(0, 50);
+  EXPECT_EQ(checkpoint(*first), SQLITE_OK);
+  // The second checkpoint has read the header; now a commit, which may start the log anew, since all of it is copied.
+  int commits = 0;
+  shared.vfs.in_checkpoint = [&] {
+    if (commits++ == 0) write(1000, 1);
+  };
+  EXPECT_EQ(checkpoint(*second), SQLITE_OK);
+  EXPECT_EQ(commits, 1) << "the checkpoint did not come by";
+  write(2000, 20);
+  write(3000, 50);  // grows past where the second checkpoint thinks that it copied to
+  EXPECT_EQ(checkpoint(*first), SQLITE_OK);
+  write(4000, 1);  // starts the log anew: what was not copied is gone
+  auto fresh = shared.open_handle();
+  auto count = ask(fresh->get(), "SELECT count(*) FROM t");
+  return ask(fresh->get(), "PRAGMA quick_check(1)") == "ok " ? count : "damaged";
+}
+
+TEST(Checkpoint, TheGateKeepsTheLogFromStartingAnewInACheckpoint) {
+  EXPECT_EQ(reset_in_a_checkpoint(true), "122 ");
+  // Without the gate this SQLite damages the database, which is why there is one. A SQLite that has the bug mended
+  // doesn't.
+  if (sqlite3_libversion_number() < 3'044'006) {
+    EXPECT_NE(reset_in_a_checkpoint(false), "122 ");
+  }
+}
+
+TEST(Checkpoint, NothingIsLostUnderStress) {
+  MemoryFileSystem files;
+  auto database = open(files, "a.db", {.checkpoint_at = 30'000});
+  ASSERT_TRUE(database);
+  {
+    auto connection = (*database)->connect();
+    ASSERT_TRUE(connection);
+    ASSERT_TRUE((*connection)
+                    ->script("CREATE TABLE t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT;"
+                             "CREATE INDEX t_v ON t (v)"));
+  }
+  std::atomic<bool> stop = false;
+  std::atomic<std::int64_t> committed = 0;
+  std::atomic<std::uint64_t> checkpoints = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&, t] {
+        auto connection = (*database)->connect();
+        ASSERT_TRUE(connection);
+        SeededRandom random(static_cast<std::uint64_t>(t));
+        for (std::int64_t i = 0; !stop; ++i) {
+          ASSERT_TRUE((*connection)->begin(true));
+          for (int n = 0; n < 3; ++n) {
+            const auto octets = random.octets(20 + random.below(800));
+            ASSERT_TRUE((*connection)
+                            ->run("INSERT INTO t (id, v) VALUES ($1, $2)",
+                                  {std::int64_t{t} * 1'000'000'000 + i * 3 + n, Octets{octets}}));
+          }
+          auto done = (*connection)->commit();
+          ASSERT_TRUE(done) << done.error().log;
+          committed += 3;
+        }
+      });
+    }
+    threads.emplace_back([&] {
+      while (!stop) {
+        auto done = (*database)->maintain();
+        ASSERT_TRUE(done) << done.error().log;
+        ++checkpoints;
+      }
+    });
+    threads.emplace_back([&] {
+      Readers readers(**database);
+      while (!stop) {
+        const std::int64_t before = committed;
+        auto count = readers.read([](Connection& connection) { return connection.number("SELECT count(*) FROM t"); });
+        ASSERT_TRUE(count) << count.error().log;
+        ASSERT_GE(**count, before);
+        ASSERT_EQ(**count % 3, 0);
+      }
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    stop = true;
+  }
+  // What is on the disk alone, read by a new owner.
+  database->reset();
+  auto again = open(files, "a.db");
+  ASSERT_TRUE(again);
+  auto connection = (*again)->connect();
+  ASSERT_TRUE(connection);
+  EXPECT_EQ(**(*connection)->number("SELECT count(*) FROM t"), committed);
+  auto rows = (*connection)->query("PRAGMA integrity_check");
+  ASSERT_TRUE(rows && *rows->next());
+  EXPECT_EQ(rows->text(0), "ok");
+  EXPECT_GT(checkpoints, 0U);
+}
+
+TEST(Checkpoint, TheLogStaysSmallUnderConstantReaders) {
+  MemoryFileSystem files;
+  constexpr std::uint64_t measure = 200'000;
+  auto database = open(files, "a.db", {.checkpoint_at = measure});
+  ASSERT_TRUE(database);
+  auto writer = Writer::start(**database, {});
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE((*writer)->run([](Connection& connection) {
+    return connection.script("CREATE TABLE t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
+  }));
+  std::atomic<bool> stop = false;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      Readers pool(**database);
+      while (!stop) {
+        auto read = pool.read([](Connection& connection) {
+          auto count = connection.number("SELECT count(*) FROM t");
+          std::this_thread::sleep_for(std::chrono::milliseconds(3));
+          return count;
+        });
+        ASSERT_TRUE(read);
+      }
+    });
+  }
+  std::jthread keeper([&] {
+    while (!stop) {
+      ASSERT_TRUE((*database)->maintain());
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  const std::string octets(2000, 'x');
+  for (int i = 0; i < 3000; ++i) {
+    auto done = (*writer)->run([&](Connection& connection) -> Result<void> {
+      auto ran = connection.run("INSERT INTO t (v) VALUES ($1)", {Octets{octets}});
+      if (!ran) return pass(ran);
+      return {};
+    });
+    ASSERT_TRUE(done) << done.error().log;
+  }
+  stop = true;
+  readers.clear();
+  keeper.join();
+  auto log = files.open("a.db-wal", OpenMode::read);
+  ASSERT_TRUE(log);
+  EXPECT_LT(*(*log)->size(), 12 * measure) << "3000 commits wrote some 30 MB in all";
+}
+
+}  // namespace
+}  // namespace pabal::db::sqlite

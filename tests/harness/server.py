@@ -126,12 +126,17 @@ class Server:
         self.cli("account", "import", str(file), seconds=600)
 
     # The process.
-    def start(self, seconds: float = 30, environment: dict[str, str] | None = None, prefix: list[str] | None = None) -> "Server":
+    def spawn(self, environment: dict[str, str] | None = None, prefix: list[str] | None = None) -> None:
+        """Starts it and doesn't wait."""
         assert self.process is None
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([*(prefix or []), str(self.program), "serve", "--config", str(self.config)],
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             env={**os.environ, **(environment or {})})
+
+    def start(self, seconds: float = 30, environment: dict[str, str] | None = None, prefix: list[str] | None = None) -> "Server":
+        """Starts it and waits until it listens everywhere."""
+        self.spawn(environment, prefix)
         process = self.process
 
         def ready() -> bool:

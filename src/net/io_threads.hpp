@@ -24,6 +24,7 @@ class IoThreads {
   [[nodiscard]] Executor executor(std::size_t index) noexcept { return contexts_[index]->get_executor(); }
   /// Starts the threads. Not before root is given up and the process has forked for the last time.
   void start();
+  [[nodiscard]] bool running() const noexcept { return !threads_.empty(); }
   /// Stops them in the middle of whatever they wait for, and waits for their end. Harmless when called again.
   void stop();
 

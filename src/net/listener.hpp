@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -31,6 +32,7 @@ class FileDescriptor {
   FileDescriptor(FileDescriptor&& other) noexcept : number_(other.release()) {}
   FileDescriptor& operator=(FileDescriptor&& other) noexcept;
   [[nodiscard]] int get() const noexcept { return number_; }
+  /// The caller closes it from now on.
   [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
   [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
 

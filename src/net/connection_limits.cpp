@@ -1,0 +1,55 @@
+#include "net/connection_limits.hpp"
+
+#include <algorithm>
+
+namespace pabal::net {
+
+namespace {
+/// The table is swept when it has grown to a power of two at least this big.
+constexpr std::size_t kSweepFrom = 1024;
+}  // namespace
+
+AddressKey AddressKey::of(const boost::asio::ip::address& address) noexcept {
+  if (address.is_v4()) return {.value = address.to_v4().to_uint(), .v6 = false};
+  const auto bytes = address.to_v6().to_bytes();
+  std::uint64_t prefix = 0;
+  for (std::size_t i = 0; i < 8; ++i) prefix = prefix << 8 | bytes[i];
+  return {.value = prefix, .v6 = true};
+}
+
+double ConnectionsByAddress::tokens_now(const Entry& entry, SteadyTime now) const {
+  const auto full = static_cast<double>(limits_.new_per_minute);
+  const auto minutes = std::chrono::duration<double, std::ratio<60>>(now - entry.at).count();
+  return std::min(full, entry.tokens + minutes * full);
+}
+
+void ConnectionsByAddress::forget_quiet(Table& table, SteadyTime now) const {
+  std::erase_if(table, [&](const auto& item) {
+    return item.second.open == 0 && tokens_now(item.second, now) >= static_cast<double>(limits_.new_per_minute);
+  });
+}
+
+Admission ConnectionsByAddress::enter(const AddressKey& address, SteadyTime now) {
+  auto table = table_.lock();
+  if (table->size() >= kSweepFrom && (table->size() & (table->size() - 1)) == 0 && !table->contains(address)) {
+    forget_quiet(*table, now);
+  }
+  const auto [place, fresh] =
+      table->try_emplace(address, Entry{.open = 0, .tokens = static_cast<double>(limits_.new_per_minute), .at = now});
+  auto& entry = place->second;
+  entry.tokens = tokens_now(entry, now);
+  entry.at = now;
+  if (entry.open >= limits_.open) return Admission::too_many;
+  if (entry.tokens < 1) return Admission::too_often;
+  entry.tokens -= 1;
+  ++entry.open;
+  return Admission::welcome;
+}
+
+void ConnectionsByAddress::leave(const AddressKey& address) {
+  auto table = table_.lock();
+  const auto found = table->find(address);
+  if (found != table->end() && found->second.open > 0) --found->second.open;
+}
+
+}  // namespace pabal::net

@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+#include <openssl/err.h>
+
+#include "net/tls_core.hpp"
+
+namespace pabal::net {
+
+namespace {
+
+constexpr std::size_t kMostSessions = 1000;
+
+/// OpenSSL hands over each ticket; the last one of a name is kept.
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  auto* core = static_cast<TlsClientCore*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  auto sessions = core->sessions.lock();
+  if (sessions->size() >= kMostSessions) sessions->clear();
+  (*sessions)[name == nullptr ? "" : name] = SslSessionPtr(session);
+  return 1;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(TlsClientOptions options) {
+  ERR_clear_error();
+  auto core = std::make_shared<TlsClientCore>();
+  core->context.reset(SSL_CTX_new(TLS_client_method()));
+  auto* context = core->context.get();
+  if (context == nullptr) return fail(ErrorKind::io, "TLS can't be set up", openssl_errors());
+  set_common_options(context);
+  if (options.only_tls12) SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+  if (options.only_tls13) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  core->verify = options.verify;
+  core->alpn_wire = alpn_to_wire(options.alpn);
+  if (options.verify) {
+    const bool trusted = options.trusted_roots.empty()
+                             ? SSL_CTX_set_default_verify_paths(context) == 1
+                             : SSL_CTX_load_verify_file(context, options.trusted_roots.c_str()) == 1;
+    if (!trusted) {
+      return fail(ErrorKind::io, "TLS can't be set up",
+                  fmt::format("{}: {}", options.trusted_roots.empty() ? "the system's roots" : options.trusted_roots,
+                              openssl_errors()));
+    }
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  }
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_set_app_data(context, core.get());
+  SSL_CTX_sess_set_new_cb(context, keep_session);
+  return std::shared_ptr<TlsClientContext>(new TlsClientContext(std::move(core)));
+}
+
+}  // namespace pabal::net

@@ -1,0 +1,72 @@
+// The OpenSSL objects behind TlsContext and TlsClientContext, for the files of TLS in this folder alone.
+#pragma once
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/guarded.hpp"
+#include "net/tls.hpp"
+
+namespace pabal::net {
+
+template <auto Free>
+struct FreedBy {
+  template <class T>
+  void operator()(T* object) const noexcept {
+    Free(object);
+  }
+};
+using SslContextPtr = std::unique_ptr<SSL_CTX, FreedBy<SSL_CTX_free>>;
+using SslPtr = std::unique_ptr<SSL, FreedBy<SSL_free>>;
+using SslSessionPtr = std::unique_ptr<SSL_SESSION, FreedBy<SSL_SESSION_free>>;
+using BioPtr = std::unique_ptr<BIO, FreedBy<BIO_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
+using CertificatePtr = std::unique_ptr<X509, FreedBy<X509_free>>;
+
+/// What OpenSSL has to say about what just failed, all of it; the thread's error queue is empty afterwards.
+[[nodiscard]] std::string openssl_errors();
+
+/// What one loading of the files gave. Never changed once made.
+struct TlsCertificates {
+  struct One {
+    SslContextPtr context;
+    CertificateInfo info;
+  };
+  std::vector<One> all;  ///< at least one
+
+  [[nodiscard]] SSL_CTX* choose(std::string_view server_name) const noexcept;
+};
+
+struct TlsCore {
+  std::array<unsigned char, 80> ticket_keys{};
+  Guarded<TlsOptions> options;
+  Guarded<std::shared_ptr<const TlsCertificates>> current;
+};
+
+/// What a handshake on the server's side looks at; the SSL's application data points to it until the handshake is done.
+struct TlsHandshake {
+  std::shared_ptr<const TlsCertificates> certificates;
+  std::shared_ptr<const TlsContext> context;
+};
+
+struct TlsClientCore {
+  SslContextPtr context;
+  bool verify = true;
+  std::string alpn_wire;
+  Guarded<std::map<std::string, SslSessionPtr>> sessions;  ///< the last one of each peer name
+};
+
+/// Length-prefixed protocol names, RFC 7301 §3.1.
+[[nodiscard]] std::string alpn_to_wire(const std::vector<std::string>& protocols);
+
+/// Modes and options that server and client share, for little memory an idle connection.
+void set_common_options(SSL_CTX* context);
+
+}  // namespace pabal::net

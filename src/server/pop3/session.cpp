@@ -1,0 +1,299 @@
+#include "server/pop3/session.hpp"
+
+#include "codec/base64.hpp"
+#include "server/pop3/commands.hpp"
+
+namespace pabal::server::pop3 {
+
+Session::Session(Shared& shared, std::unique_ptr<net::Stream> stream, net::SessionFacts facts, Policy policy)
+    : shared_(&shared),
+      stream_(std::move(stream)),
+      log_(std::move(facts.log)),
+      policy_(std::move(policy)),
+      login_deadline_(shared.clock->steady() + shared.limits.login_timeout) {
+  shared_->sessions.add(1);
+}
+
+Session::~Session() {
+  if (out_.capacity() > sizeof(std::string)) shared_->buffers.give_back(std::move(out_));
+  shared_->sessions.add(-1);
+}
+
+grammar::Facts Session::facts() const {
+  const bool tls = stream_->tls() != nullptr;
+  return {.logged_in = std::holds_alternative<Transaction>(phase_),
+          .tls = tls,
+          .tls_available = policy_.starttls,
+          .plaintext_allowed = tls || policy_.allow_plaintext_auth || stream_->is_loopback(),
+          .utf8 = utf8_};
+}
+
+account::ClientFacts Session::client() const {
+  const auto* tls = stream_->tls();
+  return {.address = stream_->peer().address ? stream_->peer().host() : std::string(),
+          .encrypted = facts().plaintext_allowed,
+          .tls_exporter = tls == nullptr ? std::string() : tls->exporter,
+          .protocol = "pop3"};
+}
+
+// What is said goes into a buffer that is borrowed while there is something to say.
+std::string& Session::out() {
+  if (out_.capacity() <= sizeof(std::string)) out_ = shared_->buffers.take();
+  return out_;
+}
+
+Async<bool> Session::flush() {
+  if (out_.empty()) co_return true;
+  stream_->set_timeout(shared_->limits.write_timeout);
+  const auto written = co_await stream_->write(out_);
+  out_.clear();
+  ++flushes_;
+  co_return written.has_value();
+}
+
+void Session::relax() noexcept {
+  if (auto* transaction = std::get_if<Transaction>(&phase_)) transaction->ahead.clear();
+}
+
+// Brings more input. False: the connection is at its end (RFC 1939 §3: after an idle timeout without a word).
+Async<bool> Session::wait_for_input() {
+  if (out_.capacity() > sizeof(std::string)) {
+    shared_->buffers.give_back(std::move(out_));
+    out_ = std::string();
+  }
+  const auto& limits = shared_->limits;
+  if (!line_deadline_) line_deadline_ = shared_->clock->steady() + limits.idle_timeout;
+  const bool logged_in = std::holds_alternative<Transaction>(phase_);
+  const auto deadline = logged_in ? *line_deadline_ : std::min(*line_deadline_, login_deadline_);
+  auto patience = limits.relax_after;
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - shared_->clock->steady());
+    if (left <= std::chrono::milliseconds(0)) co_return false;
+    stream_->set_timeout(std::min(left, patience));
+    const auto filled = co_await stream_->fill();
+    if (filled) co_return *filled;
+    if (filled.error().kind != ErrorKind::timeout) co_return false;
+    // It is idle, and may stay so for long.
+    relax();
+    patience = limits.idle_timeout;
+  }
+}
+
+std::optional<Answer> Session::without_message(std::uint64_t number) {
+  const auto* message = transaction().drop.find(number);
+  if (message == nullptr) return Answer{.reply = no(Text::no_such_message)};
+  if (message->marked) return Answer{.reply = no(Text::marked_already)};
+  return std::nullopt;
+}
+
+Async<Result<std::unique_ptr<store::EmailOctets>>> Session::open(std::uint64_t number) {
+  auto& transaction = std::get<Transaction>(phase_);
+  if (auto octets = transaction.ahead.take(number)) co_return std::move(octets);
+  const auto numbers = transaction.ahead.plan(transaction.drop, number, shared_->limits);
+  std::vector<EmailId> emails;
+  emails.reserve(numbers.size());
+  for (const auto n : numbers) emails.push_back(transaction.drop.find(n)->email);
+  auto opened = co_await shared_->mailboxes->open(transaction.place, std::move(emails));
+  if (!opened) {
+    log_.error("message_not_opened", {{"number", number}, {"why", opened.error().log}});
+    co_return pass(opened);
+  }
+  transaction.ahead.clear();
+  for (std::size_t i = 0; i < opened->size(); ++i) transaction.ahead.put(numbers[i], std::move((*opened)[i]));
+  co_return transaction.ahead.take(number);
+}
+
+Async<Answer> Session::log_in(Result<account::Account> account) {
+  if (!account) {
+    const auto& error = account.error();
+    shared_->logins_bad.add();
+    log_.info("login_refused", {{"why", error.log}});
+    if (error.temporary()) co_return Answer{.reply = no(Text::login_unavailable, Code::sys_temp)};
+    if (error.kind == ErrorKind::syntax) co_return Answer{.reply = no(Text::response_malformed), .is_error = true};
+    if (++login_failures_ >= shared_->limits.max_login_failures) {
+      co_return Answer{.reply = no(Text::too_many_failures, Code::auth), .then = Answer::Then::end};
+    }
+    co_return Answer{.reply = no(Text::login_failed, Code::auth)};
+  }
+  const store::Place place{.account = account->id, .shard = account->shard};
+  auto listing = co_await shared_->mailboxes->list(place);
+  if (!listing) {
+    log_.error("mailbox_unavailable", {{"why", listing.error().log}});
+    co_return Answer{.reply = no(Text::mailbox_unavailable, Code::sys_temp)};
+  }
+  std::vector<grammar::Message> messages;
+  messages.reserve(listing->entries.size());
+  for (const auto& entry : listing->entries) {
+    messages.push_back({.email = entry.email, .size = entry.size, .uid = static_cast<std::uint32_t>(entry.uid)});
+  }
+  grammar::Maildrop drop(listing->uid_validity, std::move(messages));
+  const auto present = drop.present();
+  const auto octets = drop.present_octets();
+  phase_ = Transaction{.place = place, .mailbox = listing->mailbox, .drop = std::move(drop), .ahead = {}};
+  shared_->logins_good.add();
+  log_ = log_.with({"account", place.account.value});
+  log_.info("login", {{"messages", present}, {"octets", octets}, {"tls", stream_->tls() != nullptr ? "yes" : "no"}});
+  co_return Answer{.reply = yes(Text::logged_in, present, octets)};
+}
+
+Async<std::optional<std::string>> Session::challenge(std::string octets) {
+  out().append("+ ").append(codec::base64(octets)).append("\r\n");
+  line_deadline_.reset();
+  while (true) {
+    const auto line = next_line(stream_->input(), true, shared_->limits.lines);
+    if (line.state == grammar::Line::State::whole) {
+      std::string text(line.text);
+      stream_->consume(line.size);
+      co_return text;
+    }
+    // An endless response is no mistake that a client would make.
+    if (line.state == grammar::Line::State::too_long) co_return std::nullopt;
+    if (!co_await flush()) co_return std::nullopt;
+    if (!co_await wait_for_input()) co_return std::nullopt;
+  }
+}
+
+// Appends octets of the message to what goes out; false where they can't be had.
+Async<bool> Session::append_window(store::EmailOctets* octets, std::uint64_t offset, std::size_t count) {
+  const std::size_t from = out().size();
+  if (!octets->try_read(offset, count, out_)) {
+    out_.resize(from);
+    const auto read = co_await octets->read(offset, count);
+    if (!read) {
+      log_.error("message_unreadable", {{"why", read.error().log}});
+      co_return false;
+    }
+    out_.append(*read);
+  }
+  // Never less and never more than was promised: what follows would be taken for something else.
+  co_return out_.size() - from == count;
+}
+
+// `reply_at` is where the status line stands in what goes out. False: the connection has to end.
+Async<bool> Session::send_message(MessageBody body, std::size_t reply_at) {
+  // TOP seldom needs more than the beginning.
+  const std::size_t window = shared_->limits.window_bytes;
+  const std::size_t step = body.top ? std::min<std::size_t>(window, 8192) : window;
+  const std::uint64_t size = body.octets->size();
+  const auto flushes = flushes_;
+  grammar::DotStuffer stuffer;
+  for (std::uint64_t offset = 0; offset < size && !(body.top && body.top->done());) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(step, size - offset));
+    const std::size_t from = out().size();
+    if (!co_await append_window(body.octets.get(), offset, count)) {
+      // What has left already can't be taken back: end without the final dot, so that nobody takes it for the whole message.
+      if (flushes != flushes_) {
+        out_.clear();
+        co_return false;
+      }
+      out_.resize(reply_at);
+      say(no(Text::message_unreadable, Code::sys_temp));
+      co_return true;
+    }
+    if (body.top) out_.resize(from + body.top->take(std::string_view(out_).substr(from)));
+    stuffer.stuff(out_, from);
+    offset += count;
+    if (out_.size() >= window && !co_await flush()) co_return false;
+  }
+  stuffer.finish(out());
+  ++retrieved_;
+  shared_->retrieved.add();
+  co_return true;
+}
+
+Async<bool> Session::send_listing(grammar::ListingBody body) {
+  while (!body.produce(out(), shared_->limits.window_bytes)) {
+    if (!co_await flush()) co_return false;
+  }
+  co_return true;
+}
+
+Async<bool> Session::begin_tls() {
+  if (!co_await flush()) co_return false;
+  stream_->set_timeout(shared_->limits.write_timeout);
+  const auto begun = co_await stream_->start_tls(policy_.tls);
+  if (!begun) {
+    log_.info("tls_failed", {{"why", begun.error().log}});
+    co_return false;
+  }
+  // RFC 2595 §4: all that was learned before is forgotten.
+  phase_ = Authorization{};
+  language_ = grammar::Language::english;
+  utf8_ = false;
+  line_deadline_.reset();
+  co_return true;
+}
+
+// False: the connection has to end, after a flush.
+Async<bool> Session::respond(Answer answer) {
+  const std::size_t reply_at = out().size();
+  say(answer.reply);
+  if (auto* lines = std::get_if<std::string>(&answer.body)) {
+    out_.append(*lines);
+  } else if (auto* listing = std::get_if<grammar::ListingBody>(&answer.body)) {
+    if (!co_await send_listing(*listing)) co_return false;
+  } else if (auto* message = std::get_if<MessageBody>(&answer.body)) {
+    if (!co_await send_message(std::move(*message), reply_at)) co_return false;
+  }
+  if (answer.is_error && ++errors_ >= shared_->limits.max_errors) {
+    say(no(Text::too_many_errors));
+    co_return false;
+  }
+  if (answer.then == Answer::Then::begin_tls) co_return co_await begin_tls();
+  co_return answer.then == Answer::Then::go_on;
+}
+
+Async<bool> Session::serve_line(Result<Command> command) {
+  if (!command) {
+    shared_->wrong_commands.add();
+    const bool unknown = command.error().kind == ErrorKind::unsupported;
+    co_return co_await respond({.reply = no(unknown ? Text::unknown_command : Text::wrong_arguments), .is_error = true});
+  }
+  const auto verb = command->verb;
+  shared_->commands[static_cast<std::size_t>(verb)].add();
+  if (auto refused = refusal(verb, facts())) {
+    co_return co_await respond({.reply = std::move(*refused), .is_error = true});
+  }
+  const auto& handler = handler_of(verb);
+  if (const auto* now = std::get_if<Now>(&handler)) co_return co_await respond((*now)(*this, *command));
+  auto answer = co_await std::get<Later>(handler)(this, std::move(*command));
+  co_return co_await respond(std::move(answer));
+}
+
+Async<> Session::run() {
+  say(yes(Text::greeting));
+  const auto& limits = shared_->limits;
+  bool going = true;
+  while (going) {
+    if (skipping_) {
+      const auto skipped = grammar::skip_line(stream_->input());
+      stream_->consume(skipped.size);
+      skipping_ = !skipped.ended;
+    }
+    const auto line = skipping_ ? grammar::Line{} : next_line(stream_->input(), false, limits.lines);
+    if (line.state == grammar::Line::State::whole) {
+      auto command = grammar::parse_command(line.text);
+      stream_->consume(line.size);
+      line_deadline_.reset();
+      going = co_await serve_line(std::move(command));
+      // Replies to commands that came together leave together (RFC 2449 §6.6).
+      if (going && out_.size() >= limits.window_bytes) going = co_await flush();
+    } else if (line.state == grammar::Line::State::too_long) {
+      stream_->consume(line.size);
+      skipping_ = true;
+      shared_->wrong_commands.add();
+      going = co_await respond({.reply = no(Text::line_too_long), .is_error = true});
+    } else {
+      going = co_await flush() && co_await wait_for_input();
+    }
+    if (stream_->interrupted()) {
+      if (going || out_.empty()) say(no(Text::stopping, Code::sys_temp));
+      going = false;
+    }
+  }
+  co_await flush();
+  co_await stream_->close();
+  if (std::holds_alternative<Transaction>(phase_)) log_.info("logout", {{"retrieved", retrieved_}});
+}
+
+}  // namespace pabal::server::pop3

@@ -1,0 +1,168 @@
+// One POP3 connection. The session owns the stream and what its phase needs; commands look at it, change its phase, and
+// give back what is to be said. Only the loop in session.cpp writes.
+#pragma once
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/guarded.hpp"
+#include "pop3/command.hpp"
+#include "pop3/maildrop.hpp"
+#include "pop3/multiline.hpp"
+#include "pop3/reply.hpp"
+#include "pop3/rules.hpp"
+#include "server/pop3/server.hpp"
+
+namespace pabal::server::pop3 {
+
+namespace grammar = pabal::pop3;
+using grammar::Code;
+using grammar::Command;
+using grammar::no;
+using grammar::Reply;
+using grammar::Text;
+using grammar::Verb;
+using grammar::yes;
+
+/// Output buffers between uses: a session holds one only while it has something to say.
+class BufferPool {
+ public:
+  [[nodiscard]] std::string take();
+  void give_back(std::string buffer);
+
+ private:
+  Guarded<std::vector<std::string>> idle_;
+};
+
+/// What the sessions of a server share.
+struct Shared {
+  Shared(Logins& who, Mailboxes& where, const Clock& time, Metrics& metrics, Limits settings);
+
+  Logins* logins;
+  Mailboxes* mailboxes;
+  const Clock* clock;
+  Limits limits;
+  BufferPool buffers;
+  Gauge sessions;
+  std::array<Counter, grammar::kVerbs> commands;
+  Counter wrong_commands;
+  Counter logins_good;
+  Counter logins_bad;
+  Counter retrieved;
+  Counter removed;
+};
+
+/// Messages opened before they are asked for, for clients that take one after another.
+class ReadAhead {
+ public:
+  /// The message's octets if they are here; what was opened before it is given up.
+  [[nodiscard]] std::unique_ptr<store::EmailOctets> take(std::uint64_t number);
+  /// Which numbers to open, `number` first: several if the client seems to go through the mailbox.
+  [[nodiscard]] std::vector<std::uint64_t> plan(const grammar::Maildrop& drop, std::uint64_t number, const Limits& limits) const;
+  void put(std::uint64_t number, std::unique_ptr<store::EmailOctets> octets);
+  void clear() noexcept;
+
+ private:
+  struct Opened {
+    std::uint64_t number;
+    std::unique_ptr<store::EmailOctets> octets;
+  };
+  std::deque<Opened> opened_;
+  std::uint64_t last_ = 0;   ///< the last one that was asked for
+  bool sequential_ = false;  ///< it was the one behind the last before
+};
+
+/// Before the login: the name that USER gave.
+struct Authorization {
+  std::optional<std::string> name;
+};
+/// After it.
+struct Transaction {
+  store::Place place;
+  MailboxId mailbox;
+  grammar::Maildrop drop;
+  ReadAhead ahead;
+};
+
+/// A message on its way out.
+struct MessageBody {
+  std::unique_ptr<store::EmailOctets> octets;
+  std::optional<grammar::TopCutter> top;
+};
+/// What follows the status line: nothing, lines with their final dot, a listing, or a message.
+using Body = std::variant<std::monostate, std::string, grammar::ListingBody, MessageBody>;
+
+/// What a command gives back.
+struct Answer {
+  enum class Then : std::uint8_t { go_on, begin_tls, end };
+  Reply reply;
+  Body body = {};
+  Then then = Then::go_on;
+  bool is_error = false;  ///< counts towards max_errors
+};
+
+class Session {
+ public:
+  Session(Shared& shared, std::unique_ptr<net::Stream> stream, net::SessionFacts facts, Policy policy);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  [[nodiscard]] Async<> run();
+
+  // For the commands.
+  [[nodiscard]] grammar::Facts facts() const;
+  [[nodiscard]] account::ClientFacts client() const;
+  [[nodiscard]] Shared& shared() noexcept { return *shared_; }
+  [[nodiscard]] const Log& log() const noexcept { return log_; }
+  /// Only in their phase, which the command table sees to.
+  [[nodiscard]] Authorization& authorization() { return std::get<Authorization>(phase_); }
+  [[nodiscard]] Transaction& transaction() { return std::get<Transaction>(phase_); }
+  /// The answer to a command that names this message, where there is none or it is marked; else nothing.
+  [[nodiscard]] std::optional<Answer> without_message(std::uint64_t number);
+  /// The end of a login: opens the mailbox. `account` is who it was, or why not.
+  [[nodiscard]] Async<Answer> log_in(Result<account::Account> account);
+  /// Sends "+ challenge" and waits for the client's line. Nothing: the connection is at its end.
+  [[nodiscard]] Async<std::optional<std::string>> challenge(std::string octets);
+  /// Opens the message, and those behind it if it seems fit. Null: it is gone.
+  [[nodiscard]] Async<Result<std::unique_ptr<store::EmailOctets>>> open(std::uint64_t number);
+  void set_language(grammar::Language language) noexcept { language_ = language; }
+  [[nodiscard]] grammar::Language language() const noexcept { return language_; }
+  void set_utf8() noexcept { utf8_ = true; }
+
+ private:
+  [[nodiscard]] Async<bool> serve_line(Result<Command> command);
+  [[nodiscard]] Async<bool> respond(Answer answer);
+  [[nodiscard]] Async<bool> send_message(MessageBody body, std::size_t reply_at);
+  [[nodiscard]] Async<bool> append_window(store::EmailOctets* octets, std::uint64_t offset, std::size_t count);
+  [[nodiscard]] Async<bool> send_listing(grammar::ListingBody body);
+  [[nodiscard]] Async<bool> begin_tls();
+  [[nodiscard]] Async<bool> flush();
+  [[nodiscard]] Async<bool> wait_for_input();
+  void say(const Reply& reply) { append(out(), reply, language_); }
+  [[nodiscard]] std::string& out();
+  void relax() noexcept;
+
+  Shared* shared_;
+  std::unique_ptr<net::Stream> stream_;
+  Log log_;
+  Policy policy_;
+  std::variant<Authorization, Transaction> phase_;
+  std::string out_;
+  std::uint64_t flushes_ = 0;
+  SteadyTime login_deadline_;
+  std::optional<SteadyTime> line_deadline_;  ///< of the line that is awaited
+  std::size_t errors_ = 0;
+  std::size_t login_failures_ = 0;
+  std::uint64_t retrieved_ = 0;
+  grammar::Language language_ = grammar::Language::english;
+  bool utf8_ = false;
+  bool skipping_ = false;  ///< the rest of a line that was too long
+};
+
+}  // namespace pabal::server::pop3

@@ -33,7 +33,8 @@ Async<Answer> auth(Session* session, Command command) {
   auto exchange = session->shared().logins->begin(command.argument, session->client());
   if (!exchange) {
     const bool plain = command.argument == "PLAIN" || command.argument == "LOGIN";
-    if (plain && !session->facts().plaintext_allowed) co_return Answer{.reply = no(Text::tls_needed, Code::auth), .is_error = true};
+    if (plain && !session->facts().plaintext_allowed)
+      co_return Answer{.reply = no(Text::tls_needed, Code::auth), .is_error = true};
     co_return Answer{.reply = no(Text::mechanism_unknown), .is_error = true};
   }
 

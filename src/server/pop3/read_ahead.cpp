@@ -13,7 +13,8 @@ std::unique_ptr<store::EmailOctets> ReadAhead::take(std::uint64_t number) {
   return octets;
 }
 
-std::vector<std::uint64_t> ReadAhead::plan(const grammar::Maildrop& drop, std::uint64_t number, const Limits& limits) const {
+std::vector<std::uint64_t> ReadAhead::plan(const grammar::Maildrop& drop, std::uint64_t number,
+                                           const Limits& limits) const {
   std::vector<std::uint64_t> numbers = {number};
   if (!sequential_) return numbers;
   std::uint64_t octets = drop.find(number)->size;

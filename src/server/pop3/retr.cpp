@@ -10,7 +10,8 @@ Async<Answer> retr(Session* session, Command command) {
   if (!octets) co_return Answer{.reply = no(Text::message_unreadable, Code::sys_temp)};
   if (!*octets) co_return Answer{.reply = no(Text::message_gone)};
   const auto size = (*octets)->size();
-  co_return Answer{.reply = yes(Text::octets, size), .body = MessageBody{.octets = std::move(*octets), .top = std::nullopt}};
+  co_return Answer{.reply = yes(Text::octets, size),
+                   .body = MessageBody{.octets = std::move(*octets), .top = std::nullopt}};
 }
 
 }  // namespace pabal::server::pop3

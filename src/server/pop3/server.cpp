@@ -44,7 +44,8 @@ Shared::Shared(Logins& who, Mailboxes& where, const Clock& time, Metrics& metric
       limits(settings),
       sessions(metrics.gauge("pabal_pop3_sessions", "POP3 connections that are open.")),
       commands(command_counters(metrics)),
-      wrong_commands(metrics.counter("pabal_pop3_commands_total", "POP3 commands, refused ones included.", {{"command", "wrong"}})),
+      wrong_commands(metrics.counter("pabal_pop3_commands_total", "POP3 commands, refused ones included.",
+                                     {{"command", "wrong"}})),
       logins_good(metrics.counter("pabal_pop3_logins_total", "POP3 logins by result.", {{"result", "good"}})),
       logins_bad(metrics.counter("pabal_pop3_logins_total", "POP3 logins by result.", {{"result", "refused"}})),
       retrieved(metrics.counter("pabal_pop3_messages_sent_total", "Messages sent by RETR and TOP.")),
@@ -54,14 +55,19 @@ Server::Server(Logins& logins, Mailboxes& mailboxes, const Clock& clock, Metrics
     : shared_(std::make_unique<Shared>(logins, mailboxes, clock, metrics, limits)) {}
 Server::~Server() = default;
 
-Async<> Server::serve(std::unique_ptr<net::Stream> stream, net::SessionFacts facts, Policy policy) {
-  Session session(*shared_, std::move(stream), std::move(facts), std::move(policy));
+Async<> Server::serve(net::Stream* stream, net::SessionFacts facts, Policy policy) {
+  Session session(*shared_, *stream, std::move(facts), std::move(policy));
+  co_await session.run();
+}
+
+Async<> Server::serve_owned(std::unique_ptr<net::Stream> stream, net::SessionFacts facts, Policy policy) {
+  Session session(*shared_, *stream, std::move(facts), std::move(policy));
   co_await session.run();
 }
 
 net::SessionHandler Server::handler(Policy policy) {
   return [this, policy = std::move(policy)](std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
-    return serve(std::move(stream), std::move(facts), policy);
+    return serve_owned(std::move(stream), std::move(facts), policy);
   };
 }
 

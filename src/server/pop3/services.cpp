@@ -10,7 +10,8 @@ class RealLogins final : public Logins {
   std::vector<std::string_view> mechanisms(const account::ClientFacts& facts) const override {
     return authenticator_->mechanisms(facts);
   }
-  Result<std::unique_ptr<account::SaslExchange>> begin(std::string_view mechanism, account::ClientFacts facts) override {
+  Result<std::unique_ptr<account::SaslExchange>> begin(std::string_view mechanism,
+                                                       account::ClientFacts facts) override {
     return authenticator_->begin(mechanism, std::move(facts));
   }
   Async<Result<account::Account>> login(std::string user, std::string password, account::ClientFacts facts) override {
@@ -24,7 +25,9 @@ class RealLogins final : public Logins {
 class RealMailboxes final : public Mailboxes {
  public:
   explicit RealMailboxes(store::Store& store) : store_(&store) {}
-  Async<Result<store::MailboxListing>> list(store::Place place) override { return store_->list_mailbox(place, "INBOX"); }
+  Async<Result<store::MailboxListing>> list(store::Place place) override {
+    return store_->list_mailbox(place, "INBOX");
+  }
   Async<Result<std::vector<std::unique_ptr<store::EmailOctets>>>> open(store::Place place,
                                                                        std::vector<EmailId> emails) override {
     return store_->open_emails(place, std::move(emails));

@@ -1,5 +1,5 @@
-// What a POP3 session asks of the floors below: who is it, and what is in the mailbox. Interfaces, so that tests, fuzzers and
-// simulated worlds can stand in for accounts and store.
+// What a POP3 session asks of the floors below: who is it, and what is in the mailbox. Interfaces, so that tests,
+// fuzzers and simulated worlds can stand in for accounts and store.
 #pragma once
 #include <memory>
 #include <string>

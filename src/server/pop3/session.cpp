@@ -5,9 +5,9 @@
 
 namespace pabal::server::pop3 {
 
-Session::Session(Shared& shared, std::unique_ptr<net::Stream> stream, net::SessionFacts facts, Policy policy)
+Session::Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy)
     : shared_(&shared),
-      stream_(std::move(stream)),
+      stream_(&stream),
       log_(std::move(facts.log)),
       policy_(std::move(policy)),
       login_deadline_(shared.clock->steady() + shared.limits.login_timeout) {
@@ -181,7 +181,8 @@ Async<bool> Session::send_message(MessageBody body, std::size_t reply_at) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(step, size - offset));
     const std::size_t from = out().size();
     if (!co_await append_window(body.octets.get(), offset, count)) {
-      // What has left already can't be taken back: end without the final dot, so that nobody takes it for the whole message.
+      // What has left already can't be taken back: end without the final dot, so that nobody takes it for the whole
+      // message.
       if (flushes != flushes_) {
         out_.clear();
         co_return false;
@@ -247,7 +248,8 @@ Async<bool> Session::serve_line(Result<Command> command) {
   if (!command) {
     shared_->wrong_commands.add();
     const bool unknown = command.error().kind == ErrorKind::unsupported;
-    co_return co_await respond({.reply = no(unknown ? Text::unknown_command : Text::wrong_arguments), .is_error = true});
+    co_return co_await respond(
+        {.reply = no(unknown ? Text::unknown_command : Text::wrong_arguments), .is_error = true});
   }
   const auto verb = command->verb;
   shared_->commands[static_cast<std::size_t>(verb)].add();

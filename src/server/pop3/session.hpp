@@ -1,4 +1,4 @@
-// One POP3 connection. The session owns the stream and what its phase needs; commands look at it, change its phase, and
+// One POP3 connection. The session has what its phase needs; commands look at it, change its phase, and
 // give back what is to be said. Only the loop in session.cpp writes.
 #pragma once
 #include <array>
@@ -63,7 +63,8 @@ class ReadAhead {
   /// The message's octets if they are here; what was opened before it is given up.
   [[nodiscard]] std::unique_ptr<store::EmailOctets> take(std::uint64_t number);
   /// Which numbers to open, `number` first: several if the client seems to go through the mailbox.
-  [[nodiscard]] std::vector<std::uint64_t> plan(const grammar::Maildrop& drop, std::uint64_t number, const Limits& limits) const;
+  [[nodiscard]] std::vector<std::uint64_t> plan(const grammar::Maildrop& drop, std::uint64_t number,
+                                                const Limits& limits) const;
   void put(std::uint64_t number, std::unique_ptr<store::EmailOctets> octets);
   void clear() noexcept;
 
@@ -108,7 +109,8 @@ struct Answer {
 
 class Session {
  public:
-  Session(Shared& shared, std::unique_ptr<net::Stream> stream, net::SessionFacts facts, Policy policy);
+  /// `stream` must outlive the session.
+  Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -149,7 +151,7 @@ class Session {
   void relax() noexcept;
 
   Shared* shared_;
-  std::unique_ptr<net::Stream> stream_;
+  net::Stream* stream_;
   Log log_;
   Policy policy_;
   std::variant<Authorization, Transaction> phase_;

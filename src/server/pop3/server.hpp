@@ -20,7 +20,7 @@ namespace pabal::server::pop3 {
 
 /// Every limit of a session.
 struct Limits {
-  pabal::pop3::LineLimits lines;
+  pabal::pop3::LineLimits lines = {};
   std::chrono::milliseconds idle_timeout =
       std::chrono::minutes(10);  ///< for each command line; RFC 1939 §3: at least 10 minutes
   std::chrono::milliseconds login_timeout = std::chrono::minutes(10);  ///< from the greeting to the login

@@ -52,6 +52,8 @@ function(pabal_library name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_precompile_headers(${name}_test REUSE_FROM pabal_pch_test)
+    # Where tests find the public suites, beside the project.
+    target_compile_definitions(${name}_test PRIVATE PABAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_link_libraries(${name}_test PRIVATE pabal_${name} ${arg_TEST_LINKS} Boost::headers GTest::gtest GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()

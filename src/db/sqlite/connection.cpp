@@ -27,8 +27,11 @@ Result<Statement*> SqliteConnection::prepare(std::string_view sql) {
     return recent;
   }
   if (statements_.size() >= kMostStatements) forget_idle_statements();
-  auto statement = Statement::prepare(handle_.get(), sql);
-  if (!statement) return pass(statement);
+  auto statement = Statement::prepare(handle_.get(), sql, failed_);
+  if (!statement) {
+    failed_ = true;
+    return pass(statement);
+  }
   Statement* const made = statement->get();
   statements_.emplace(made->sql(), std::move(*statement));
   recent = made;
@@ -41,7 +44,21 @@ void SqliteConnection::forget_idle_statements() {
   std::erase_if(statements_, [](const auto& entry) { return !entry.second->in_use(); });
 }
 
+// PostgreSQL takes no statement after one that failed, so neither do we; and where SQLite has rolled back by itself
+// (the disk failed or is full), a statement would run, and stay, outside of any transaction.
+Result<void> SqliteConnection::check_transaction() const {
+  if (!in_transaction_) return {};
+  if (sqlite3_get_autocommit(handle_.get()) != 0) {
+    return fail(ErrorKind::io, "local error", shared_.path + ": the transaction is gone since a statement failed");
+  }
+  if (failed_) {
+    return fail(ErrorKind::state, "local error", shared_.path + ": a statement of this transaction has failed before");
+  }
+  return {};
+}
+
 Result<Rows> SqliteConnection::query(std::string_view sql, std::span<const Parameter> parameters) {
+  if (auto may = check_transaction(); !may) return pass(may);
   auto statement = prepare(sql);
   if (!statement) return pass(statement);
   if (auto started = (*statement)->start(parameters); !started) return pass(started);
@@ -49,25 +66,39 @@ Result<Rows> SqliteConnection::query(std::string_view sql, std::span<const Param
 }
 
 Result<std::int64_t> SqliteConnection::run(std::string_view sql, std::span<const Parameter> parameters) {
+  if (auto may = check_transaction(); !may) return pass(may);
   auto statement = prepare(sql);
   if (!statement) return pass(statement);
   if (auto started = (*statement)->start(parameters); !started) return pass(started);
   return (*statement)->run();
 }
 
-Result<void> SqliteConnection::execute(std::string_view sql) { return drop(run(sql, std::span<const Parameter>())); }
+Result<void> SqliteConnection::execute(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement) return pass(statement);
+  if (auto started = (*statement)->start({}); !started) return started;
+  return drop((*statement)->run());
+}
 
 Result<void> SqliteConnection::script(std::string_view sql) {
   static constexpr Replacement words[] = {{"BYTES", "BLOB"}};
   const std::string text = replace_words(sql, words);
+  if (auto may = check_transaction(); !may) return may;
   if (sqlite3_exec(handle_.get(), text.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    failed_ = true;
     return fail_sqlite(handle_.get(), text);
   }
   return {};
 }
 
 Result<void> SqliteConnection::begin(bool write) {
-  if (!write) return execute("BEGIN");
+  if (in_transaction_) return fail(ErrorKind::state, "local error", shared_.path + ": a transaction in a transaction");
+  failed_ = false;
+  if (!write) {
+    auto begun = execute("BEGIN");
+    in_transaction_ = begun.has_value();
+    return begun;
+  }
   if (broken())
     return fail(ErrorKind::io, "local error", shared_.path + ": takes no more writes, a flush failed earlier");
   if (!has_written_) {
@@ -81,13 +112,21 @@ Result<void> SqliteConnection::begin(bool write) {
   }
   in_gate_ = true;
   auto begun = execute("BEGIN IMMEDIATE");
+  in_transaction_ = begun.has_value();
   if (!begun) leave_gate();
   return begun;
 }
 
 Result<void> SqliteConnection::commit() {
-  auto committed = execute("COMMIT");
-  if (committed) leave_gate();
+  if (!in_transaction_) return fail(ErrorKind::state, "local error", shared_.path + ": no transaction to commit");
+  auto committed = check_transaction();
+  if (committed) committed = execute("COMMIT");
+  if (committed) {
+    in_transaction_ = false;
+    leave_gate();
+  } else {
+    rollback();
+  }
   return committed;
 }
 
@@ -98,6 +137,8 @@ void SqliteConnection::rollback() noexcept {
       shared_.vfs.set_broken();
     }
   }
+  in_transaction_ = false;
+  failed_ = false;
   leave_gate();
 }
 
@@ -105,9 +146,18 @@ void SqliteConnection::leave_gate() noexcept {
   if (std::exchange(in_gate_, false)) shared_.gate.leave();
 }
 
-Result<void> SqliteConnection::savepoint() { return execute("SAVEPOINT step"); }
-Result<void> SqliteConnection::release_savepoint() { return execute("RELEASE step"); }
+Result<void> SqliteConnection::savepoint() {
+  if (!in_transaction_) return fail(ErrorKind::state, "local error", shared_.path + ": no transaction for a savepoint");
+  if (auto may = check_transaction(); !may) return may;
+  return execute("SAVEPOINT step");
+}
+Result<void> SqliteConnection::release_savepoint() {
+  if (auto may = check_transaction(); !may) return may;
+  return execute("RELEASE step");
+}
 Result<void> SqliteConnection::rollback_to_savepoint() {
+  failed_ = false;
+  if (auto may = check_transaction(); !may) return may;
   if (auto undone = execute("ROLLBACK TO step"); !undone) return undone;
   return execute("RELEASE step");
 }

@@ -35,7 +35,10 @@ class SqliteConnection final : public Connection {
 
  private:
   [[nodiscard]] Result<Statement*> prepare(std::string_view sql);
+  /// For BEGIN, SAVEPOINT and the like.
   [[nodiscard]] Result<void> execute(std::string_view sql);
+  /// Whether a statement may run now.
+  [[nodiscard]] Result<void> check_transaction() const;
   void forget_idle_statements();
   void leave_gate() noexcept;
 
@@ -46,6 +49,8 @@ class SqliteConnection final : public Connection {
   std::array<Statement*, 256> recent_{};
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
   bool in_gate_ = false;
+  bool in_transaction_ = false;
+  bool failed_ = false;  ///< a statement of this transaction has failed
   bool has_written_ = false;
 };
 

@@ -32,15 +32,15 @@ std::unexpected<Error> fail_sqlite(sqlite3* handle, std::string_view sql) {
   }
 }
 
-Statement::Statement(sqlite3* handle, StatementHandle statement, std::string sql)
-    : handle_(handle), statement_(std::move(statement)), sql_(std::move(sql)) {
+Statement::Statement(sqlite3* handle, StatementHandle statement, std::string sql, bool& failed)
+    : handle_(handle), failed_(failed), statement_(std::move(statement)), sql_(std::move(sql)) {
   const auto text = trim(sql_);
   for (const std::string_view word : {"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"}) {
     changes_rows_ = changes_rows_ || starts_with_ignoring_case(text, word);
   }
 }
 
-Result<std::unique_ptr<Statement>> Statement::prepare(sqlite3* handle, std::string_view sql) {
+Result<std::unique_ptr<Statement>> Statement::prepare(sqlite3* handle, std::string_view sql, bool& failed) {
   sqlite3_stmt* raw = nullptr;
   const char* rest = nullptr;
   const int code =
@@ -50,7 +50,7 @@ Result<std::unique_ptr<Statement>> Statement::prepare(sqlite3* handle, std::stri
   if (raw == nullptr || !trim(std::string_view(rest, sql.data() + sql.size())).empty()) {
     return fail(ErrorKind::state, "local error", fmt::format("not one statement: {}", printable(sql, 400)));
   }
-  std::unique_ptr<Statement> made(new Statement(handle, std::move(owner), std::string(sql)));
+  std::unique_ptr<Statement> made(new Statement(handle, std::move(owner), std::string(sql), failed));
   const int count = sqlite3_bind_parameter_count(raw);
   for (int index = 1; index <= count; ++index) {
     const char* name = sqlite3_bind_parameter_name(raw, index);
@@ -95,8 +95,13 @@ Result<void> Statement::bind(int index, const Parameter& parameter) {
       break;
     }
   }
-  if (code != SQLITE_OK) return fail_sqlite(handle_, sql_);
+  if (code != SQLITE_OK) return fail_use();
   return {};
+}
+
+std::unexpected<Error> Statement::fail_use() {
+  failed_ = true;
+  return fail_sqlite(handle_, sql_);
 }
 
 Result<void> Statement::start(std::span<const Parameter> parameters) {
@@ -118,7 +123,7 @@ Result<std::int64_t> Statement::run() {
   int code = SQLITE_ROW;
   while (code == SQLITE_ROW) code = sqlite3_step(statement_.get());
   if (code != SQLITE_DONE) {
-    auto failed = fail_sqlite(handle_, sql_);
+    auto failed = fail_use();
     finish();
     return failed;
   }
@@ -133,7 +138,7 @@ Result<bool> Statement::next() {
   if (code == SQLITE_ROW) return true;
   at_end_ = true;
   if (code == SQLITE_DONE) return false;
-  return fail_sqlite(handle_, sql_);
+  return fail_use();
 }
 
 bool Statement::is_null(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }

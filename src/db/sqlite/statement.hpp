@@ -13,7 +13,8 @@ namespace pabal::db::sqlite {
 
 class Statement final : public Cursor {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<Statement>> prepare(sqlite3* handle, std::string_view sql);
+  /// `failed` is set whenever a use of the statement fails; it must outlive the statement.
+  [[nodiscard]] static Result<std::unique_ptr<Statement>> prepare(sqlite3* handle, std::string_view sql, bool& failed);
 
   /// Binds all parameters; `state` if the statement is in use or their number is wrong.
   [[nodiscard]] Result<void> start(std::span<const Parameter> parameters);
@@ -31,10 +32,12 @@ class Statement final : public Cursor {
   [[nodiscard]] bool in_use() const noexcept { return in_use_; }
 
  private:
-  Statement(sqlite3* handle, StatementHandle statement, std::string sql);
+  Statement(sqlite3* handle, StatementHandle statement, std::string sql, bool& failed);
+  [[nodiscard]] std::unexpected<Error> fail_use();
   [[nodiscard]] Result<void> bind(int index, const Parameter& parameter);
 
   sqlite3* handle_;
+  bool& failed_;
   StatementHandle statement_;
   std::string sql_;
   std::vector<std::uint8_t> parameter_of_;  ///< SQLite's index - 1 → the number after $, - 1

@@ -14,8 +14,8 @@ Vfs& self(sqlite3_vfs* vfs) { return *static_cast<Vfs*>(vfs->pAppData); }
 /// The system's own VFS, for what has nothing to do with files.
 sqlite3_vfs* system_vfs() {
   static sqlite3_vfs* const found = [] {
-    // Before SQLite is first used: counting its memory takes a lock at every allocation, a tenth of a small write's time. Says
-    // SQLITE_MISUSE, and changes nothing, where another part of the process has used SQLite already.
+    // Before SQLite is first used: counting its memory takes a lock at every allocation, a tenth of a small write's
+    // time. Says SQLITE_MISUSE, and changes nothing, where another part of the process has used SQLite already.
     if (const int code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); code != SQLITE_OK && code != SQLITE_MISUSE) {
       throw std::runtime_error("sqlite3_config failed");
     }

@@ -1,5 +1,5 @@
-// Incoming: a message's octets while they arrive, before anything is promised. Small ones stay in memory; a big one is received
-// into a file of its own, which becomes its blob without being copied.
+// Incoming: a message's octets while they arrive, before anything is promised. Small ones stay in memory; a big one is
+// received into a file of its own, which becomes its blob without being copied.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,6 +13,7 @@
 namespace pabal::store {
 
 class Store;
+class Shard;
 
 /// Octets in order; move-only. Dropping it unfinished leaves nothing behind (a file is removed, also after a crash).
 class Incoming {
@@ -25,8 +26,8 @@ class Incoming {
   /// Appends to what is in memory; never blocks.
   void append(std::string_view octets);
   /// True when so much is in memory that spill() is due (after every append, for whoever receives).
-  [[nodiscard]] bool wants_spill() const noexcept;
-  /// Moves what is in memory to the file, on the pool.
+  [[nodiscard]] bool wants_spill() const noexcept { return memory_.size() >= spill_at_; }
+  /// Moves what is in memory to the file, on the pool. After an error the message can't be kept: drop it.
   [[nodiscard]] Async<Result<void>> spill();
   [[nodiscard]] std::uint64_t size() const noexcept;
   /// What is in memory: the whole message while nothing was spilled, which has_file() tells.
@@ -35,9 +36,15 @@ class Incoming {
 
  private:
   friend class Store;
-  struct Spilled;
+  friend class Shard;
+  struct Spilling;  ///< where a file would be made
+  struct Spilled;   ///< the file
+
+  [[nodiscard]] Result<void> spill_now();
+
   std::string memory_;
   std::size_t spill_at_ = SIZE_MAX;
+  std::shared_ptr<const Spilling> spilling_;
   std::unique_ptr<Spilled> file_;
 };
 

@@ -1,5 +1,6 @@
-// Store: mailboxes, emails, their octets, the change counters, the queue's rows and the traces, over one or more shards. What it
-// promises is in docs/architecture.md, "Storage": when a write's coroutine goes on, the change survives a power loss.
+// Store: mailboxes, emails, their octets, the change counters, the queue's rows and the traces, over one or more
+// shards. What it promises is in docs/architecture.md, "Storage": when a write's coroutine goes on, the change survives
+// a power loss.
 //
 // This is the face that the floors above see; schema, blobs and shards are in the files beside it.
 #pragma once
@@ -28,7 +29,7 @@ namespace pabal::store {
 struct ShardPlace {
   ShardId id;
   db::Database* database = nullptr;
-  std::string folder;                     ///< segments, big files, lock; empty: blobs stay in the database
+  std::string folder;  ///< segments, big files, lock; empty: blobs stay in the database
 };
 
 struct StoreOptions {
@@ -38,6 +39,9 @@ struct StoreOptions {
   std::size_t spill_at = 1 << 20;         ///< memory that one arriving message may take
   std::chrono::seconds trace_kept{30 * 24 * 3600};
   std::chrono::seconds undelete_kept{0};  ///< how long blobs stay after their last reference is gone
+  std::size_t spare_segments = 4;         ///< emptied segment files that are kept to be written anew
+  /// The background work's rhythm; 0: none of its own, maintain() is called from outside (tests).
+  std::chrono::milliseconds upkeep_every{200};
 };
 
 struct Place {
@@ -48,20 +52,27 @@ struct Place {
 /// One mailbox that a message goes into.
 struct DeliveryTarget {
   Place place;
-  std::string recipient;                  ///< the envelope's address, for the queue row and the trace
-  std::string mailbox = "INBOX";          ///< made if it isn't there
-  std::string prefix;                     ///< private header octets that stand before the common content
-  std::vector<std::string> keywords;
+  std::string recipient;              ///< the envelope's address, for the queue row and the trace
+  std::string mailbox = "INBOX";      ///< made if it isn't there
+  std::string prefix;                 ///< private header octets that stand before the common content
+  std::vector<std::string> keywords;  ///< JMAP's names (RFC 8621 §4.1.1), "$seen"
+  std::string notify;                 ///< RFC 3461 NOTIFY, for the queue row; may be empty
+  std::string original_recipient;     ///< RFC 3461 ORCPT, for the queue row; may be empty
 };
 
 /// A message for local mailboxes, each once.
 struct Delivery {
-  std::string id;                         ///< unique; the same id and account again changes nothing
-  std::string sender;                     ///< reverse-path, for the queue row
-  Incoming content;                       ///< octets common to all targets (trace headers included)
+  std::string id;      ///< unique; the same id and account again changes nothing
+  std::string sender;  ///< reverse-path, for the queue row
+  Incoming content;    ///< octets common to all targets (trace headers included)
   std::vector<DeliveryTarget> targets;
-  std::string trace;                      ///< JSON; commits with the delivery
-  bool retry_locally = true;              ///< false: a target that fails for a passing reason is only reported (LMTP)
+  std::string trace;          ///< JSON; commits with the delivery
+  std::string message_id;     ///< as in the header field, for traces(); may be empty
+  std::string envelope_id;    ///< RFC 3461 ENVID, for the queue row; may be empty
+  std::string ret;            ///< RFC 3461 RET, for the queue row; may be empty
+  bool smtputf8 = false;      ///< for the queue row
+  bool require_tls = false;   ///< for the queue row
+  bool retry_locally = true;  ///< false: a target that fails for a passing reason is only reported (LMTP)
 };
 
 struct Delivered {
@@ -69,9 +80,10 @@ struct Delivered {
   std::int64_t uid = 0;
   ChangeNumber change;
 };
-/// What became of one target. When `queued`, the queue row for it is committed. Where retry_locally is set and at least one target
-/// was stored or queued, every other that failed is queued too, also one that is over its quota or gone: the sender gets one 250
-/// for all and can't be told of a part. Where all failed for lasting reasons nothing is kept, and the sender is told.
+/// What became of one target. When `queued`, the queue row for it is committed. Where retry_locally is set and at least
+/// one target was stored or queued, every other that failed is queued too, also one that is over its quota or gone: the
+/// sender gets one 250 for all and can't be told of a part. Where all failed for lasting reasons nothing is kept, and
+/// the sender is told.
 struct TargetOutcome {
   Result<Delivered> result;
   bool queued = false;
@@ -80,7 +92,8 @@ struct TargetOutcome {
 /// A row of the queue that is due: so far local letters that had to wait; remote ones come with the queue.
 struct QueuedLocal {
   std::string delivery_id;
-  ShardId shard;                          ///< where the queue row is
+  std::int64_t number = 0;  ///< among the delivery's queue rows
+  ShardId shard;            ///< where the queue row is
   std::string sender;
   std::string recipient;
   DeliveryTarget target;
@@ -92,13 +105,13 @@ struct QueuedLocal {
 struct MailboxEntry {
   std::int64_t uid = 0;
   EmailId email;
-  std::uint64_t size = 0;                 ///< octets of prefix and content together
+  std::uint64_t size = 0;  ///< octets of prefix and content together
 };
 struct MailboxListing {
   MailboxId mailbox;
   std::uint32_t uid_validity = 0;
   std::int64_t uid_next = 0;
-  std::vector<MailboxEntry> entries;      ///< by UID; without emails that are \Deleted there
+  std::vector<MailboxEntry> entries;  ///< by UID; without emails that are \Deleted there
 };
 
 /// The octets of one stored email: prefix and pieces as one run. Holds its blobs alive while it lives.
@@ -106,7 +119,8 @@ class EmailOctets {
  public:
   virtual ~EmailOctets() = default;
   [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
-  /// Up to `count` octets from `offset`, appended to `out`, if they are to be had without waiting for the disk; false otherwise.
+  /// Up to `count` octets from `offset`, appended to `out`, if they are to be had without waiting for the disk; false
+  /// otherwise.
   [[nodiscard]] virtual bool try_read(std::uint64_t offset, std::size_t count, std::string& out) = 0;
   /// The same, on the pool. Checks the record's checksum when a whole blob is read; `io` where the octets are damaged.
   [[nodiscard]] virtual Async<Result<std::string>> read(std::uint64_t offset, std::size_t count) = 0;
@@ -120,53 +134,64 @@ struct CheckFinding {
 
 class Store {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<Store>> open(std::vector<ShardPlace> shards, FileSystem& files, Pool& pool,
-                                                           const Clock& clock, Random& random, Log log, Metrics& metrics,
-                                                           StoreOptions options);
+  [[nodiscard]] static Result<std::unique_ptr<Store>> open(std::vector<ShardPlace> shards, FileSystem& files,
+                                                           Pool& pool, const Clock& clock, Random& random, Log log,
+                                                           Metrics& metrics, StoreOptions options);
   /// Ends all writers after what they have, and the background work.
   ~Store();
 
   /// A buffer for an arriving message; `expected` octets as announced by SIZE, or 0.
   [[nodiscard]] Incoming receive(std::uint64_t expected);
 
-  /// One transaction for all targets of one shard; the outcome of each target, in order. An Error instead: nothing was kept,
-  /// and the sender must keep its copy.
+  /// One transaction for all targets of one shard; the outcome of each target, in order. An Error instead: nothing was
+  /// kept, and the sender must keep its copy. With retry_locally that is also so if every target failed. Targets of
+  /// other shards than the first one's are in the queue with that commit, and delivered before this returns; only if
+  /// they then fail for a passing reason do they stay queued.
   [[nodiscard]] Async<Result<std::vector<TargetOutcome>>> deliver(Delivery delivery);
 
   /// Queue rows whose time has come, claimed for `claim_for` so that no second worker takes them.
   [[nodiscard]] Async<Result<std::vector<QueuedLocal>>> due_local(std::size_t at_most, std::chrono::seconds claim_for);
-  /// Delivers a queued local letter; success removes its row in the same commit (same shard) or right after (other shard, made
-  /// safe by the delivery id).
+  /// Delivers a queued local letter; success removes its row in the same commit (same shard) or right after (other
+  /// shard, made safe by the delivery id).
   [[nodiscard]] Async<Result<Delivered>> retry_local(QueuedLocal letter);
   [[nodiscard]] Async<Result<void>> postpone_local(QueuedLocal letter, SystemTime next, std::string why);
   /// Takes the row out of the schedule until an operator releases it; nothing is lost by it.
   [[nodiscard]] Async<Result<void>> hold_local(QueuedLocal letter, std::string why);
+  /// Takes a letter out of the queue without delivering it (its sender has been told).
+  [[nodiscard]] Async<Result<void>> drop_local(QueuedLocal letter);
   /// When the next queue row is due.
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
 
   [[nodiscard]] Async<Result<MailboxListing>> list_mailbox(Place place, std::string mailbox);
   [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_email(Place place, EmailId email);
   /// Several at once, in order, for readers that go through a mailbox; an entry is null where the email is gone.
-  [[nodiscard]] Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> open_emails(Place place, std::vector<EmailId> emails);
+  [[nodiscard]] Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> open_emails(Place place,
+                                                                                     std::vector<EmailId> emails);
   /// Removes these UIDs from the mailbox in one transaction, all or nothing; UIDs that are gone already don't matter.
   [[nodiscard]] Async<Result<ChangeNumber>> expunge(Place place, MailboxId mailbox, std::vector<std::int64_t> uids);
   /// Octets and emails that an account holds.
-  struct Usage { std::uint64_t bytes = 0; std::uint64_t emails = 0; };
+  struct Usage {
+    std::uint64_t bytes = 0;
+    std::uint64_t emails = 0;
+  };
   [[nodiscard]] Async<Result<Usage>> usage(Place place);
 
   // Blocking; control thread and command line only.
-  /// Makes the account's row and its mailboxes (INBOX, and Drafts, Sent, Junk, Trash, Archive with their special use).
+  /// Makes the account's row and its mailboxes (INBOX, and Drafts, Sent, Junk, Trash, Archive with their special use);
+  /// where they are there already only the quota is set.
   [[nodiscard]] Result<void> create_account(Place place, std::optional<std::uint64_t> quota_bytes);
   [[nodiscard]] Result<void> set_quota(Place place, std::optional<std::uint64_t> quota_bytes);
+  /// Deliveries to it fail from now on (`busy`, then `not_found`); its emails go piece by piece.
   [[nodiscard]] Result<void> remove_account(Place place);
-  /// The traces of a message, newest first, as JSON objects: by delivery id, Message-ID, or "account/mailbox/uid".
+  /// The traces of a message, newest first, as JSON objects: by delivery id, Message-ID, or "account/mailbox/uid" with
+  /// the account's number.
   [[nodiscard]] Result<std::vector<std::string>> traces(std::string_view key);
   /// The queue as JSON rows.
   [[nodiscard]] Result<std::vector<std::string>> queue_rows();
   /// Verifies everything: references, counters, UIDs, quota sums, blob checksums. Empty: all is well.
   [[nodiscard]] Result<std::vector<CheckFinding>> check();
-  /// One round of the background work (moving inline blobs, reclaiming, forgetting old traces, checkpoints); tests call it, the
-  /// store's own thread does by itself.
+  /// One round of the background work (moving inline blobs, reclaiming, forgetting old traces, checkpoints); tests call
+  /// it, the store's own thread does by itself.
   [[nodiscard]] Result<void> maintain();
   /// False once a shard takes no more writes (a flush failed).
   [[nodiscard]] bool healthy() const noexcept;
@@ -174,6 +199,7 @@ class Store {
  private:
   struct State;
   explicit Store(std::unique_ptr<State> state);
+  [[nodiscard]] Async<Result<std::vector<TargetOutcome>>> deliver_to_shards(Delivery delivery);
   std::unique_ptr<State> state_;
 };
 

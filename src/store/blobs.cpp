@@ -1,0 +1,133 @@
+#include "store/blobs.hpp"
+
+#include <algorithm>
+
+namespace pabal::store {
+
+namespace {
+std::int64_t as_signed(std::uint64_t number) noexcept { return static_cast<std::int64_t>(number); }
+std::uint64_t as_unsigned(std::int64_t number) noexcept { return static_cast<std::uint64_t>(number); }
+}  // namespace
+
+Result<void> insert_blob(db::Connection& connection, const BlobRow& row) {
+  const bool in_segment = row.location == Location::segment;
+  const auto place = [&](std::int64_t value) { return in_segment ? db::Parameter(value) : db::Parameter(); };
+  auto inserted = connection.run(
+      "INSERT INTO blob (blob_id, refs, size, stored, codec, key_id, location, segment, generation, start, salt, "
+      "checksum) "
+      "VALUES ($1, $2, $3, $3, 0, 0, $4, $5, $6, $7, $8, $9)",
+      {row.id.value, row.refs, as_signed(row.size), static_cast<std::int64_t>(row.location), place(row.segment),
+       place(row.generation), place(as_signed(row.start)), as_signed(row.salt),
+       db::Octets{{row.checksum.data(), row.checksum.size()}}});
+  if (!inserted) return pass(inserted);
+  return {};
+}
+
+Result<void> insert_blob_data(db::Connection& connection, BlobId blob, std::string_view octets) {
+  if (octets.size() > kDataPart * static_cast<std::size_t>(kDataParts)) {
+    return fail(ErrorKind::limit, "message too big", "a blob is too big for the database");
+  }
+  std::int64_t part = 0;
+  do {
+    const auto now = octets.substr(0, kDataPart);
+    auto inserted = connection.run("INSERT INTO blob_data (data_id, octets) VALUES ($1, $2)",
+                                   {(blob.value * kDataParts) + part, db::Octets{now}});
+    if (!inserted) return pass(inserted);
+    octets.remove_prefix(now.size());
+    ++part;
+  } while (!octets.empty());
+  return {};
+}
+
+Result<void> add_references(db::Connection& connection, std::span<const Piece> pieces, std::int64_t count) {
+  for (const auto& piece : pieces) {
+    auto changed = connection.run("UPDATE blob SET refs = refs + $2 WHERE blob_id = $1", {piece.blob.value, count});
+    if (!changed) return pass(changed);
+    if (*changed != 1) return fail(ErrorKind::io, "local error", fmt::format("blob {} is missing", piece.blob.value));
+  }
+  return {};
+}
+
+Result<void> drop_references(db::Connection& connection, std::span<const Piece> pieces, std::int64_t count,
+                             SystemTime now) {
+  for (const auto& piece : pieces) {
+    auto left = connection.number("UPDATE blob SET refs = refs - $2 WHERE blob_id = $1 RETURNING refs",
+                                  {piece.blob.value, count});
+    if (!left) return pass(left);
+    if (!*left) return fail(ErrorKind::io, "local error", fmt::format("blob {} is missing", piece.blob.value));
+    if (**left > 0) continue;
+    auto noted =
+        connection.run("INSERT INTO dead_blob (blob_id, since) VALUES ($1, $2) ON CONFLICT (blob_id) DO NOTHING",
+                       {piece.blob.value, to_database(now)});
+    if (!noted) return pass(noted);
+  }
+  return {};
+}
+
+BlobRow blob_row(const db::Rows& rows) {
+  BlobRow row;
+  row.id = BlobId{rows.integer(0)};
+  row.refs = rows.integer(1);
+  row.size = as_unsigned(rows.integer(2));
+  row.location = static_cast<Location>(rows.integer(3));
+  if (row.location == Location::segment) {
+    row.segment = rows.integer(4);
+    row.generation = rows.integer(5);
+    row.start = as_unsigned(rows.integer(6));
+  }
+  row.salt = as_unsigned(rows.integer(7));
+  const auto checksum = rows.octets(8);
+  std::ranges::copy_n(checksum.begin(), static_cast<std::ptrdiff_t>(std::min(checksum.size(), row.checksum.size())),
+                      row.checksum.begin());
+  return row;
+}
+
+Result<std::optional<BlobRow>> find_blob(db::Connection& connection, BlobId blob) {
+  auto rows = connection.query(
+      "SELECT blob_id, refs, size, location, segment, generation, start, salt, checksum FROM blob WHERE blob_id = $1",
+      {blob.value});
+  if (!rows) return pass(rows);
+  auto any = rows->next();
+  if (!any) return pass(any);
+  if (!*any) return std::nullopt;
+  return blob_row(*rows);
+}
+
+Result<bool> read_blob_data(db::Connection& connection, const BlobRow& row, std::uint64_t offset, std::size_t count,
+                            std::string& out) {
+  while (count != 0) {
+    const auto part = as_signed(offset / kDataPart);
+    const auto skip = static_cast<std::size_t>(offset % kDataPart);
+    auto rows =
+        connection.query("SELECT octets FROM blob_data WHERE data_id = $1", {(row.id.value * kDataParts) + part});
+    if (!rows) return pass(rows);
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any || rows->octets(0).size() <= skip) return false;
+    const auto octets = rows->octets(0).substr(skip, count);
+    out.append(octets);
+    count -= octets.size();
+    offset += octets.size();
+  }
+  return true;
+}
+
+ReadGate::Pass::Pass(ReadGate& gate) : gate_(&gate) {
+  auto sides = gate.sides_.lock();
+  side_ = sides->now;
+  ++sides->inside[side_];
+}
+
+ReadGate::Pass::~Pass() {
+  auto sides = gate_->sides_.lock();
+  if (--sides->inside[side_] == 0 && side_ != sides->now) gate_->left_.notify_all();
+}
+
+void ReadGate::wait_for_readers() {
+  auto sides = sides_.lock();
+  const auto old = sides->now;
+  sides->now = 1 - old;
+  left_.wait(sides.unique_lock(), [&] { return sides->inside[old] == 0; });
+}
+
+}  // namespace pabal::store

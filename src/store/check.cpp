@@ -1,0 +1,435 @@
+// check(): reads all of a shard and says what is wrong. In one snapshot, with the background work at rest; deliveries
+// go on.
+#include <algorithm>
+
+#include "store/shard.hpp"
+#include "store/stored_email.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+using Findings = std::vector<CheckFinding>;
+
+// Collects what is wrong with one thing at a time.
+class Teller {
+ public:
+  Teller(Findings& findings, ShardId shard) : findings_(&findings), shard_(shard) {}
+  template <class... Args>
+  void tell(const std::string& where, fmt::format_string<Args...> what, Args&&... args) {
+    if (findings_->size() >= most) return;
+    findings_->push_back(
+        {fmt::format("shard {} {}", shard_.value, where), fmt::format(what, std::forward<Args>(args)...)});
+  }
+
+ private:
+  static constexpr std::size_t most = 10'000;
+  Findings* findings_;
+  ShardId shard_;
+};
+
+template <class Take>
+Result<void> each(db::Connection& connection, std::string_view sql, Take take,
+                  std::initializer_list<db::Parameter> parameters = {}) {
+  auto rows = connection.query(sql, parameters);
+  if (!rows) return pass(rows);
+  while (true) {
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return {};
+    take(*rows);
+  }
+}
+
+struct MailboxSums {
+  std::int64_t uid_next = 0;
+  std::int64_t change = 0;
+  std::int64_t emails = 0;
+  std::int64_t unseen = 0;
+  std::int64_t bytes = 0;
+};
+
+struct MembershipSeen {
+  std::int64_t size = 0;
+  std::string keywords;
+  std::int64_t change = 0;
+};
+
+// One account: its mailboxes, memberships, emails and counters. Each email's pieces go into `references`.
+class AccountCheck {
+ public:
+  AccountCheck(db::Connection& connection, Teller& teller, std::vector<std::int64_t>& references)
+      : connection_(&connection), teller_(&teller), references_(&references) {}
+
+  Result<void> run(std::int64_t account, std::int64_t change, std::int64_t used_bytes, std::int64_t used_emails,
+                   std::int64_t uid_validity) {
+    account_ = account;
+    change_ = change;
+    if (auto read = mailboxes(uid_validity); !read) return read;
+    if (auto read = memberships(); !read) return read;
+    if (auto read = emails(); !read) return read;
+    compare(used_bytes, used_emails);
+    return {};
+  }
+
+ private:
+  [[nodiscard]] std::string where() const { return fmt::format("account {}", account_); }
+
+  Result<void> mailboxes(std::int64_t last_validity) {
+    return each(*connection_,
+                "SELECT mailbox_id, uid_next, change, emails, unseen, bytes, uid_validity, path FROM mailbox WHERE "
+                "account_id = $1",
+                [&](const db::Rows& row) {
+                  const auto id = row.integer(0);
+                  claimed_[id] = {row.integer(1), row.integer(2), row.integer(3), row.integer(4), row.integer(5)};
+                  if (row.integer(2) > change_)
+                    teller_->tell(where(), "mailbox {} has change {}, the account {}", id, row.integer(2), change_);
+                  if (row.integer(6) > last_validity || row.integer(6) <= 0) {
+                    teller_->tell(where(), "mailbox {} has UIDVALIDITY {}, the last one given is {}", id,
+                                  row.integer(6), last_validity);
+                  }
+                },
+                {account_});
+  }
+
+  Result<void> memberships() {
+    return each(*connection_,
+                "SELECT mailbox_id, uid, email_id, size, keywords, change FROM membership WHERE account_id = $1",
+                [&](const db::Rows& row) {
+                  const auto mailbox = row.integer(0);
+                  const auto uid = row.integer(1);
+                  auto& sums = found_[mailbox];
+                  sums.uid_next = std::max(sums.uid_next, uid + 1);
+                  sums.emails += 1;
+                  sums.bytes += row.integer(3);
+                  auto keywords = decode_numbers(row.octets(4));
+                  if (!keywords) {
+                    teller_->tell(where(), "mailbox {} uid {}: {}", mailbox, uid, keywords.error().log);
+                  } else {
+                    sums.unseen += std::ranges::binary_search(*keywords, keyword::seen) ? 0 : 1;
+                  }
+                  if (row.integer(5) > change_) {
+                    teller_->tell(where(), "mailbox {} uid {} has change {}, the account {}", mailbox, uid,
+                                  row.integer(5), change_);
+                  }
+                  standing_[row.integer(2)].emplace_back(
+                      Standing{MailboxId{mailbox}, uid},
+                      MembershipSeen{row.integer(3), std::string(row.octets(4)), row.integer(5)});
+                },
+                {account_});
+  }
+
+  Result<void> emails() {
+    return each(*connection_,
+                "SELECT email_id, modified, size, prefix, pieces, keywords, standings FROM email WHERE account_id = $1",
+                [&](const db::Rows& row) { email(row); }, {account_});
+  }
+
+  void email(const db::Rows& row) {
+    const auto id = row.integer(0);
+    const auto size = row.integer(2);
+    ++emails_;
+    bytes_ += size;
+    if (id > change_ || row.integer(1) > change_ || row.integer(1) < id) {
+      teller_->tell(where(), "email {} was changed at {}, the account is at {}", id, row.integer(1), change_);
+    }
+    auto length = static_cast<std::int64_t>(row.octets(3).size());
+    auto pieces = decode_pieces(row.octets(4));
+    if (!pieces) {
+      teller_->tell(where(), "email {}: {}", id, pieces.error().log);
+    } else {
+      for (const auto& piece : *pieces) {
+        length += static_cast<std::int64_t>(piece.length);
+        references_->push_back(piece.blob.value);
+      }
+      if (length != size) teller_->tell(where(), "email {} says {} octets and has {}", id, size, length);
+    }
+    auto standings = decode_standings(row.octets(6));
+    if (!standings || standings->empty()) {
+      teller_->tell(where(), "email {} stands in no mailbox that can be read", id);
+      return;
+    }
+    auto& found = standing_[id];
+    for (const auto& standing : *standings) {
+      const auto seen = std::ranges::find_if(found, [&](const auto& one) { return one.first == standing; });
+      if (seen == found.end()) {
+        teller_->tell(where(), "email {} should stand in mailbox {} at uid {}", id, standing.mailbox.value,
+                      standing.uid);
+        continue;
+      }
+      if (seen->second.size != size || seen->second.keywords != row.octets(5)) {
+        teller_->tell(where(), "email {} and its place in mailbox {} differ", id, standing.mailbox.value);
+      }
+      found.erase(seen);
+    }
+    if (found.empty()) standing_.erase(id);
+  }
+
+  void compare(std::int64_t used_bytes, std::int64_t used_emails) {
+    if (bytes_ != used_bytes || emails_ != used_emails) {
+      teller_->tell(where(), "says {} octets in {} emails and has {} in {}", used_bytes, used_emails, bytes_, emails_);
+    }
+    for (const auto& [email, rest] : standing_) {
+      for (const auto& one : rest) {
+        teller_->tell(where(), "mailbox {} uid {} names email {}, which does not stand there", one.first.mailbox.value,
+                      one.first.uid, email);
+      }
+    }
+    for (const auto& [id, sums] : found_) {
+      if (!claimed_.contains(id))
+        teller_->tell(where(), "there is no mailbox {}, but {} emails stand in it", id, sums.emails);
+    }
+    for (const auto& [id, says] : claimed_) {
+      const auto& has = found_[id];
+      if (has.uid_next > says.uid_next)
+        teller_->tell(where(), "mailbox {}: UIDNEXT {} with uid {}", id, says.uid_next, has.uid_next - 1);
+      if (has.emails != says.emails || has.bytes != says.bytes || has.unseen != says.unseen) {
+        teller_->tell(where(), "mailbox {} says {} emails, {} unseen, {} octets and has {}, {}, {}", id, says.emails,
+                      says.unseen, says.bytes, has.emails, has.unseen, has.bytes);
+      }
+    }
+  }
+
+  db::Connection* connection_;
+  Teller* teller_;
+  std::vector<std::int64_t>* references_;
+  std::int64_t account_ = 0;
+  std::int64_t change_ = 0;
+  std::int64_t bytes_ = 0;
+  std::int64_t emails_ = 0;
+  std::unordered_map<std::int64_t, MailboxSums> claimed_;
+  std::unordered_map<std::int64_t, MailboxSums> found_;
+  std::unordered_map<std::int64_t, std::vector<std::pair<Standing, MembershipSeen>>> standing_;
+};
+
+struct AccountRow {
+  std::int64_t account, change, bytes, emails, uid_validity;
+};
+
+Result<void> check_accounts(db::Connection& connection, Teller& teller, std::vector<std::int64_t>& references) {
+  std::vector<AccountRow> accounts;
+  auto listed =
+      each(connection, "SELECT account_id, change, used_bytes, used_emails, uid_validity FROM account",
+           [&](const db::Rows& row) {
+             accounts.push_back({row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4)});
+           });
+  if (!listed) return listed;
+  for (const auto& row : accounts) {
+    AccountCheck account(connection, teller, references);
+    if (auto checked = account.run(row.account, row.change, row.bytes, row.emails, row.uid_validity); !checked)
+      return checked;
+  }
+  for (const std::string_view table :
+       {"mailbox", "email", "membership", "removed_email", "removed_membership", "keyword"}) {
+    auto orphans =
+        each(connection,
+             fmt::format("SELECT DISTINCT t.account_id FROM {} t LEFT JOIN account a ON a.account_id = t.account_id "
+                         "WHERE a.account_id IS NULL",
+                         table),
+             [&](const db::Rows& row) {
+               teller.tell(fmt::format("account {}", row.integer(0)), "is missing, but has rows in {}", table);
+             });
+    if (!orphans) return orphans;
+  }
+  return {};
+}
+
+Result<void> check_queue(db::Connection& connection, Teller& teller, std::vector<std::int64_t>& references) {
+  auto messages =
+      each(connection,
+           "SELECT m.delivery_id, m.size, m.pieces, COUNT(r.number) FROM queue_message m "
+           "LEFT JOIN queue_recipient r ON r.delivery_id = m.delivery_id GROUP BY m.delivery_id, m.size, m.pieces",
+           [&](const db::Rows& row) {
+             const std::string where = fmt::format("queue {}", row.text(0));
+             auto pieces = decode_pieces(row.octets(2));
+             if (!pieces) {
+               teller.tell(where, "{}", pieces.error().log);
+               return;
+             }
+             std::uint64_t size = 0;
+             for (const auto& piece : *pieces) {
+               size += piece.length;
+               references.push_back(piece.blob.value);
+             }
+             if (size != static_cast<std::uint64_t>(row.integer(1)))
+               teller.tell(where, "says {} octets and has {}", row.integer(1), size);
+             if (row.integer(3) == 0) teller.tell(where, "has no recipients");
+           });
+  if (!messages) return messages;
+  return each(connection,
+              "SELECT r.delivery_id, r.number FROM queue_recipient r LEFT JOIN queue_message m ON m.delivery_id = "
+              "r.delivery_id "
+              "WHERE m.delivery_id IS NULL",
+              [&](const db::Rows& row) {
+                teller.tell(fmt::format("queue {}", row.text(0)), "recipient {} has no message", row.integer(1));
+              });
+}
+
+struct SegmentRow {
+  std::int64_t generation = 0;
+  SegmentState state = SegmentState::open;
+  std::uint64_t end = 0;
+};
+
+}  // namespace
+
+/// Blobs: counts of references, places, octets.
+class BlobCheck {
+ public:
+  BlobCheck(Shard& shard, Teller& teller, std::vector<std::int64_t>& references)
+      : shard_(&shard), teller_(&teller), references_(&references) {}
+
+  Result<void> run(db::Connection& connection) {
+    std::ranges::sort(*references_);
+    auto segments = each(connection, "SELECT segment, generation, state FROM segment", [&](const db::Rows& row) {
+      segments_[row.integer(0)] = {row.integer(1), static_cast<SegmentState>(row.integer(2)), 0};
+    });
+    if (!segments) return segments;
+    auto dead = each(connection, "SELECT blob_id FROM dead_blob ORDER BY blob_id",
+                     [&](const db::Rows& row) { dead_.push_back(row.integer(0)); });
+    if (!dead) return dead;
+    std::vector<BlobRow> rows;
+    // By place, so that overlaps show and the disk is read in order.
+    auto listed = each(connection,
+                       "SELECT blob_id, refs, size, location, segment, generation, start, salt, checksum FROM blob "
+                       "ORDER BY segment, start, blob_id",
+                       [&](const db::Rows& row) { rows.push_back(blob_row(row)); });
+    if (!listed) return listed;
+    for (const auto& row : rows) {
+      if (auto checked = blob(connection, row); !checked) return checked;
+    }
+    std::vector<std::int64_t> ids;
+    ids.reserve(rows.size());
+    for (const auto& row : rows) ids.push_back(row.id.value);
+    std::ranges::sort(ids);
+    const auto missing = [&](std::int64_t id) { return !std::ranges::binary_search(ids, id); };
+    for (std::size_t i = 0; i < references_->size(); ++i) {
+      const auto id = (*references_)[i];
+      if ((i == 0 || (*references_)[i - 1] != id) && missing(id))
+        teller_->tell(where(id), "is referred to and missing");
+    }
+    for (const auto id : dead_) {
+      if (missing(id)) teller_->tell(where(id), "is noted as dead and missing");
+    }
+    return each(connection, "SELECT data_id FROM blob_data", [&](const db::Rows& row) {
+      const auto id = row.integer(0) / kDataParts;
+      const auto owner = std::ranges::lower_bound(in_database_, id);
+      if (owner == in_database_.end() || *owner != id)
+        teller_->tell(where(id), "has octets in the database that nobody needs");
+    });
+  }
+
+ private:
+  static std::string where(std::int64_t id) { return fmt::format("blob {}", id); }
+
+  Result<void> blob(db::Connection& connection, const BlobRow& row) {
+    const auto id = row.id.value;
+    const auto range = std::ranges::equal_range(*references_, id);
+    const auto count = static_cast<std::int64_t>(range.size());
+    if (count != row.refs) teller_->tell(where(id), "says {} references and has {}", row.refs, count);
+    const bool noted = std::ranges::binary_search(dead_, id);
+    if (row.refs == 0 && !noted) teller_->tell(where(id), "has no references and is not noted as dead");
+    if (row.location == Location::segment) return in_segment(row);
+    if (row.location == Location::file) return in_file(row);
+    if (row.location != Location::row && row.location != Location::database) {
+      teller_->tell(where(id), "is at no known place ({})", static_cast<std::int64_t>(row.location));
+      return {};
+    }
+    const auto at = std::ranges::lower_bound(in_database_, id);
+    in_database_.insert(at, id);
+    std::string octets;
+    auto read = read_blob_data(connection, row, 0, static_cast<std::size_t>(row.size), octets);
+    if (!read) return pass(read);
+    if (!*read) {
+      teller_->tell(where(id), "has no octets in the database");
+    } else {
+      compare(row, checksum_of(octets, row.salt));
+    }
+    return {};
+  }
+
+  Result<void> in_segment(const BlobRow& row) {
+    const auto id = row.id.value;
+    const auto segment = segments_.find(row.segment);
+    if (segment == segments_.end() || segment->second.state == SegmentState::free ||
+        segment->second.generation != row.generation) {
+      teller_->tell(where(id), "is in segment {} generation {}, which is not in use", row.segment, row.generation);
+      return {};
+    }
+    if (row.start < segment->second.end + kRecordHeaderOctets)
+      teller_->tell(where(id), "overlaps another in segment {}", row.segment);
+    segment->second.end = row.start + row.size;
+    auto pinned = shard_->segments_->pin(row.segment, row.generation);
+    if (!pinned) {
+      teller_->tell(where(id), "segment {}: {}", row.segment, pinned.error().log);
+      return {};
+    }
+    std::string octets(kRecordHeaderOctets + static_cast<std::size_t>(row.size), '\0');
+    auto read = (*pinned)->file->read_at(octets, row.start - kRecordHeaderOctets);
+    if (!read) return pass(read);
+    if (*read != octets.size()) {
+      teller_->tell(where(id), "segment {} ends before it does", row.segment);
+      return {};
+    }
+    const auto header = parse_record_header(row.segment, octets);
+    RecordHeader expected;
+    expected.generation = row.generation;
+    expected.blob = row.id;
+    expected.length = row.size;
+    expected.salt = row.salt;
+    expected.checksum = row.checksum;
+    if (header != expected) teller_->tell(where(id), "has another record's header in segment {}", row.segment);
+    compare(row, checksum_of(std::string_view(octets).substr(kRecordHeaderOctets), row.salt));
+    return {};
+  }
+
+  Result<void> in_file(const BlobRow& row) {
+    const auto id = row.id.value;
+    auto file = shard_->around_.files->open(shard_->path_of_file(row.id), OpenMode::read);
+    if (!file) {
+      teller_->tell(where(id), "{}", file.error().log);
+      return {};
+    }
+    ChecksumMaker maker(row.salt);
+    std::string part(1 << 20, '\0');
+    std::uint64_t at = 0;
+    while (at < row.size) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(part.size(), row.size - at));
+      auto read = (*file)->read_at(std::span(part).first(count), at);
+      if (!read) return pass(read);
+      if (*read == 0) break;
+      maker.add(std::string_view(part).substr(0, *read));
+      at += *read;
+    }
+    if (at != row.size) {
+      teller_->tell(where(id), "its file has {} octets of {}", at, row.size);
+    } else {
+      compare(row, maker.checksum());
+    }
+    return {};
+  }
+
+  void compare(const BlobRow& row, const Checksum& checksum) {
+    if (checksum != row.checksum) teller_->tell(where(row.id.value), "its octets don't match the checksum");
+  }
+
+  Shard* shard_;
+  Teller* teller_;
+  std::vector<std::int64_t>* references_;
+  std::unordered_map<std::int64_t, SegmentRow> segments_;
+  std::vector<std::int64_t> dead_;
+  std::vector<std::int64_t> in_database_;
+};
+
+Result<void> Shard::check(std::vector<CheckFinding>& findings) {
+  const std::lock_guard at_rest(upkeep_);
+  Teller teller(findings, place_.id);
+  return readers_.read([&](db::Connection& connection) -> Result<void> {
+    std::vector<std::int64_t> references;
+    if (auto checked = check_accounts(connection, teller, references); !checked) return checked;
+    if (auto checked = check_queue(connection, teller, references); !checked) return checked;
+    return BlobCheck(*this, teller, references).run(connection);
+  });
+}
+
+}  // namespace pabal::store

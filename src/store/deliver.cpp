@@ -1,0 +1,233 @@
+// Delivery: from an arrived message to rows on stable storage.
+//
+// The octets go where they are cheapest to make durable: a lone small message rides in the rows' own commit; whoever
+// has company goes through the appender into a segment; a big one is a file already, and is flushed with its folder on
+// the pool.
+#include "store/delivery_rows.hpp"
+#include "store/shard.hpp"
+#include "store/spilled.hpp"
+
+namespace pabal::store {
+
+/// Deliveries whose rows are written under one savepoint.
+struct DeliveryGroup {
+  std::vector<std::unique_ptr<DeliveryWrite>> writes;
+  bool from_appender = false;
+  bool rows_failed = false;
+};
+
+namespace {
+
+class UnderWay {
+ public:
+  explicit UnderWay(std::atomic<std::size_t>& count)
+      : count_(&count), others_(count.fetch_add(1, std::memory_order_relaxed)) {}
+  ~UnderWay() { count_->fetch_sub(1, std::memory_order_relaxed); }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+  [[nodiscard]] bool alone() const noexcept { return others_ == 0; }
+
+ private:
+  std::atomic<std::size_t>* count_;
+  std::size_t others_;
+};
+
+// Tells the caller what became of its targets.
+void finish(std::unique_ptr<DeliveryWrite> write, Result<void> outcome) {
+  auto done = std::move(write->done);
+  if (!outcome) {
+    done(pass(outcome));
+    return;
+  }
+  const auto kept = [](const TargetOutcome& target) { return target.result || target.queued; };
+  const bool nothing = write->elsewhere.empty() && std::ranges::none_of(write->outcomes, kept);
+  if (nothing && write->delivery.retry_locally) {
+    // The sender is told one thing for all: to come again, if that may help any of them.
+    const auto passing =
+        std::ranges::find_if(write->outcomes, [](const auto& target) { return target.result.error().temporary(); });
+    const auto& told = passing == write->outcomes.end() ? write->outcomes.front() : *passing;
+    done(pass(told.result));
+    return;
+  }
+  done(std::move(write->outcomes));
+}
+
+}  // namespace
+
+Result<void> Shard::keep_file(DeliveryWrite& write) {
+  auto& content = write.delivery.content;
+  if (auto spilled = content.spill_now(); !spilled) return spilled;
+  auto& file = *content.file_;
+  if (auto flushed = file.file->sync(); !flushed) {
+    flush_failed_ = true;
+    return flushed;
+  }
+  const auto path = path_of_file(write.blob.id);
+  if (auto renamed = around_.files->rename(file.path, path); !renamed) return renamed;
+  file.path = path;  // removed with the message if its rows don't commit
+  if (auto flushed = around_.files->sync_folder(files_folder_); !flushed) {
+    flush_failed_ = true;
+    return flushed;
+  }
+  write.blob.size = file.written;
+  write.blob.salt = file.salt;
+  write.blob.checksum = file.checksum.checksum();
+  write.blob.location = Location::file;
+  return {};
+}
+
+Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<DeliveryTarget> elsewhere,
+                                              SystemTime claimed_until) {
+  const UnderWay under_way(under_way_);
+  if (!healthy())
+    co_return fail(ErrorKind::io, "local error", "the shard takes no more writes: a flush failed earlier");
+  auto blob = numbers_.take();
+  if (!blob) co_return pass(blob);
+  auto write = std::make_unique<DeliveryWrite>();
+  write->delivery = std::move(delivery);
+  write->elsewhere = std::move(elsewhere);
+  write->claimed_until = claimed_until;
+  write->now = around_.clock->now();
+  write->blob.id = *blob;
+
+  auto& content = write->delivery.content;
+  const std::uint64_t size = content.size();
+  // A file that was received in another shard's folder can't be renamed into this one.
+  if (content.has_file() && content.spilling_ != spilling_) {
+    auto copied = co_await copy_of(&content);
+    if (!copied) co_return pass(copied);
+    content = std::move(*copied);
+  }
+  if (!content.has_file()) content.spilling_ = spilling_;
+  const bool to_file =
+      segments_ && (content.has_file() || size >= around_.options.file_at_least || size > segments_->most_octets());
+  if (to_file) {
+    auto kept = co_await around_.pool->run([this, w = write.get()] { return keep_file(*w); });
+    if (!kept) co_return pass(kept);
+  } else {
+    write->blob.size = size;
+    write->blob.salt = mix(around_.key, salts_.fetch_add(1, std::memory_order_relaxed));
+    write->blob.checksum = checksum_of(content.memory(), write->blob.salt);
+    if (!segments_) {
+      write->blob.location = Location::database;
+    } else if (under_way.alone() && size <= around_.options.inline_at_most) {
+      write->blob.location = Location::row;
+    } else {
+      write->blob.location = Location::segment;
+    }
+  }
+  co_return co_await write_delivery(std::move(write));
+}
+
+Async<Result<Shard::Outcomes>> Shard::write_delivery(std::unique_ptr<DeliveryWrite> write) {
+  co_return co_await await_completion<Result<Outcomes>>([this, write = std::move(write)](auto done) mutable {
+    write->done = std::move(done);
+    if (write->blob.location == Location::segment) {
+      write->records.push_back(
+          {write->blob.id, write->blob.salt, write->blob.checksum, write->delivery.content.memory(), {}});
+      appender_->submit(std::move(write));
+      return;
+    }
+    auto group = std::make_unique<DeliveryGroup>();
+    group->writes.push_back(std::move(write));
+    submit_rows(std::move(group));
+  });
+}
+
+void Shard::flushed(AppendGroup jobs, Result<void> outcome) {
+  auto group = std::make_unique<DeliveryGroup>();
+  group->from_appender = true;
+  group->writes.reserve(jobs.size());
+  for (auto& job : jobs) {
+    if (auto* move = dynamic_cast<MoveJob*>(job.get())) {
+      move->done(outcome);
+      continue;
+    }
+    std::unique_ptr<DeliveryWrite> write(static_cast<DeliveryWrite*>(job.release()));
+    if (!outcome) {
+      finish(std::move(write), outcome);
+      continue;
+    }
+    const auto& place = write->records.front().place;
+    write->blob.segment = place.segment->number;
+    write->blob.generation = place.segment->generation;
+    write->blob.start = place.start;
+    group->writes.push_back(std::move(write));
+  }
+  if (!outcome) around_.log.error("append_failed", {{"shard", place_.id.value}, {"why", outcome.error().log}});
+  if (group->writes.empty()) {
+    appender_->rows_done();
+  } else {
+    submit_rows(std::move(group));
+  }
+}
+
+void Shard::submit_rows(std::unique_ptr<DeliveryGroup> group) {
+  auto* const shared = group.get();
+  writer_->submit(
+      [shared](db::Connection& connection) -> Result<void> {
+        for (const auto& write : shared->writes) {
+          if (auto written = write_delivery_rows(connection, *write, RowsMode::fast); !written) {
+            shared->rows_failed = true;
+            return written;
+          }
+        }
+        return {};
+      },
+      [this, group = std::move(group)](Result<void> outcome) mutable {
+        if (group->from_appender) appender_->rows_done();
+        // One of them spoils it for all (an id that was delivered before, a statement that failed): each for itself
+        // then.
+        const bool again = !outcome && group->rows_failed && writer_->healthy();
+        for (auto& write : group->writes) {
+          if (again) {
+            submit_careful(std::move(write));
+          } else {
+            settle(std::move(write), outcome);
+          }
+        }
+      });
+}
+
+void Shard::submit_careful(std::unique_ptr<DeliveryWrite> write) {
+  auto* const shared = write.get();
+  writer_->submit(
+      [shared](db::Connection& connection) { return write_delivery_rows(connection, *shared, RowsMode::careful); },
+      [this, write = std::move(write)](Result<void> outcome) mutable { settle(std::move(write), outcome); });
+}
+
+void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& outcome) {
+  // A file stays when a row refers to it, and also when that isn't sure: the next start knows.
+  if (write->blob.location == Location::file && (outcome ? write->wrote_blob : !writer_->healthy())) {
+    write->delivery.content.file_->kept = true;
+  }
+  if (outcome) delivered_.add();
+  finish(std::move(write), outcome);
+}
+
+Async<Result<Incoming>> Shard::copy_of(const Incoming* content) {
+  co_return co_await around_.pool->run([this, content]() -> Result<Incoming> {
+    Incoming copy;
+    if (segments_) {
+      copy.spilling_ = spilling_;
+      copy.spill_at_ = around_.options.spill_at;
+    }
+    if (content->file_) {
+      std::string part;
+      for (std::uint64_t at = 0; at < content->file_->written; at += part.size()) {
+        part.resize(static_cast<std::size_t>(std::min<std::uint64_t>(1 << 20, content->file_->written - at)));
+        auto read = content->file_->file->read_at(part, at);
+        if (!read) return pass(read);
+        if (*read != part.size())
+          return fail(ErrorKind::io, "local error", content->file_->path + ": shorter than written");
+        copy.append(part);
+        if (!copy.wants_spill()) continue;
+        if (auto spilled = copy.spill_now(); !spilled) return pass(spilled);
+      }
+    }
+    copy.append(content->memory_);
+    return copy;
+  });
+}
+
+}  // namespace pabal::store

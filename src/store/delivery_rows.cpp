@@ -1,0 +1,344 @@
+#include "store/delivery_rows.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include <xxhash.h>
+
+#include "base/text.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+constexpr std::size_t kMostPath = 1000;
+constexpr std::size_t kMostDepth = 20;
+
+std::uint64_t length_of(std::span<const Piece> pieces) noexcept {
+  return std::accumulate(pieces.begin(), pieces.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const Piece& piece) { return sum + piece.length; });
+}
+
+// Why the account's row did not take the email.
+Result<Result<Reached>> refusal(db::Connection& connection, AccountId account) {
+  auto state = connection.number("SELECT state FROM account WHERE account_id = $1", {account.value});
+  if (!state) return pass(state);
+  const auto log = [&](std::string_view what) { return fmt::format("account {}: {}", account.value, what); };
+  if (!*state) return Result<Reached>(fail(ErrorKind::not_found, "no such mailbox", log("not in this shard")));
+  if (**state != static_cast<std::int64_t>(AccountState::normal)) {
+    return Result<Reached>(fail(ErrorKind::busy, "mailbox not available", log("is being removed")));
+  }
+  return Result<Reached>(fail(ErrorKind::quota, "mailbox full", log("over quota")));
+}
+
+// The keyword's number in the account, given if need be.
+Result<std::int64_t> keyword_number(db::Connection& connection, AccountId account, std::string_view name) {
+  if (name == "$seen") return keyword::seen;
+  auto known =
+      connection.number("SELECT number FROM keyword WHERE account_id = $1 AND name = $2", {account.value, name});
+  if (!known) return pass(known);
+  if (*known) return **known;
+  auto last = connection.number("SELECT MAX(number) FROM keyword WHERE account_id = $1", {account.value});
+  if (!last) return pass(last);
+  const auto number = std::max(last->value_or(0) + 1, keyword::first_own);
+  auto made = connection.run("INSERT INTO keyword (account_id, number, name) VALUES ($1, $2, $3)",
+                             {account.value, number, name});
+  if (!made) return pass(made);
+  return number;
+}
+
+struct Keywords {
+  std::string octets;
+  bool seen = false;
+};
+Result<Keywords> keywords_of(db::Connection& connection, const DeliveryTarget& target) {
+  static const std::string none = encode_numbers({});
+  if (target.keywords.empty()) return Keywords{none, false};
+  std::vector<std::int64_t> numbers;
+  for (const auto& name : target.keywords) {
+    auto number = keyword_number(connection, target.place.account, to_lower(name));
+    if (!number) return pass(number);
+    numbers.push_back(*number);
+  }
+  std::ranges::sort(numbers);
+  numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
+  return Keywords{encode_numbers(numbers), std::ranges::binary_search(numbers, keyword::seen)};
+}
+
+struct Slot {
+  MailboxId mailbox;
+  std::int64_t uid = 0;
+};
+// The next UID of the mailbox; nothing if there is no such mailbox.
+Result<std::optional<Slot>> take_uid(db::Connection& connection, AccountId account, std::string_view path,
+                                     std::int64_t change, bool seen, std::uint64_t size) {
+  auto rows = connection.query(
+      "UPDATE mailbox SET uid_next = uid_next + 1, change = $3, emails = emails + 1, unseen = unseen + $4, bytes = "
+      "bytes + $5 "
+      "WHERE account_id = $1 AND path = $2 RETURNING mailbox_id, uid_next - 1",
+      {account.value, path, change, std::int64_t{seen ? 0 : 1}, static_cast<std::int64_t>(size)});
+  if (!rows) return pass(rows);
+  auto any = rows->next();
+  if (!any) return pass(any);
+  if (!*any) return std::nullopt;
+  return Slot{MailboxId{rows->integer(0)}, rows->integer(1)};
+}
+
+Result<void> queue_message(db::Connection& connection, const DeliveryWrite& write, std::span<const Piece> pieces) {
+  const auto& delivery = write.delivery;
+  auto inserted = connection.run(
+      "INSERT INTO queue_message (delivery_id, sender, arrived, size, pieces, envelope_id, ret, smtputf8, require_tls) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+      {delivery.id, delivery.sender, to_database(write.now), static_cast<std::int64_t>(write.blob.size),
+       db::Octets{encode_pieces(pieces)}, delivery.envelope_id, delivery.ret, std::int64_t{delivery.smtputf8},
+       std::int64_t{delivery.require_tls}});
+  if (!inserted) return pass(inserted);
+  return {};
+}
+
+Result<void> queue_recipient(db::Connection& connection, const DeliveryWrite& write, std::int64_t number,
+                             const DeliveryTarget& target, SystemTime next, SystemTime claimed, std::int64_t attempts,
+                             std::string_view error) {
+  std::string keywords;
+  for (const auto& name : target.keywords) keywords.append(keywords.empty() ? "" : " ").append(name);
+  auto inserted = connection.run(
+      "INSERT INTO queue_recipient (delivery_id, number, kind, state, recipient, notify, original_recipient, "
+      "next_attempt, "
+      "claimed_until, attempts, last_error, account_id, shard_id, mailbox, prefix, keywords) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+      {write.delivery.id, number, static_cast<std::int64_t>(RecipientKind::local),
+       static_cast<std::int64_t>(RecipientState::waiting), target.recipient, target.notify, target.original_recipient,
+       to_database(next), to_database(claimed), attempts, error, target.place.account.value, target.place.shard.value,
+       target.mailbox, db::Octets{target.prefix}, keywords});
+  if (!inserted) return pass(inserted);
+  return {};
+}
+
+Result<bool> queued_before(db::Connection& connection, std::string_view delivery_id, const DeliveryTarget& target) {
+  auto number = connection.number(
+      "SELECT number FROM queue_recipient WHERE delivery_id = $1 AND account_id = $2 AND mailbox = $3",
+      {delivery_id, target.place.account.value, target.mailbox});
+  if (!number) return pass(number);
+  return number->has_value();
+}
+
+// A target under its own savepoint: what goes wrong with it is its own outcome.
+Result<Result<Reached>> write_target_alone(db::Connection& connection, const DeliveryTarget& target,
+                                           std::span<const Piece> pieces, std::string_view delivery_id,
+                                           SystemTime now) {
+  if (auto set = connection.savepoint(); !set) return pass(set);
+  auto written = write_target(connection, target, pieces, delivery_id, now);
+  if (written) {
+    if (auto released = connection.release_savepoint(); !released) return pass(released);
+    return written;
+  }
+  if (auto undone = connection.rollback_to_savepoint(); !undone) return pass(undone);
+  return Result<Reached>(pass(written));
+}
+
+}  // namespace
+
+const Reached* Before::find(const DeliveryTarget& target) const {
+  const auto hash = hash_of_name(target.mailbox);
+  const auto found = std::ranges::find_if(
+      reached, [&](const Reached& one) { return one.account == target.place.account && one.name_hash == hash; });
+  return found == reached.end() ? nullptr : &*found;
+}
+
+Result<Before> reached_before(db::Connection& connection, std::string_view delivery_id) {
+  auto rows = connection.query("SELECT reached FROM trace WHERE delivery_id = $1", {delivery_id});
+  if (!rows) return pass(rows);
+  auto any = rows->next();
+  if (!any) return pass(any);
+  if (!*any) return Before{};
+  auto reached = decode_reached(rows->octets(0));
+  if (!reached) return pass(reached);
+  return Before{true, std::move(*reached)};
+}
+
+std::uint32_t hash_of_name(std::string_view name) noexcept {
+  return static_cast<std::uint32_t>(XXH3_64bits(name.data(), name.size()));
+}
+std::int64_t key_of_message_id(std::string_view message_id) noexcept {
+  return message_id.empty() ? 0 : static_cast<std::int64_t>(XXH3_64bits(message_id.data(), message_id.size()));
+}
+
+Result<std::string> mailbox_path(std::string_view name) {
+  if (equal_ignoring_case(name, "INBOX")) return std::string("INBOX");
+  const auto parts = split(name, '/');
+  const bool wrong =
+      name.empty() || name.size() > kMostPath || !is_utf8(name) || parts.size() > kMostDepth ||
+      std::ranges::any_of(parts, [](std::string_view part) { return part.empty(); }) ||
+      std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (wrong) return fail(ErrorKind::policy, "no such mailbox name", fmt::format("mailbox name {}", printable(name)));
+  if (!equal_ignoring_case(parts.front(), "INBOX")) return std::string(name);
+  return "INBOX" + std::string(name.substr(5));
+}
+
+Result<void> make_mailbox(db::Connection& connection, AccountId account, std::string_view path, std::string_view role,
+                          SystemTime now) {
+  for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
+    const auto name = path.substr(0, slash);
+    auto there =
+        connection.number("SELECT mailbox_id FROM mailbox WHERE account_id = $1 AND path = $2", {account.value, name});
+    if (!there) return pass(there);
+    if (!*there) {
+      // UIDVALIDITY only ever grows in an account, so that a name that was deleted never comes back with an old one.
+      auto rows = connection.query(
+          "UPDATE account SET change = change + 1, "
+          "uid_validity = CASE WHEN uid_validity < $2 THEN $2 ELSE uid_validity + 1 END "
+          "WHERE account_id = $1 RETURNING change, uid_validity",
+          {account.value, to_database(now) / 1'000'000});
+      if (!rows) return pass(rows);
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any)
+        return fail(ErrorKind::not_found, "no such mailbox", fmt::format("account {}: not here", account.value));
+      auto made = connection.run(
+          "INSERT INTO mailbox (account_id, mailbox_id, path, role, uid_validity, uid_next, first_recent_uid, change, "
+          "emails, "
+          "unseen, bytes, subscribed) VALUES ($1, $2, $3, $4, $5, 1, 1, $2, 0, 0, 0, 1)",
+          {account.value, rows->integer(0), name, name == path ? role : std::string_view(), rows->integer(1)});
+      if (!made) return pass(made);
+    }
+    if (slash == std::string_view::npos) return {};
+  }
+}
+
+Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryTarget& target,
+                                     std::span<const Piece> pieces, std::string_view delivery_id, SystemTime now) {
+  const auto account = target.place.account;
+  auto path = mailbox_path(target.mailbox);
+  if (!path) return Result<Reached>(pass(path));
+  const std::uint64_t size = target.prefix.size() + length_of(pieces);
+  auto change = connection.number(
+      "UPDATE account SET change = change + 1, used_bytes = used_bytes + $2, used_emails = used_emails + 1 "
+      "WHERE account_id = $1 AND state = 0 AND (quota_bytes IS NULL OR used_bytes + $2 <= quota_bytes) RETURNING "
+      "change",
+      {account.value, static_cast<std::int64_t>(size)});
+  if (!change) return pass(change);
+  if (!*change) return refusal(connection, account);
+  const std::int64_t email = **change;  // the change that makes an email is its id
+
+  auto keywords = keywords_of(connection, target);
+  if (!keywords) return pass(keywords);
+  auto slot = take_uid(connection, account, *path, email, keywords->seen, size);
+  if (!slot) return pass(slot);
+  if (!*slot) {
+    if (auto made = make_mailbox(connection, account, *path, {}, now); !made) return pass(made);
+    slot = take_uid(connection, account, *path, email, keywords->seen, size);
+    if (!slot) return pass(slot);
+    if (!*slot) return fail(ErrorKind::io, "local error", "a mailbox that was just made is not there");
+  }
+  const auto standing = Standing{(*slot)->mailbox, (*slot)->uid};
+  auto inserted = connection.run(
+      "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, keywords, "
+      "standings, "
+      "delivery_id, parsed_version, parsed) VALUES ($1, $2, $2, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)",
+      {account.value, email, to_database(now), static_cast<std::int64_t>(size), db::Octets{target.prefix},
+       db::Octets{encode_pieces(pieces)}, db::Octets{keywords->octets}, db::Octets{encode_standings({&standing, 1})},
+       delivery_id, db::Octets{}});
+  if (!inserted) return pass(inserted);
+  auto stands = connection.run(
+      "INSERT INTO membership (account_id, mailbox_id, uid, email_id, size, keywords, deleted, change) "
+      "VALUES ($1, $2, $3, $4, $5, $6, 0, $4)",
+      {account.value, standing.mailbox.value, standing.uid, email, static_cast<std::int64_t>(size),
+       db::Octets{keywords->octets}});
+  if (!stands) return pass(stands);
+  return Result<Reached>(
+      Reached{account, hash_of_name(target.mailbox), standing.mailbox, standing.uid, EmailId{email}});
+}
+
+Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& write, RowsMode mode) {
+  auto& delivery = write.delivery;
+  const bool careful = mode == RowsMode::careful;
+  Before before;
+  if (careful) {
+    auto found = reached_before(connection, delivery.id);
+    if (!found) return pass(found);
+    before = std::move(*found);
+  }
+  const bool known = before.known;
+  std::vector<Reached> reached;
+  const Piece piece{write.blob.id, 0, write.blob.size};
+  const std::span<const Piece> pieces(&piece, 1);
+  write.outcomes.assign(delivery.targets.size(), TargetOutcome{Delivered{}, false});
+  write.wrote_blob = false;
+
+  // Accounts in the order of their ids, so that two nodes that write to the same ones don't wait for each other in a
+  // ring.
+  std::vector<std::size_t> order(delivery.targets.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {},
+                    [&](std::size_t index) { return std::pair(delivery.targets[index].place.account, index); });
+  std::vector<std::size_t> to_queue;
+  for (const auto index : order) {
+    const auto& target = delivery.targets[index];
+    auto& outcome = write.outcomes[index];
+    if (known) {
+      if (const auto* done = before.find(target)) {
+        outcome.result = delivered(*done);
+        continue;
+      }
+      auto queued = queued_before(connection, delivery.id, target);
+      if (!queued) return pass(queued);
+      if (*queued) {
+        outcome = {fail(ErrorKind::busy, "waits in the queue"), true};
+        continue;
+      }
+    }
+    auto written = careful ? write_target_alone(connection, target, pieces, delivery.id, write.now)
+                           : write_target(connection, target, pieces, delivery.id, write.now);
+    if (!written) return pass(written);
+    if (*written) {
+      outcome.result = delivered(**written);
+      reached.push_back(**written);
+    } else {
+      outcome.result = pass(*written);
+      if (delivery.retry_locally && !known) to_queue.push_back(index);
+    }
+  }
+  if (reached.empty() && write.elsewhere.empty()) return {};
+
+  const bool queues = !to_queue.empty() || (!write.elsewhere.empty() && !known);
+  if (queues) {
+    if (auto queued = queue_message(connection, write, pieces); !queued) return queued;
+    for (const auto index : to_queue) {
+      auto& outcome = write.outcomes[index];
+      if (auto queued = queue_recipient(connection, write, static_cast<std::int64_t>(index), delivery.targets[index],
+                                        write.now + std::chrono::minutes(1), {}, 1, outcome.result.error().log);
+          !queued) {
+        return queued;
+      }
+      outcome.queued = true;
+    }
+    std::int64_t number = kElsewhereNumber;
+    for (const auto& target : write.elsewhere) {
+      if (auto queued = queue_recipient(connection, write, number++, target, write.now, write.claimed_until, 0, {});
+          !queued) {
+        return queued;
+      }
+    }
+  }
+  write.blob.refs = static_cast<std::int64_t>(reached.size()) + (queues ? 1 : 0);
+  if (write.blob.refs == 0) return {};
+  if (auto inserted = insert_blob(connection, write.blob); !inserted) return inserted;
+  if (write.blob.location == Location::row || write.blob.location == Location::database) {
+    if (auto inserted = insert_blob_data(connection, write.blob.id, delivery.content.memory()); !inserted)
+      return inserted;
+  }
+  write.wrote_blob = true;
+  reached.insert(reached.begin(), before.reached.begin(), before.reached.end());
+  const std::string reached_octets = encode_reached(reached);
+  auto traced =
+      known ? connection.run("UPDATE trace SET reached = $2 WHERE delivery_id = $1",
+                             {delivery.id, db::Octets{reached_octets}})
+            : connection.run(
+                  "INSERT INTO trace (delivery_id, made, message_key, reached, document) VALUES ($1, $2, $3, $4, $5)",
+                  {delivery.id, to_database(write.now), key_of_message_id(delivery.message_id),
+                   db::Octets{reached_octets}, delivery.trace});
+  if (!traced) return pass(traced);
+  return {};
+}
+
+}  // namespace pabal::store

@@ -1,0 +1,61 @@
+// The rows of a delivery: what is written in the shard's transaction. A delivery to one mailbox is six small
+// statements.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/appender.hpp"
+#include "store/blobs.hpp"
+#include "store/store.hpp"
+
+namespace pabal::store {
+
+/// One delivery on its way through a shard. Its record, if its blob goes into a segment, is in AppendJob::records; it
+/// pins the segment until this object goes.
+struct DeliveryWrite final : AppendJob {
+  Delivery delivery;
+  std::vector<DeliveryTarget> elsewhere;  ///< get queue rows only
+  SystemTime claimed_until;               ///< of those
+  SystemTime now;
+  BlobRow blob;
+  std::vector<TargetOutcome> outcomes;  ///< of delivery.targets
+  bool wrote_blob = false;
+  Completion<Result<std::vector<TargetOutcome>>> done;
+};
+
+/// The number by which elsewhere's queue rows begin.
+inline constexpr std::int64_t kElsewhereNumber = 1'000'000;
+
+/// Fast: any error undoes all that shares the savepoint, and so does a delivery id that is known already. Careful: each
+/// target stands alone, and what was delivered under this id before isn't again.
+enum class RowsMode : std::uint8_t { fast, careful };
+[[nodiscard]] Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& write, RowsMode mode);
+
+/// Puts an email of these pieces into one mailbox. The outer Result is the database's; the inner one tells why the
+/// target may not have it (quota, no such account), with nothing written.
+[[nodiscard]] Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryTarget& target,
+                                                   std::span<const Piece> pieces, std::string_view delivery_id,
+                                                   SystemTime now);
+/// What the trace's row says was reached under this delivery id; `known` tells whether there is such a row.
+struct Before {
+  bool known = false;
+  std::vector<Reached> reached;
+  [[nodiscard]] const Reached* find(const DeliveryTarget& target) const;
+};
+[[nodiscard]] Result<Before> reached_before(db::Connection& connection, std::string_view delivery_id);
+[[nodiscard]] inline Delivered delivered(const Reached& reached) {
+  return {reached.email, reached.uid, ChangeNumber{reached.email.value}};
+}
+
+/// The mailbox's name as it is looked up: INBOX in any case is INBOX (RFC 9051 §5.1). `policy` for what can't be a
+/// name.
+[[nodiscard]] Result<std::string> mailbox_path(std::string_view name);
+[[nodiscard]] std::uint32_t hash_of_name(std::string_view name) noexcept;
+[[nodiscard]] std::int64_t key_of_message_id(std::string_view message_id) noexcept;
+
+/// Makes the mailbox and those above it, each under a change of its own.
+[[nodiscard]] Result<void> make_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                        std::string_view role, SystemTime now);
+
+}  // namespace pabal::store

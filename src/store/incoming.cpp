@@ -1,0 +1,49 @@
+#include "store/incoming.hpp"
+
+#include "store/spilled.hpp"
+
+namespace pabal::store {
+
+Incoming::Incoming() = default;
+Incoming::Incoming(Incoming&&) noexcept = default;
+Incoming& Incoming::operator=(Incoming&&) noexcept = default;
+Incoming::~Incoming() = default;
+
+// Whoever drops an unfinished message has nobody to tell: what stays of its file is removed when the store opens.
+Incoming::Spilled::~Spilled() {
+  file.reset();
+  if (!kept) [[maybe_unused]]
+    auto removed = files->remove(path);
+}
+
+void Incoming::append(std::string_view octets) { memory_.append(octets); }
+
+std::uint64_t Incoming::size() const noexcept { return memory_.size() + (file_ ? file_->written : 0); }
+
+Result<void> Incoming::spill_now() {
+  if (!spilling_) return {};
+  if (!file_) {
+    const std::uint64_t number = spilling_->made.fetch_add(1, std::memory_order_relaxed);
+    auto spilled = std::make_unique<Spilled>(mix(spilling_->key, 2 * number));
+    spilled->files = spilling_->files;
+    spilled->path = fmt::format("{}{:016x}", spilling_->folder, mix(spilling_->key, (2 * number) + 1));
+    spilled->kept = true;  // nothing to remove until it is there
+    auto file = spilling_->files->open(spilled->path, OpenMode::create_new);
+    if (!file) return pass(file);
+    spilled->kept = false;
+    spilled->file = std::move(*file);
+    file_ = std::move(spilled);
+  }
+  if (auto written = file_->file->write_at(memory_, file_->written); !written) return written;
+  file_->checksum.add(memory_);
+  file_->written += memory_.size();
+  memory_.clear();
+  return {};
+}
+
+Async<Result<void>> Incoming::spill() {
+  if (!spilling_) co_return Result<void>{};
+  co_return co_await spilling_->pool->run([this] { return spill_now(); });
+}
+
+}  // namespace pabal::store

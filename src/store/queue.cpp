@@ -1,0 +1,264 @@
+// The queue's rows: letters that wait. Now local ones whose target could not take them; the relay queue will use the
+// same rows.
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "store/delivery_rows.hpp"
+#include "store/shard.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+constexpr std::size_t kMostDue = 1000;
+
+// Removes the row, and the message with the last one. False if the row is gone already.
+Result<bool> remove_row(db::Connection& connection, const QueueKey& key, SystemTime now) {
+  auto removed = connection.run("DELETE FROM queue_recipient WHERE delivery_id = $1 AND number = $2",
+                                {key.delivery_id, key.number});
+  if (!removed) return pass(removed);
+  if (*removed == 0) return false;
+  auto more = connection.number("SELECT number FROM queue_recipient WHERE delivery_id = $1 LIMIT 1", {key.delivery_id});
+  if (!more) return pass(more);
+  if (*more) return true;
+  std::vector<Piece> pieces;
+  {
+    auto rows =
+        connection.query("DELETE FROM queue_message WHERE delivery_id = $1 RETURNING pieces", {key.delivery_id});
+    if (!rows) return pass(rows);
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return fail(ErrorKind::io, "local error", fmt::format("queue message {} is missing", key.delivery_id));
+    auto decoded = decode_pieces(rows->octets(0));
+    if (!decoded) return pass(decoded);
+    pieces = std::move(*decoded);
+  }
+  if (auto dropped = drop_references(connection, pieces, 1, now); !dropped) return pass(dropped);
+  return true;
+}
+
+QueuedLocal queued_local(const db::Rows& rows, ShardId shard) {
+  QueuedLocal letter;
+  letter.delivery_id = rows.text(0);
+  letter.number = rows.integer(1);
+  letter.shard = shard;
+  letter.sender = rows.text(2);
+  letter.recipient = rows.text(3);
+  letter.attempts = rows.integer(4);
+  letter.arrived = from_database(rows.integer(5));
+  letter.last_error = rows.text(6);
+  auto& target = letter.target;
+  target.place = {AccountId{rows.integer(7)}, ShardId{rows.integer(8)}};
+  target.recipient = letter.recipient;
+  target.mailbox = rows.text(9);
+  target.prefix = rows.octets(10);
+  for (const auto name : split(rows.text(11), ' ')) {
+    if (!name.empty()) target.keywords.emplace_back(name);
+  }
+  target.notify = rows.text(12);
+  target.original_recipient = rows.text(13);
+  return letter;
+}
+
+Result<std::vector<QueuedLocal>> claim_due(db::Connection& connection, ShardId shard, std::size_t at_most,
+                                           SystemTime now, SystemTime until) {
+  std::vector<QueuedLocal> due;
+  {
+    auto rows = connection.query(
+        "SELECT r.delivery_id, r.number, m.sender, r.recipient, r.attempts, m.arrived, r.last_error, r.account_id, "
+        "r.shard_id, "
+        "r.mailbox, r.prefix, r.keywords, r.notify, r.original_recipient "
+        "FROM queue_recipient r JOIN queue_message m ON m.delivery_id = r.delivery_id "
+        "WHERE r.kind = $1 AND r.state = $2 AND r.next_attempt <= $3 AND r.claimed_until <= $3 ORDER BY r.next_attempt "
+        "LIMIT $4",
+        {static_cast<std::int64_t>(RecipientKind::local), static_cast<std::int64_t>(RecipientState::waiting),
+         to_database(now), static_cast<std::int64_t>(std::min(at_most, kMostDue))});
+    if (!rows) return pass(rows);
+    while (true) {
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) break;
+      due.push_back(queued_local(*rows, shard));
+    }
+  }
+  for (const auto& letter : due) {
+    auto claimed =
+        connection.run("UPDATE queue_recipient SET claimed_until = $3 WHERE delivery_id = $1 AND number = $2",
+                       {letter.delivery_id, letter.number, to_database(until)});
+    if (!claimed) return pass(claimed);
+  }
+  return due;
+}
+
+Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& letter, SystemTime now) {
+  const QueueKey key{letter.delivery_id, letter.number};
+  std::vector<Piece> pieces;
+  {
+    auto rows = connection.query("SELECT pieces FROM queue_message WHERE delivery_id = $1", {key.delivery_id});
+    if (!rows) return pass(rows);
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return fail(ErrorKind::not_found, "no such queue entry");
+    auto decoded = decode_pieces(rows->octets(0));
+    if (!decoded) return pass(decoded);
+    pieces = std::move(*decoded);
+  }
+  auto before = reached_before(connection, letter.delivery_id);
+  if (!before) return pass(before);
+  if (const auto* done = before->find(letter.target)) {
+    const auto reached = *done;
+    auto removed = remove_row(connection, key, now);
+    if (!removed) return pass(removed);
+    return delivered(reached);
+  }
+  auto written = write_target(connection, letter.target, pieces, letter.delivery_id, now);
+  if (!written) return pass(written);
+  if (!*written) return pass(*written);
+  if (auto added = add_references(connection, pieces, 1); !added) return pass(added);
+  before->reached.push_back(**written);
+  auto noted = connection.run(
+      "INSERT INTO trace (delivery_id, made, message_key, reached, document) VALUES ($1, $2, 0, $3, '') "
+      "ON CONFLICT (delivery_id) DO UPDATE SET reached = excluded.reached",
+      {letter.delivery_id, to_database(now), db::Octets{encode_reached(before->reached)}});
+  if (!noted) return pass(noted);
+  auto removed = remove_row(connection, key, now);
+  if (!removed) return pass(removed);
+  if (!*removed) return fail(ErrorKind::not_found, "no such queue entry");  // undoes the delivery
+  return delivered(**written);
+}
+
+}  // namespace
+
+Async<Result<std::vector<QueuedLocal>>> Shard::due_local(std::size_t at_most, std::chrono::seconds claim_for) {
+  const auto now = around_.clock->now();
+  // The common case, nothing due, is found without a write.
+  auto next = co_await next_due();
+  if (!next) co_return pass(next);
+  if (!*next || **next > now) co_return std::vector<QueuedLocal>{};
+  std::move_only_function<Result<std::vector<QueuedLocal>>(db::Connection&)> work =
+      [shard = place_.id, at_most, now, claim_for](db::Connection& connection) {
+        return claim_due(connection, shard, at_most, now, now + claim_for);
+      };
+  co_return co_await write<std::vector<QueuedLocal>>(std::move(work));
+}
+
+Async<Result<Delivered>> Shard::retry_here(QueuedLocal letter) {
+  const auto now = around_.clock->now();
+  std::move_only_function<Result<Delivered>(db::Connection&)> work =
+      [letter = std::move(letter), now](db::Connection& connection) { return retry_rows(connection, letter, now); };
+  co_return co_await write<Delivered>(std::move(work));
+}
+
+Async<Result<Shard::QueuedContent>> Shard::queued_content(std::string delivery_id) {
+  co_return co_await around_.pool->run([this, delivery_id = std::move(delivery_id)]() -> Result<QueuedContent> {
+    const ReadGate::Pass inside(gate_);
+    QueuedContent queued;
+    auto pieces = readers_.read([&](db::Connection& connection) -> Result<std::vector<Piece>> {
+      auto rows = connection.query(
+          "SELECT m.pieces, t.document FROM queue_message m LEFT JOIN trace t ON t.delivery_id = m.delivery_id "
+          "WHERE m.delivery_id = $1",
+          {delivery_id});
+      if (!rows) return pass(rows);
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) return fail(ErrorKind::not_found, "no such queue entry");
+      queued.trace = rows->text(1);
+      return decode_pieces(rows->octets(0));
+    });
+    if (!pieces) return pass(pieces);
+    auto content = read_pieces(*pieces);
+    if (!content) return pass(content);
+    queued.content = std::move(*content);
+    return queued;
+  });
+}
+
+Async<Result<void>> Shard::remove_queued(QueueKey key) {
+  const auto now = around_.clock->now();
+  std::move_only_function<Result<bool>(db::Connection&)> work =
+      [key = std::move(key), now](db::Connection& connection) { return remove_row(connection, key, now); };
+  auto removed = co_await write<bool>(std::move(work));
+  if (!removed) co_return pass(removed);
+  co_return Result<void>{};
+}
+
+Async<Result<void>> Shard::postpone(QueueKey key, SystemTime next, std::string why) {
+  std::move_only_function<Result<bool>(db::Connection&)> work =
+      [key = std::move(key), next, why = printable(why, 1000)](db::Connection& connection) -> Result<bool> {
+    auto changed = connection.run(
+        "UPDATE queue_recipient SET next_attempt = $3, claimed_until = 0, attempts = attempts + 1, last_error = $4 "
+        "WHERE delivery_id = $1 AND number = $2",
+        {key.delivery_id, key.number, to_database(next), why});
+    if (!changed) return pass(changed);
+    if (*changed == 0) return fail(ErrorKind::not_found, "no such queue entry");
+    return true;
+  };
+  auto changed = co_await write<bool>(std::move(work));
+  if (!changed) co_return pass(changed);
+  co_return Result<void>{};
+}
+
+Async<Result<void>> Shard::hold(QueueKey key, std::string why) {
+  std::move_only_function<Result<bool>(db::Connection&)> work =
+      [key = std::move(key), why = printable(why, 1000)](db::Connection& connection) -> Result<bool> {
+    auto changed = connection.run(
+        "UPDATE queue_recipient SET state = $3, claimed_until = 0, attempts = attempts + 1, last_error = $4 "
+        "WHERE delivery_id = $1 AND number = $2",
+        {key.delivery_id, key.number, static_cast<std::int64_t>(RecipientState::held), why});
+    if (!changed) return pass(changed);
+    if (*changed == 0) return fail(ErrorKind::not_found, "no such queue entry");
+    return true;
+  };
+  auto changed = co_await write<bool>(std::move(work));
+  if (!changed) co_return pass(changed);
+  co_return Result<void>{};
+}
+
+Async<Result<std::optional<SystemTime>>> Shard::next_due() {
+  co_return co_await around_.pool->run([this]() -> Result<std::optional<SystemTime>> {
+    auto next = readers_.read([](db::Connection& connection) {
+      return connection.number(
+          "SELECT MIN(CASE WHEN claimed_until > next_attempt THEN claimed_until ELSE next_attempt END) FROM "
+          "queue_recipient "
+          "WHERE kind = $1 AND state = $2",
+          {static_cast<std::int64_t>(RecipientKind::local), static_cast<std::int64_t>(RecipientState::waiting)});
+    });
+    if (!next) return pass(next);
+    if (!*next) return std::nullopt;
+    return from_database(**next);
+  });
+}
+
+Result<std::vector<std::string>> Shard::queue_rows() {
+  return readers_.read([&](db::Connection& connection) -> Result<std::vector<std::string>> {
+    auto rows = connection.query(
+        "SELECT r.delivery_id, r.number, r.kind, r.state, m.sender, r.recipient, r.attempts, m.arrived, "
+        "r.next_attempt, "
+        "r.last_error, m.size, r.account_id, r.shard_id, r.mailbox FROM queue_recipient r "
+        "JOIN queue_message m ON m.delivery_id = r.delivery_id ORDER BY m.arrived, r.delivery_id, r.number");
+    if (!rows) return pass(rows);
+    std::vector<std::string> found;
+    while (true) {
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) return found;
+      json::object row;
+      row["id"] = rows->text(0);
+      row["number"] = rows->integer(1);
+      row["kind"] = rows->integer(2) == static_cast<std::int64_t>(RecipientKind::local) ? "local" : "remote";
+      row["state"] = rows->integer(3) == static_cast<std::int64_t>(RecipientState::held) ? "held" : "waiting";
+      row["sender"] = rows->text(4);
+      row["recipient"] = rows->text(5);
+      row["attempts"] = rows->integer(6);
+      row["arrived"] = rows->integer(7) / 1'000'000;
+      row["next_attempt"] = rows->integer(8) / 1'000'000;
+      row["last_error"] = rows->text(9);
+      row["size"] = rows->integer(10);
+      row["account"] = rows->integer(11);
+      row["shard"] = rows->integer(12);
+      row["mailbox"] = rows->text(13);
+      found.push_back(json::serialize(row));
+    }
+  });
+}
+
+}  // namespace pabal::store

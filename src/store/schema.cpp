@@ -1,0 +1,192 @@
+#include "store/schema.hpp"
+
+#include <array>
+
+namespace pabal::store {
+
+namespace {
+
+// Tables that a delivery writes are kept narrow, and have as few indexes as will do: each is one more page a delivery.
+//
+// An email's id is the number of the change that made it, so what was created since a state is a range of the key, and
+// the partial index on `modified` holds only emails that were changed later.
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE account (
+  account_id INTEGER PRIMARY KEY,
+  change INTEGER NOT NULL,
+  used_bytes INTEGER NOT NULL,
+  used_emails INTEGER NOT NULL,
+  quota_bytes INTEGER,
+  uid_validity INTEGER NOT NULL,
+  state INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE mailbox (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  role TEXT NOT NULL,
+  uid_validity INTEGER NOT NULL,
+  uid_next INTEGER NOT NULL,
+  first_recent_uid INTEGER NOT NULL,
+  change INTEGER NOT NULL,
+  emails INTEGER NOT NULL,
+  unseen INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  subscribed INTEGER NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX mailbox_path ON mailbox (account_id, path);
+
+CREATE TABLE removed_mailbox (
+  account_id INTEGER NOT NULL,
+  change INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  uid_validity INTEGER NOT NULL,
+  PRIMARY KEY (account_id, change, mailbox_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE email (
+  account_id INTEGER NOT NULL,
+  email_id INTEGER NOT NULL,
+  thread_id INTEGER NOT NULL,
+  modified INTEGER NOT NULL,
+  received INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  prefix BYTES NOT NULL,
+  pieces BYTES NOT NULL,
+  keywords BYTES NOT NULL,
+  standings BYTES NOT NULL,
+  delivery_id TEXT NOT NULL,
+  parsed_version INTEGER NOT NULL,
+  parsed BYTES NOT NULL,
+  PRIMARY KEY (account_id, email_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX email_modified ON email (account_id, modified) WHERE modified > email_id;
+
+CREATE TABLE membership (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  uid INTEGER NOT NULL,
+  email_id INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  keywords BYTES NOT NULL,
+  deleted INTEGER NOT NULL,
+  change INTEGER NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id, uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE removed_membership (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  change INTEGER NOT NULL,
+  uids BYTES NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id, change)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE removed_email (
+  account_id INTEGER NOT NULL,
+  change INTEGER NOT NULL,
+  emails BYTES NOT NULL,
+  PRIMARY KEY (account_id, change)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keyword (
+  account_id INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (account_id, number)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX keyword_name ON keyword (account_id, name);
+
+CREATE TABLE blob (
+  blob_id INTEGER PRIMARY KEY,
+  refs INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  stored INTEGER NOT NULL,
+  codec INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  location INTEGER NOT NULL,
+  segment INTEGER,
+  generation INTEGER,
+  start INTEGER,
+  salt INTEGER NOT NULL,
+  checksum BYTES NOT NULL
+) STRICT;
+CREATE INDEX blob_segment ON blob (segment, start) WHERE segment IS NOT NULL;
+CREATE INDEX blob_in_row ON blob (blob_id) WHERE location = 1;
+
+CREATE TABLE blob_data (
+  data_id INTEGER PRIMARY KEY,
+  octets BYTES NOT NULL
+) STRICT;
+
+CREATE TABLE dead_blob (
+  blob_id INTEGER PRIMARY KEY,
+  since INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE segment (
+  segment INTEGER PRIMARY KEY,
+  generation INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  used INTEGER NOT NULL,
+  dead INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE counter (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trace (
+  delivery_id TEXT PRIMARY KEY,
+  made INTEGER NOT NULL,
+  message_key INTEGER NOT NULL,
+  reached BYTES NOT NULL,
+  document TEXT NOT NULL
+) STRICT;
+CREATE INDEX trace_made ON trace (made);
+
+CREATE TABLE queue_message (
+  delivery_id TEXT PRIMARY KEY,
+  sender TEXT NOT NULL,
+  arrived INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  pieces BYTES NOT NULL,
+  envelope_id TEXT NOT NULL,
+  ret TEXT NOT NULL,
+  smtputf8 INTEGER NOT NULL,
+  require_tls INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE queue_recipient (
+  delivery_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  recipient TEXT NOT NULL,
+  notify TEXT NOT NULL,
+  original_recipient TEXT NOT NULL,
+  next_attempt INTEGER NOT NULL,
+  claimed_until INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  last_error TEXT NOT NULL,
+  account_id INTEGER NOT NULL,
+  shard_id INTEGER NOT NULL,
+  mailbox TEXT NOT NULL,
+  prefix BYTES NOT NULL,
+  keywords TEXT NOT NULL,
+  PRIMARY KEY (delivery_id, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX queue_due ON queue_recipient (kind, state, next_attempt);
+)sql";
+
+constexpr std::array kSteps = {db::Migration{1, kFirst}};
+
+}  // namespace
+
+std::span<const db::Migration> schema_steps() { return kSteps; }
+
+}  // namespace pabal::store

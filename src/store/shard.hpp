@@ -1,0 +1,225 @@
+// Shard: one database with its blobs. The Store hands each call to the shard that it is for. The parts of this class
+// stand in files of their own: shard.cpp (opening, closing), deliver.cpp, delivery_rows.cpp, queue.cpp, mailboxes.cpp,
+// octets.cpp, upkeep.cpp, check.cpp.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/appender.hpp"
+#include "store/blobs.hpp"
+#include "store/incoming.hpp"
+#include "store/store.hpp"
+
+namespace pabal::store {
+
+/// What all shards of a store share.
+struct Surroundings {
+  FileSystem* files = nullptr;
+  Pool* pool = nullptr;
+  const Clock* clock = nullptr;
+  std::uint64_t key = 0;  ///< for salts; secret, new at each start
+  Log log;
+  Metrics* metrics = nullptr;
+  StoreOptions options;
+};
+
+/// Numbers for new blobs, taken from the database in blocks, so that no number is ever given twice, not even after a
+/// crash.
+class BlobNumbers {
+ public:
+  [[nodiscard]] Result<void> open(db::Writer& writer);
+  /// `busy` if the next block has not come yet.
+  [[nodiscard]] Result<BlobId> take();
+
+ private:
+  struct Block {
+    std::int64_t next = 0;
+    std::int64_t end = 0;
+  };
+  struct Known {
+    Block now;
+    Block later;
+    bool asked = false;
+  };
+  static constexpr std::int64_t block = 1 << 16;
+  [[nodiscard]] static Result<Block> reserve(db::Connection& connection);
+
+  db::Writer* writer_ = nullptr;
+  Guarded<Known> known_;
+};
+
+struct DeliveryWrite;
+struct DeliveryGroup;
+struct BlobSource;
+class BlobCheck;
+
+/// A queue row.
+struct QueueKey {
+  std::string delivery_id;
+  std::int64_t number = 0;
+};
+
+class Shard {
+ public:
+  using Outcomes = std::vector<TargetOutcome>;
+
+  [[nodiscard]] static Result<std::unique_ptr<Shard>> open(ShardPlace place, Surroundings around);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  [[nodiscard]] ShardId id() const noexcept { return place_.id; }
+  [[nodiscard]] const std::string& folder() const noexcept { return place_.folder; }
+  /// A buffer that can spill into this shard's folder.
+  [[nodiscard]] Incoming receive(std::uint64_t expected);
+  [[nodiscard]] bool healthy() const noexcept;
+
+  // deliver.cpp. `elsewhere`: targets of other shards, which get queue rows here in the same transaction, claimed until
+  // `claimed_until`; their numbers are 1000 + their index.
+  [[nodiscard]] Async<Result<Outcomes>> deliver(Delivery delivery, std::vector<DeliveryTarget> elsewhere,
+                                                SystemTime claimed_until);
+  /// Octets of a message for a second use.
+  [[nodiscard]] Async<Result<Incoming>> copy_of(const Incoming* content);
+
+  // queue.cpp
+  [[nodiscard]] Async<Result<std::vector<QueuedLocal>>> due_local(std::size_t at_most, std::chrono::seconds claim_for);
+  /// A queued letter whose target is in this shard as well.
+  [[nodiscard]] Async<Result<Delivered>> retry_here(QueuedLocal letter);
+  /// What another shard needs to deliver it.
+  struct QueuedContent {
+    Incoming content;
+    std::string trace;
+  };
+  [[nodiscard]] Async<Result<QueuedContent>> queued_content(std::string delivery_id);
+  [[nodiscard]] Async<Result<void>> remove_queued(QueueKey key);
+  [[nodiscard]] Async<Result<void>> postpone(QueueKey key, SystemTime next, std::string why);
+  [[nodiscard]] Async<Result<void>> hold(QueueKey key, std::string why);
+  [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
+  [[nodiscard]] Result<std::vector<std::string>> queue_rows();
+
+  // mailboxes.cpp
+  [[nodiscard]] Async<Result<MailboxListing>> list_mailbox(AccountId account, std::string mailbox);
+  [[nodiscard]] Async<Result<ChangeNumber>> expunge(AccountId account, MailboxId mailbox,
+                                                    std::vector<std::int64_t> uids);
+  [[nodiscard]] Async<Result<Store::Usage>> usage(AccountId account);
+  [[nodiscard]] Result<void> create_account(AccountId account, std::optional<std::uint64_t> quota_bytes);
+  [[nodiscard]] Result<void> set_quota(AccountId account, std::optional<std::uint64_t> quota_bytes);
+  [[nodiscard]] Result<void> remove_account(AccountId account);
+  [[nodiscard]] Result<std::vector<std::string>> traces(std::string_view key);
+
+  // octets.cpp
+  [[nodiscard]] Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> open_emails(AccountId account,
+                                                                                     std::vector<EmailId> emails);
+
+  // upkeep.cpp, check.cpp; blocking
+  [[nodiscard]] Result<void> maintain();
+  [[nodiscard]] Result<void> check(std::vector<CheckFinding>& findings);
+
+ private:
+  friend class StoredEmail;
+  friend class BlobCheck;
+  Shard(ShardPlace place, Surroundings around);
+  [[nodiscard]] Result<void> start();
+  [[nodiscard]] Result<void> remove_leftovers(db::Connection& connection);
+
+  // deliver.cpp
+  [[nodiscard]] Async<Result<Outcomes>> write_delivery(std::unique_ptr<DeliveryWrite> write);
+  [[nodiscard]] Result<void> keep_file(DeliveryWrite& write);  // blocking
+  void flushed(AppendGroup group, Result<void> outcome);
+  void submit_rows(std::unique_ptr<DeliveryGroup> group);
+  void submit_careful(std::unique_ptr<DeliveryWrite> write);
+  void settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& outcome);
+
+  // octets.cpp
+  [[nodiscard]] Result<std::vector<std::unique_ptr<EmailOctets>>> open_now(AccountId account,
+                                                                           const std::vector<EmailId>& emails);
+  [[nodiscard]] Result<BlobSource> source_of(const BlobRow& row);
+  [[nodiscard]] std::shared_ptr<const BlobSource> loaded_source(const BlobRow& row, std::string octets);
+  [[nodiscard]] Result<bool> read_moved(BlobId blob, std::uint64_t offset, std::size_t count, std::string& out);
+  [[nodiscard]] Result<Incoming> read_pieces(std::span<const Piece> pieces);
+  [[nodiscard]] std::string path_of_file(BlobId blob) const { return fmt::format("{}{:x}", files_folder_, blob.value); }
+
+  /// Runs a write in the shard's writer and resumes with its value.
+  template <class T>
+  [[nodiscard]] Async<Result<T>> write(std::move_only_function<Result<T>(db::Connection&)> work);
+
+  // upkeep.cpp
+  void upkeep_loop();
+  [[nodiscard]] Result<std::size_t> move_rows_to_segments();
+  [[nodiscard]] Result<void> append_now(std::vector<Append>& records);
+  [[nodiscard]] Result<void> collect_dead();
+  [[nodiscard]] Result<void> reclaim();
+  [[nodiscard]] Result<bool> reclaim_segment(std::int64_t number);
+  [[nodiscard]] Result<void> retire_emptied();
+  [[nodiscard]] Result<void> forget_old();
+
+  ShardPlace place_;
+  Surroundings around_;
+  std::unique_ptr<FileLock> lock_;
+  std::string files_folder_;  ///< with the slash; blobs that are files
+  std::shared_ptr<const Incoming::Spilling> spilling_;
+  std::unique_ptr<db::Writer> writer_owner_;
+  db::Writer* writer_ = nullptr;  ///< stays set while the writer ends, for the outcomes that it still gives
+  db::Readers readers_;
+  std::unique_ptr<Segments> segments_;  ///< none where the shard has no folder
+  BlobNumbers numbers_;
+  std::atomic<std::uint64_t> salts_{0};
+  std::atomic<std::size_t> under_way_{0};  ///< deliveries
+  std::atomic<bool> flush_failed_{false};
+  ReadGate gate_;
+  BlobPins pins_;
+  Counter delivered_;
+  Counter groups_;
+
+  std::mutex upkeep_;  ///< one round at a time; check() holds it too
+  struct Emptied {
+    std::int64_t segment = 0;
+    std::int64_t generation = 0;
+  };
+  std::vector<Emptied> emptied_;  ///< under upkeep_: free in the database, perhaps still read
+  SystemTime forgot_{};
+
+  struct Sleep {
+    bool stopping = false;
+  };
+  Guarded<Sleep> sleep_;
+  std::condition_variable wake_;
+  std::unique_ptr<Appender> appender_;
+  std::thread upkeep_thread_;
+};
+
+/// Appended to by upkeep: records that move.
+class MoveJob final : public AppendJob {
+ public:
+  std::move_only_function<void(Result<void>)> done;
+};
+
+template <class T>
+Async<Result<T>> Shard::write(std::move_only_function<Result<T>(db::Connection&)> work) {
+  struct Call {
+    std::move_only_function<Result<T>(db::Connection&)> work;
+    std::optional<Result<T>> value;
+  };
+  auto call = std::make_shared<Call>(std::move(work), std::nullopt);
+  co_return co_await await_completion<Result<T>>([this, call](Completion<Result<T>> done) {
+    writer_->submit(
+        [call](db::Connection& connection) -> Result<void> {
+          call->value = call->work(connection);
+          if (!*call->value) return pass(*call->value);
+          return {};
+        },
+        [call, done = std::move(done)](Result<void> outcome) mutable {
+          if (outcome) {
+            done(std::move(*call->value));
+          } else {
+            done(pass(outcome));
+          }
+        });
+  });
+}
+
+}  // namespace pabal::store

@@ -1,0 +1,294 @@
+#include "store/store.hpp"
+
+#include <algorithm>
+
+#include "store/delivery_rows.hpp"
+#include "store/shard.hpp"
+
+namespace pabal::store {
+
+struct Store::State {
+  Surroundings around;
+  std::vector<std::unique_ptr<Shard>> shards;  ///< by id
+
+  [[nodiscard]] Shard* find(ShardId id) const noexcept {
+    const auto found = std::ranges::find_if(shards, [&](const auto& shard) { return shard->id() == id; });
+    return found == shards.end() ? nullptr : found->get();
+  }
+};
+
+namespace {
+
+std::unexpected<Error> no_shard(ShardId id) {
+  return fail(ErrorKind::not_found, "no such mailbox", fmt::format("no shard {}", id.value));
+}
+
+constexpr std::chrono::minutes kElsewhereClaim{5};
+
+}  // namespace
+
+Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(std::vector<ShardPlace> shards, FileSystem& files, Pool& pool,
+                                           const Clock& clock, Random& random, Log log, Metrics& metrics,
+                                           StoreOptions options) {
+  if (shards.empty()) return fail(ErrorKind::state, "local error", "a store needs a shard");
+  // A spilled message and any that may not have a file of its own must fit into a segment.
+  options.segment_bytes = std::max<std::uint64_t>(options.segment_bytes, 2 * Segments::block);
+  auto state = std::make_unique<State>();
+  state->around = {&files, &pool, &clock, random.number(), std::move(log), &metrics, options};
+  for (auto& place : shards) {
+    if (place.database == nullptr || state->find(place.id) != nullptr) {
+      return fail(ErrorKind::state, "local error",
+                  fmt::format("shard {} has no database or is named twice", place.id.value));
+    }
+    auto around = state->around;
+    around.key = random.number();
+    auto shard = Shard::open(std::move(place), std::move(around));
+    if (!shard) return pass(shard);
+    state->shards.push_back(std::move(*shard));
+  }
+  return std::unique_ptr<Store>(new Store(std::move(state)));
+}
+
+Incoming Store::receive(std::uint64_t expected) {
+  for (const auto& shard : state_->shards) {
+    if (!shard->folder().empty()) return shard->receive(expected);
+  }
+  return state_->shards.front()->receive(expected);
+}
+
+Async<Result<std::vector<TargetOutcome>>> Store::deliver(Delivery delivery) {
+  if (delivery.targets.empty() || delivery.id.empty()) {
+    co_return fail(ErrorKind::state, "local error", "a delivery needs an id and targets");
+  }
+  const auto home = delivery.targets.front().place.shard;
+  const bool one_shard =
+      std::ranges::all_of(delivery.targets, [&](const auto& target) { return target.place.shard == home; });
+  if (!one_shard) co_return co_await deliver_to_shards(std::move(delivery));
+  Shard* const shard = state_->find(home);
+  if (shard == nullptr) co_return no_shard(home);
+  co_return co_await shard->deliver(std::move(delivery), {}, {});
+}
+
+// The first target's shard is home: with its own targets' emails it commits a queue row for each target elsewhere.
+// Those are then delivered under the same id, and each row goes when its target is done. Whatever fails or crashes in
+// between, the queue takes it up, and the id keeps anybody from getting it twice.
+Async<Result<std::vector<TargetOutcome>>> Store::deliver_to_shards(Delivery delivery) {
+  const auto home = delivery.targets.front().place.shard;
+  Shard* const shard = state_->find(home);
+  if (shard == nullptr) co_return no_shard(home);
+  const auto claimed_until = state_->around.clock->now() + kElsewhereClaim;
+  std::vector<DeliveryTarget> elsewhere;
+  std::vector<std::size_t> at_home;
+  std::vector<std::size_t> away;
+  std::vector<DeliveryTarget> targets = std::exchange(delivery.targets, {});
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const bool here = targets[i].place.shard == home;
+    (here ? at_home : away).push_back(i);
+    (here ? delivery.targets : elsewhere).push_back(std::move(targets[i]));
+  }
+  std::vector<TargetOutcome> outcomes(targets.size(), TargetOutcome{Delivered{}, false});
+  const std::string id = delivery.id;
+  const std::string sender = delivery.sender;
+  const bool retry_locally = delivery.retry_locally;
+  const auto others = elsewhere;
+  auto kept = co_await shard->deliver(std::move(delivery), std::move(elsewhere), claimed_until);
+  if (!kept) co_return pass(kept);
+  for (std::size_t i = 0; i < at_home.size(); ++i) outcomes[at_home[i]] = std::move((*kept)[i]);
+  for (std::size_t i = 0; i < away.size(); ++i) {
+    QueuedLocal letter;
+    letter.delivery_id = id;
+    letter.number = kElsewhereNumber + static_cast<std::int64_t>(i);
+    letter.shard = home;
+    letter.sender = sender;
+    letter.recipient = others[i].recipient;
+    letter.target = others[i];
+    outcomes[away[i]].result = co_await retry_local(std::move(letter));
+  }
+  // Those that failed stay queued if the sender is told 250 for anybody; else their rows go.
+  const bool any = std::ranges::any_of(
+      outcomes, [](const auto& outcome) { return outcome.result || outcome.result.error().temporary(); });
+  const bool stay = retry_locally && any;
+  for (std::size_t i = 0; i < at_home.size(); ++i) {
+    auto& outcome = outcomes[at_home[i]];
+    if (!outcome.queued || stay) continue;
+    auto removed = co_await shard->remove_queued({id, static_cast<std::int64_t>(i)});
+    if (!removed) co_return pass(removed);
+    outcome.queued = false;
+  }
+  for (std::size_t i = 0; i < away.size(); ++i) {
+    auto& outcome = outcomes[away[i]];
+    if (outcome.result) continue;
+    const QueueKey key{id, kElsewhereNumber + static_cast<std::int64_t>(i)};
+    if (!stay) {
+      auto removed = co_await shard->remove_queued(key);
+      if (!removed) co_return pass(removed);
+      continue;
+    }
+    outcome.queued = true;
+    auto later = co_await shard->postpone(key, state_->around.clock->now() + std::chrono::minutes(1),
+                                          outcome.result.error().log);
+    // It is queued all the same; only its claim lasts longer.
+    if (!later) state_->around.log.warning("postpone_failed", {{"delivery", id}, {"why", later.error().log}});
+  }
+  if (retry_locally && !any) co_return pass(outcomes.front().result);
+  co_return outcomes;
+}
+
+Async<Result<std::vector<QueuedLocal>>> Store::due_local(std::size_t at_most, std::chrono::seconds claim_for) {
+  std::vector<QueuedLocal> due;
+  for (const auto& shard : state_->shards) {
+    if (due.size() >= at_most) break;
+    auto found = co_await shard->due_local(at_most - due.size(), claim_for);
+    if (!found) co_return pass(found);
+    std::ranges::move(*found, std::back_inserter(due));
+  }
+  co_return due;
+}
+
+Async<Result<Delivered>> Store::retry_local(QueuedLocal letter) {
+  Shard* const home = state_->find(letter.shard);
+  Shard* const target = state_->find(letter.target.place.shard);
+  if (home == nullptr || target == nullptr)
+    co_return no_shard(home == nullptr ? letter.shard : letter.target.place.shard);
+  if (home == target) co_return co_await home->retry_here(std::move(letter));
+  auto queued = co_await home->queued_content(letter.delivery_id);
+  if (!queued) co_return pass(queued);
+  Delivery delivery;
+  delivery.id = letter.delivery_id;
+  delivery.sender = letter.sender;
+  delivery.content = std::move(queued->content);
+  delivery.targets.push_back(letter.target);
+  delivery.trace = std::move(queued->trace);
+  delivery.retry_locally = false;
+  auto outcomes = co_await target->deliver(std::move(delivery), {}, {});
+  if (!outcomes) co_return pass(outcomes);
+  auto& outcome = outcomes->front();
+  if (!outcome.result) co_return pass(outcome.result);
+  auto removed = co_await home->remove_queued({letter.delivery_id, letter.number});
+  if (!removed) co_return pass(removed);
+  co_return *outcome.result;
+}
+
+Async<Result<void>> Store::postpone_local(QueuedLocal letter, SystemTime next, std::string why) {
+  Shard* const shard = state_->find(letter.shard);
+  if (shard == nullptr) co_return no_shard(letter.shard);
+  co_return co_await shard->postpone({letter.delivery_id, letter.number}, next, std::move(why));
+}
+
+Async<Result<void>> Store::hold_local(QueuedLocal letter, std::string why) {
+  Shard* const shard = state_->find(letter.shard);
+  if (shard == nullptr) co_return no_shard(letter.shard);
+  co_return co_await shard->hold({letter.delivery_id, letter.number}, std::move(why));
+}
+
+Async<Result<void>> Store::drop_local(QueuedLocal letter) {
+  Shard* const shard = state_->find(letter.shard);
+  if (shard == nullptr) co_return no_shard(letter.shard);
+  co_return co_await shard->remove_queued({letter.delivery_id, letter.number});
+}
+
+Async<Result<std::optional<SystemTime>>> Store::next_due() {
+  std::optional<SystemTime> next;
+  for (const auto& shard : state_->shards) {
+    auto due = co_await shard->next_due();
+    if (!due) co_return pass(due);
+    if (*due && (!next || **due < *next)) next = **due;
+  }
+  co_return next;
+}
+
+Async<Result<MailboxListing>> Store::list_mailbox(Place place, std::string mailbox) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  co_return co_await shard->list_mailbox(place.account, std::move(mailbox));
+}
+
+Async<Result<std::unique_ptr<EmailOctets>>> Store::open_email(Place place, EmailId email) {
+  auto opened = co_await open_emails(place, {email});
+  if (!opened) co_return pass(opened);
+  if (!opened->front()) co_return fail(ErrorKind::not_found, "no such message");
+  co_return std::move(opened->front());
+}
+
+Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> Store::open_emails(Place place, std::vector<EmailId> emails) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  co_return co_await shard->open_emails(place.account, std::move(emails));
+}
+
+Async<Result<ChangeNumber>> Store::expunge(Place place, MailboxId mailbox, std::vector<std::int64_t> uids) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  co_return co_await shard->expunge(place.account, mailbox, std::move(uids));
+}
+
+Async<Result<Store::Usage>> Store::usage(Place place) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  co_return co_await shard->usage(place.account);
+}
+
+Result<void> Store::create_account(Place place, std::optional<std::uint64_t> quota_bytes) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) return no_shard(place.shard);
+  return shard->create_account(place.account, quota_bytes);
+}
+
+Result<void> Store::set_quota(Place place, std::optional<std::uint64_t> quota_bytes) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) return no_shard(place.shard);
+  return shard->set_quota(place.account, quota_bytes);
+}
+
+Result<void> Store::remove_account(Place place) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) return no_shard(place.shard);
+  return shard->remove_account(place.account);
+}
+
+Result<std::vector<std::string>> Store::traces(std::string_view key) {
+  std::vector<std::string> all;
+  for (const auto& shard : state_->shards) {
+    auto found = shard->traces(key);
+    if (!found) return found;
+    for (auto& trace : *found) {
+      // A delivery to several shards leaves its trace in each.
+      if (std::ranges::find(all, trace) == all.end()) all.push_back(std::move(trace));
+    }
+  }
+  return all;
+}
+
+Result<std::vector<std::string>> Store::queue_rows() {
+  std::vector<std::string> all;
+  for (const auto& shard : state_->shards) {
+    auto rows = shard->queue_rows();
+    if (!rows) return rows;
+    std::ranges::move(*rows, std::back_inserter(all));
+  }
+  return all;
+}
+
+Result<std::vector<CheckFinding>> Store::check() {
+  std::vector<CheckFinding> findings;
+  for (const auto& shard : state_->shards) {
+    if (auto checked = shard->check(findings); !checked) return pass(checked);
+  }
+  return findings;
+}
+
+Result<void> Store::maintain() {
+  for (const auto& shard : state_->shards) {
+    if (auto done = shard->maintain(); !done) return done;
+  }
+  return {};
+}
+
+bool Store::healthy() const noexcept {
+  return std::ranges::all_of(state_->shards, [](const auto& shard) { return shard->healthy(); });
+}
+
+}  // namespace pabal::store

@@ -1,0 +1,347 @@
+// The background work of a shard: blobs that rode in rows move into segments, what nobody refers to goes, half-dead
+// segments are emptied and written anew, old traces are forgotten, and the database gets its checkpoints.
+//
+// Everything here may stop at any point and be taken up again: a blob is at its old place until the commit that gives
+// it the new one, and the old place is written anew only when no reader can come to it any more.
+#include <future>
+
+#include "store/shard.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+constexpr std::size_t kMoveAtOnce = 256;  ///< blobs
+constexpr std::uint64_t kMoveOctetsAtOnce = 4 << 20;
+constexpr std::size_t kCollectAtOnce = 500;
+constexpr std::chrono::minutes kForgetEvery{10};
+constexpr std::chrono::hours kDeliveryIdKept{7 * 24};  ///< however short traces are kept
+constexpr std::int64_t kForgetAtOnce = 1000;
+
+Result<void> drop_count(Result<std::int64_t> result) {
+  if (!result) return pass(result);
+  return {};
+}
+
+template <class Take>
+Result<void> each_row(Result<db::Rows> rows, Take take) {
+  if (!rows) return pass(rows);
+  while (true) {
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return {};
+    if (auto taken = take(*rows); !taken) return taken;
+  }
+}
+
+Append record_of(const BlobRow& row, std::string_view octets) { return {row.id, row.salt, row.checksum, octets, {}}; }
+
+// The blob's octets are now there as well: from here on they are looked for there alone.
+Result<bool> give_new_place(db::Connection& connection, const BlobRow& old, const SegmentPlace& place) {
+  const bool from_segment = old.location == Location::segment;
+  auto changed = connection.run(
+      "UPDATE blob SET location = $2, segment = $3, generation = $4, start = $5 "
+      "WHERE blob_id = $1 AND location = $6 AND (segment IS NULL OR (segment = $7 AND generation = $8))",
+      {old.id.value, static_cast<std::int64_t>(Location::segment), place.segment->number, place.segment->generation,
+       static_cast<std::int64_t>(place.start), static_cast<std::int64_t>(old.location), from_segment ? old.segment : 0,
+       from_segment ? old.generation : 0});
+  if (!changed) return pass(changed);
+  return *changed == 1;
+}
+
+}  // namespace
+
+void Shard::upkeep_loop() {
+  while (true) {
+    {
+      auto sleep = sleep_.lock();
+      wake_.wait_for(sleep.unique_lock(), around_.options.upkeep_every, [&] { return sleep->stopping; });
+      if (sleep->stopping) return;
+    }
+    if (!healthy()) continue;
+    if (auto done = maintain(); !done) {
+      around_.log.error("upkeep_failed", {{"shard", place_.id.value}, {"why", done.error().log}});
+    }
+  }
+}
+
+Result<void> Shard::maintain() {
+  const std::lock_guard one_at_a_time(upkeep_);
+  if (segments_) {
+    while (true) {
+      auto moved = move_rows_to_segments();
+      if (!moved) return pass(moved);
+      if (*moved < kMoveAtOnce) break;
+    }
+    if (auto prepared = segments_->prepare(); !prepared) return prepared;
+  }
+  if (auto done = collect_dead(); !done) return done;
+  if (segments_) {
+    if (auto done = retire_emptied(); !done) return done;
+    if (auto done = reclaim(); !done) return done;
+    if (auto done = retire_emptied(); !done) return done;
+  }
+  if (auto done = forget_old(); !done) return done;
+  return place_.database->maintain();
+}
+
+Result<void> Shard::append_now(std::vector<Append>& records) {
+  std::promise<Result<void>> promise;
+  auto job = std::make_unique<MoveJob>();
+  job->records = std::move(records);
+  // The records come back with their places.
+  job->done = [&promise, &records, job = job.get()](Result<void> outcome) {
+    records = std::move(job->records);
+    promise.set_value(std::move(outcome));
+  };
+  auto future = promise.get_future();
+  appender_->submit(std::move(job));
+  return future.get();
+}
+
+Result<std::size_t> Shard::move_rows_to_segments() {
+  std::vector<BlobRow> rows;
+  std::vector<std::string> octets;
+  auto read = readers_.read([&](db::Connection& connection) -> Result<void> {
+    std::uint64_t total = 0;
+    auto listed = each_row(
+        connection.query("SELECT blob_id, refs, size, location, segment, generation, start, salt, checksum FROM blob "
+                         "WHERE location = 1 ORDER BY blob_id LIMIT $1",
+                         {static_cast<std::int64_t>(kMoveAtOnce)}),
+        [&](const db::Rows& row) -> Result<void> {
+          rows.push_back(blob_row(row));
+          return {};
+        });
+    if (!listed) return listed;
+    for (const auto& row : rows) {
+      if (total >= kMoveOctetsAtOnce) break;
+      auto& data = octets.emplace_back();
+      auto loaded = read_blob_data(connection, row, 0, static_cast<std::size_t>(row.size), data);
+      if (!loaded) return pass(loaded);
+      if (!*loaded) return fail(ErrorKind::io, "local error", fmt::format("blob {} has no octets", row.id.value));
+      total += row.size;
+    }
+    return {};
+  });
+  if (!read) return pass(read);
+  if (octets.empty()) return 0;
+  const std::size_t count = octets.size();
+  const bool all = count == rows.size();
+  rows.resize(count);
+  std::vector<Append> records;
+  records.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    // A blob that does not match its checksum would get a new one that it does not deserve: it stays, and check()
+    // tells.
+    records.push_back(record_of(rows[i], octets[i]));
+  }
+  if (auto appended = append_now(records); !appended) return pass(appended);
+  auto written = writer_->run([&](db::Connection& connection) -> Result<void> {
+    for (std::size_t i = 0; i < count; ++i) {
+      auto placed = give_new_place(connection, rows[i], records[i].place);
+      if (!placed) return pass(placed);
+      if (!*placed) continue;  // collected in between
+      auto removed =
+          drop_count(connection.run("DELETE FROM blob_data WHERE data_id = $1", {rows[i].id.value * kDataParts}));
+      if (!removed) return removed;
+    }
+    return {};
+  });
+  if (!written) return pass(written);
+  return all ? count : kMoveAtOnce;
+}
+
+Result<void> Shard::collect_dead() {
+  const auto now = around_.clock->now();
+  const auto before = to_database(now - around_.options.undelete_kept);
+  while (true) {
+    std::vector<BlobId> dead;
+    auto listed = readers_.read([&](db::Connection& connection) {
+      return each_row(connection.query("SELECT blob_id FROM dead_blob WHERE since <= $1 ORDER BY blob_id LIMIT $2",
+                                       {before, static_cast<std::int64_t>(kCollectAtOnce)}),
+                      [&](const db::Rows& row) -> Result<void> {
+                        dead.push_back(BlobId{row.integer(0)});
+                        return {};
+                      });
+    });
+    if (!listed) return listed;
+    if (dead.empty()) return {};
+    const std::size_t found = dead.size();
+    // Who began to read before these were dead has pinned them after this.
+    gate_.wait_for_readers();
+    std::erase_if(dead, [&](BlobId blob) { return pins_.pinned(blob); });
+    std::vector<BlobId> files;
+    auto collected = writer_->run([&](db::Connection& connection) -> Result<void> {
+      std::unordered_map<std::int64_t, std::int64_t> freed;
+      for (const auto blob : dead) {
+        auto row = find_blob(connection, blob);
+        if (!row) return pass(row);
+        auto noted = drop_count(connection.run("DELETE FROM dead_blob WHERE blob_id = $1", {blob.value}));
+        if (!noted) return noted;
+        if (!*row || (*row)->refs != 0) continue;  // lives again
+        if (auto gone = drop_count(connection.run("DELETE FROM blob WHERE blob_id = $1", {blob.value})); !gone)
+          return gone;
+        switch ((*row)->location) {
+          case Location::segment:
+            freed[(*row)->segment] += static_cast<std::int64_t>((*row)->size + kRecordHeaderOctets);
+            break;
+          case Location::file:
+            files.push_back(blob);
+            break;
+          case Location::row:
+          case Location::database: {
+            auto gone =
+                drop_count(connection.run("DELETE FROM blob_data WHERE data_id BETWEEN $1 AND $2",
+                                          {blob.value * kDataParts, (blob.value * kDataParts) + kDataParts - 1}));
+            if (!gone) return gone;
+            break;
+          }
+        }
+      }
+      for (const auto& [segment, octets] : freed) {
+        auto counted =
+            drop_count(connection.run("UPDATE segment SET dead = dead + $2 WHERE segment = $1", {segment, octets}));
+        if (!counted) return counted;
+      }
+      return {};
+    });
+    if (!collected) return collected;
+    for (const auto blob : files) {
+      auto removed = around_.files->remove(path_of_file(blob));
+      if (!removed && removed.error().kind != ErrorKind::not_found) return removed;
+    }
+    if (dead.size() < found || found < kCollectAtOnce) return {};
+  }
+}
+
+Result<void> Shard::reclaim() {
+  std::vector<std::int64_t> candidates;
+  auto listed = readers_.read([&](db::Connection& connection) {
+    return each_row(
+        connection.query("SELECT segment FROM segment WHERE state = $1 AND dead * 2 >= used ORDER BY dead DESC LIMIT 4",
+                         {static_cast<std::int64_t>(SegmentState::full)}),
+        [&](const db::Rows& row) -> Result<void> {
+          candidates.push_back(row.integer(0));
+          return {};
+        });
+  });
+  if (!listed) return listed;
+  for (const auto segment : candidates) {
+    auto done = reclaim_segment(segment);
+    if (!done) return pass(done);
+  }
+  return {};
+}
+
+// Empties one segment: what lives is copied, flushed, and given its new place.
+Result<bool> Shard::reclaim_segment(std::int64_t number) {
+  // While a delivery holds it, rows that refer to it may still be on their way.
+  if (!segments_->unpinned(number)) return false;
+  while (true) {
+    std::vector<BlobRow> rows;
+    std::uint64_t total = 0;
+    auto listed = readers_.read([&](db::Connection& connection) {
+      return each_row(
+          connection.query("SELECT blob_id, refs, size, location, segment, generation, start, salt, checksum FROM blob "
+                           "WHERE segment = $1 ORDER BY start LIMIT $2",
+                           {number, static_cast<std::int64_t>(kMoveAtOnce)}),
+          [&](const db::Rows& row) -> Result<void> {
+            if (total >= kMoveOctetsAtOnce) return {};
+            rows.push_back(blob_row(row));
+            total += rows.back().size;
+            return {};
+          });
+    });
+    if (!listed) return pass(listed);
+    if (rows.empty()) break;
+    auto segment = segments_->pin(number, rows.front().generation);
+    if (!segment) return pass(segment);
+    std::vector<std::string> octets(rows.size());
+    std::vector<Append> records;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      octets[i].resize(static_cast<std::size_t>(rows[i].size));
+      auto read = (*segment)->file->read_at(octets[i], rows[i].start);
+      if (!read) return pass(read);
+      if (*read != octets[i].size() || checksum_of(octets[i], rows[i].salt) != rows[i].checksum) {
+        // Left where it is for check() to report; the segment stays.
+        return fail(
+            ErrorKind::io, "local error",
+            fmt::format("blob {} in segment {} is damaged: the segment is not emptied", rows[i].id.value, number));
+      }
+      records.push_back(record_of(rows[i], octets[i]));
+    }
+    if (auto appended = append_now(records); !appended) return pass(appended);
+    auto written = writer_->run([&](db::Connection& connection) -> Result<void> {
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto placed = give_new_place(connection, rows[i], records[i].place);
+        if (!placed) return pass(placed);
+      }
+      return {};
+    });
+    if (!written) return pass(written);
+  }
+  std::int64_t generation = 0;
+  auto freed = writer_->run([&](db::Connection& connection) -> Result<void> {
+    auto left = connection.number("SELECT blob_id FROM blob WHERE segment = $1 LIMIT 1", {number});
+    if (!left) return pass(left);
+    if (*left) return {};
+    auto row =
+        connection.number("UPDATE segment SET state = $2, used = 0, dead = 0 WHERE segment = $1 RETURNING generation",
+                          {number, static_cast<std::int64_t>(SegmentState::free)});
+    if (!row) return pass(row);
+    generation = row->value_or(0);
+    return {};
+  });
+  if (!freed) return pass(freed);
+  if (generation == 0) return false;
+  emptied_.push_back({number, generation});
+  return true;
+}
+
+Result<void> Shard::retire_emptied() {
+  if (emptied_.empty()) return {};
+  gate_.wait_for_readers();
+  std::vector<Emptied> still_read;
+  for (const auto& one : std::exchange(emptied_, {})) {
+    if (!segments_->unpinned(one.segment)) {
+      still_read.push_back(one);
+      continue;
+    }
+    if (auto retired = segments_->retire(one.segment, one.generation); !retired) return retired;
+  }
+  emptied_.insert(emptied_.end(), still_read.begin(), still_read.end());
+  return {};
+}
+
+Result<void> Shard::forget_old() {
+  const auto now = around_.clock->now();
+  if (now - forgot_ < kForgetEvery && forgot_ <= now) return {};
+  const auto trace_before = to_database(now - around_.options.trace_kept);
+  const auto id_before = to_database(now - std::max<std::chrono::seconds>(around_.options.trace_kept, kDeliveryIdKept));
+  while (true) {
+    std::int64_t count = 0;
+    auto forgotten = writer_->run([&](db::Connection& connection) -> Result<void> {
+      auto gone = connection.run(
+          "DELETE FROM trace WHERE delivery_id IN (SELECT delivery_id FROM trace WHERE made < $1 ORDER BY made LIMIT "
+          "$2)",
+          {id_before, kForgetAtOnce});
+      if (!gone) return pass(gone);
+      count = *gone;
+      return {};
+    });
+    if (!forgotten) return forgotten;
+    if (count < kForgetAtOnce) break;
+  }
+  if (trace_before > id_before) {
+    // The id outlives its trace.
+    auto emptied = writer_->run([&](db::Connection& connection) {
+      return drop_count(
+          connection.run("UPDATE trace SET document = '' WHERE made < $1 AND document <> ''", {trace_before}));
+    });
+    if (!emptied) return emptied;
+  }
+  forgot_ = now;
+  return {};
+}
+
+}  // namespace pabal::store

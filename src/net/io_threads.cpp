@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 
+#include "net/home.hpp"
+
 namespace pabal::net {
 
 IoThreads::IoThreads(std::size_t count) {
@@ -13,6 +15,8 @@ IoThreads::IoThreads(std::size_t count) {
     // Only its own thread runs a context: with this hint Asio leaves out what several would need.
     contexts_.push_back(std::make_unique<asio::io_context>(1));
     work_.push_back(asio::make_work_guard(*contexts_.back()));
+    // Opens what the context needs of the system now, and not when descriptors may have run out.
+    static_cast<void>(Home::of(contexts_.back()->get_executor()));
   }
 }
 

@@ -61,6 +61,7 @@ std::string text_of(BIO* bio) {
 
 bool is_host_name(std::string_view name) {
   const auto allowed = [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_'; };
+  if (name.starts_with("*.")) name.remove_prefix(2);
   return !name.empty() && name.size() <= 253 && std::ranges::all_of(name, allowed);
 }
 

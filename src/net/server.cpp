@@ -45,7 +45,8 @@ class Acceptor final : public Waiter {
  public:
   using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
 
-  Acceptor(const Executor& home, FileDescriptor socket, const void* server) : home_(Home::of(home)), descriptor_(home) {
+  Acceptor(const Executor& home, FileDescriptor socket, const void* server)
+      : home_(Home::of(home)), descriptor_(home), rest_(home) {
     descriptor_.assign(socket.get());
     static_cast<void>(socket.release());  // the descriptor's now
     home_.enlist(*this, server);
@@ -60,13 +61,16 @@ class Acceptor final : public Waiter {
     // Closed at once: who knocks now is to be told that nobody is at home, and not to wait in the queue.
     boost::system::error_code ignored;
     descriptor_.close(ignored);
+    rest_.cancel();
   }
   void stop_hard() noexcept override { stop_gently(); }
   [[nodiscard]] Descriptor& descriptor() noexcept { return descriptor_; }
+  [[nodiscard]] Timer& rest() noexcept { return rest_; }
 
  private:
   Home& home_;
   Descriptor descriptor_;
+  Timer rest_;
 };
 
 /// Reads the PROXY header and gives the stream the addresses in it.
@@ -111,6 +115,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   ConnectionsByAddress by_address;
   std::vector<std::unique_ptr<Service>> services;
   std::atomic<std::size_t> open = 0;
+  std::atomic<std::size_t> listening = 0;  ///< sockets that accept
   std::atomic<std::size_t> next_home = 0;
   std::atomic<bool> stopping = false;
   bool started = false;
@@ -126,10 +131,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     ~Place() {
       service_->open.add(-1);
       if (address_) state_->by_address.leave(*address_);
-      if (state_->open.fetch_sub(1) == 1 && state_->stopping) {
-        const std::lock_guard lock(state_->mutex);
-        state_->all_gone.notify_all();
-      }
+      if (state_->open.fetch_sub(1) == 1) state_->tell_gone();
     }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
@@ -305,10 +307,16 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
         break;
       }
       if (!exhausted) continue;
-      Timer rest(executor);
-      rest.expires_after(kAcceptRest);
-      co_await rest.async_wait(asio::redirect_error(use_async, cancelled));
+      acceptor.rest().expires_after(kAcceptRest);
+      co_await acceptor.rest().async_wait(asio::redirect_error(use_async, cancelled));
     }
+  }
+
+  /// Wakes stop(), which may wait for this.
+  void tell_gone() {
+    if (!stopping) return;
+    const std::lock_guard lock(mutex);
+    all_gone.notify_all();
   }
 
   template <class Work>
@@ -321,7 +329,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
 
   [[nodiscard]] bool wait_until_gone(std::chrono::milliseconds timeout) {
     std::unique_lock lock(mutex);
-    return all_gone.wait_for(lock, timeout, [this] { return open == 0; });
+    return all_gone.wait_for(lock, timeout, [this] { return open == 0 && listening == 0; });
   }
 };
 
@@ -369,11 +377,14 @@ void Server::start() {
   for (const auto& service : state_->services) {
     for (std::size_t i = 0; i < service->bound.sockets.size(); ++i) {
       const auto home = i % state_->threads.size();
+      state_->listening.fetch_add(1);
       // The sockets stay in `bound` as an empty row: their number says whether connections go round.
       asio::co_spawn(state_->threads.executor(home),
                      State::accept_all(state_, service.get(), home, std::move(service->bound.sockets[i])),
                      [state = state_](const std::exception_ptr& thrown) {
                        if (thrown) state->log.error("accepting failed");
+                       state->listening.fetch_sub(1);
+                       state->tell_gone();
                      });
     }
   }

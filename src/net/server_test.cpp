@@ -295,7 +295,7 @@ TEST(Server, RestsWhenDescriptorsRunOut) {
   std::this_thread::sleep_for(150ms);
   EXPECT_EQ(first.ask("still served"), "still served\r\n");
   ::setrlimit(RLIMIT_NOFILE, &before);
-  ASSERT_EQ(::send(held.get(), "late\r\n", 6, 0), 6);
+  ASSERT_EQ(::send(held.get(), "late\r\n", 6, MSG_NOSIGNAL), 6) << errno << echo.log();
   char reply[16];
   EXPECT_EQ(::recv(held.get(), reply, sizeof reply, 0), 6);
   echo.stop(1s);

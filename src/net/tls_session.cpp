@@ -68,6 +68,11 @@ long TlsSession::bio_control(BIO* bio, int command, long /*number*/, void* /*poi
   }
 }
 
+TlsSession::~TlsSession() {
+  // Without this OpenSSL would never resume a session whose connection ended without a goodbye, as many do.
+  if (!broken_ && ssl_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 Result<void> TlsSession::attach() {
   BIO* bio = ssl_ ? BIO_new(socket_method()) : nullptr;
   if (bio == nullptr) return fail(ErrorKind::io, "TLS is not available", openssl_errors());

@@ -33,7 +33,7 @@ class TlsSession {
                                                                   const std::string& peer_name, int socket);
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
-  ~TlsSession() = default;
+  ~TlsSession();
 
   /// To be called until `done`.
   [[nodiscard]] Result<Step> handshake();

@@ -1,0 +1,174 @@
+"""scripts/bench: the whole system measured beside its limits and its peers, in one run on one machine."""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+import stages
+from tools import BENCH, DOMAIN, USERS, Syscalls, figures, load, say, server_with_users, written_bytes
+from harness.peers import Dovecot, postfix_to_maildir, why_no_dovecot, why_no_postfix
+from harness.promises import FastPop3
+from harness.server import PASSWORD, own_address, target, wait_until
+
+
+def limits(seconds: float) -> dict[str, float]:
+    """What the machine allows: an SMTP server that does nothing, and a disk that only writes and flushes."""
+    address = f"{own_address()}:2525"
+    sink = subprocess.Popen([str(BENCH / "smtp_sink"), address])
+    try:
+        time.sleep(0.3)
+        result = {"limit_sink": load(address, 64, seconds)["rate"]}
+        result["limit_sink_full_pipelining"] = load(address, 64, seconds, "full")["rate"]
+    finally:
+        sink.terminate()
+        sink.wait()
+    result |= figures(BENCH / "flush_limit", tempfile.gettempdir(), seconds)
+    for name, value in result.items():
+        say(name, value, 0)
+    return result
+
+
+def measure_ingest(server, name: str, connections: int, seconds: float, pipelining: str) -> float:
+    cpu, written = server.cpu_seconds(), written_bytes(server.pid)
+    with Syscalls(server.pid) as calls:
+        result = load(target(server, "smtp"), connections, seconds, pipelining)
+    messages = result["messages"]
+    say(f"{name}_rate", result["rate"], 0)
+    say(f"{name}_cpu_us", (server.cpu_seconds() - cpu) * 1e6 / messages)
+    say(f"{name}_latency_p50_us", result["latency_p50_us"], 0)
+    say(f"{name}_latency_p99_us", result["latency_p99_us"], 0)
+    say(f"{name}_written_kib", (written_bytes(server.pid) - written) / 1024 / messages)
+    if calls.flushes() is not None:
+        say(f"{name}_flushes", calls.flushes() / messages, 3)
+    return result["rate"]
+
+
+def ingest(long: bool) -> None:
+    seconds = 15.0 if long else 4.0
+    most = limits(3.0 if long else 1.5)
+    with server_with_users() as server:
+        server.start()
+        load(target(server, "smtp"), 8, 1.0)  # warm
+        one = measure_ingest(server, "ingest_1", 1, seconds, "commands")
+        measure_ingest(server, "ingest_8", 8, seconds, "commands")
+        best = measure_ingest(server, "ingest_64", 64, seconds, "commands")
+        measure_ingest(server, "ingest_64_full_pipelining", 64, seconds, "full")
+        lower = min(most["limit_sink"], most["limit_append_64"])
+        say("ingest_64_of_lower_limit", best / lower, 3)
+        say("ingest_1_of_flush_rate", one / most["limit_append_1"], 3)
+        thread = threading.Thread(target=load, args=(target(server, "smtp"), 64, seconds))
+        thread.start()
+        time.sleep(0.5)
+        for stage, percent in stages.record(server.pid, seconds - 1).items():
+            if percent >= 0.5:
+                say(f"ingest_64_cpu_percent_{stage}", percent)
+        thread.join()
+        say("server_rss_mib", rss_kib(server.pid) / 1024)
+        if not server.cli("store", "check", check=False).returncode == 0:
+            say("store_check", "FAILED")
+    if reason := why_no_postfix():
+        print(f"# no peer: {reason}")
+        return
+    with postfix_to_maildir(DOMAIN) as postfix:
+        for connections in (1, 8, 64) if long else (8,):
+            begin, had = time.monotonic(), count_files(postfix.folder / "mail")
+            messages = load(f"{postfix.address}:{postfix.port}", connections, seconds)["messages"]
+            wait_until(lambda: count_files(postfix.folder / "mail") - had >= messages, 300, "Postfix has delivered all", 0.05)
+            say(f"peer_postfix_maildir_{connections}_rate", messages / (time.monotonic() - begin), 0)
+
+
+def count_files(folder: pathlib.Path) -> int:
+    return sum(len(files) for where, _, files in os.walk(folder) if where.endswith("/new"))
+
+
+def rss_kib(pid: int) -> float:
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return float(line.split()[1])
+    return 0.0
+
+
+def pop3(long: bool) -> None:
+    seconds = 10.0 if long else 3.0
+    readers, each = 10, 200
+    with server_with_users(readers) as server:
+        server.start()
+        load(target(server, "smtp"), 8, 0, messages=readers * each, users=readers)
+        boxes = []
+        for user in range(readers):
+            box = FastPop3(server, user)
+            boxes.append(list(box.messages(box.count())))
+            box.quit()
+        ours, theirs = [], []
+        dovecot = None if why_no_dovecot() else Dovecot(DOMAIN, readers)
+        if dovecot:
+            for user, box in enumerate(boxes):
+                dovecot.add_maildir_messages(user, box)
+            dovecot.start()
+        try:
+            for _ in range(3 if long else 2):
+                cpu = server.cpu_seconds()
+                result = figures(BENCH / "pop3_load", "--target", target(server, "pop3"), "--connections", readers, "--seconds",
+                                 seconds, "--password", PASSWORD)
+                ours.append((result["rate"], (server.cpu_seconds() - cpu) * 1e6 / result["retrieved"], result["client_cpu_us"]))
+                if dovecot:
+                    theirs.append(figures(BENCH / "pop3_load", "--target", f"{dovecot.address}:{dovecot.port}", "--connections",
+                                          readers, "--seconds", seconds, "--password", PASSWORD)["rate"])
+        finally:
+            if dovecot:
+                dovecot.close()
+        say("pop3_rate", max(ours)[0], 0)
+        say("pop3_cpu_us", max(ours)[1])
+        say("pop3_client_cpu_us", max(ours)[2])
+        if theirs:
+            say("peer_dovecot_pop3_rate", max(theirs), 0)
+            say("pop3_of_dovecot", max(ours)[0] / max(theirs), 2)
+        thread = threading.Thread(target=figures, args=(BENCH / "pop3_load", "--target", target(server, "pop3"), "--connections",
+                                                        readers, "--seconds", seconds, "--password", PASSWORD))
+        thread.start()
+        time.sleep(0.5)
+        for stage, percent in stages.record(server.pid, seconds - 1).items():
+            if percent >= 0.5:
+                say(f"pop3_cpu_percent_{stage}", percent)
+        thread.join()
+
+
+def idle(long: bool) -> None:
+    count = 5000
+    for name, listener, more in (("plain", "smtp", []), ("tls", "submissions", ["--tls"]), ("pop3_plain", "pop3", ["--say", ""]),
+                                 ("pop3_tls", "pop3s", ["--tls", "--say", ""])):
+        if name.startswith("pop3") and not long:
+            continue
+        with server_with_users(1) as server:
+            server.start()
+            result = figures(BENCH / "idle_connections", "--target", target(server, listener), "--connections", count, "--pid",
+                             server.pid, *more, seconds=600)
+            say(f"idle_{name}_pss_kib", result["pss_kib_each"], 2)
+            say(f"idle_{name}_opened_per_second", result["opened_per_second"], 0)
+
+
+NAMES = {"ingest": ingest, "pop3": pop3, "idle": idle}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Whole-system benchmarks, one line a figure.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(NAMES))
+    parser.add_argument("--long", action="store_true", help="longer, for figures to keep")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    say("cores", os.cpu_count() or 0)
+    say("users", USERS)
+    for name in options.names or NAMES:
+        print(f"# {name}", flush=True)
+        NAMES[name](options.long)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

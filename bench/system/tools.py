@@ -1,0 +1,88 @@
+"""What the whole-system benchmarks share: running the drivers, reading their figures, counting flushes and CPU."""
+import contextlib
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from harness.server import BENCH, Server
+
+USERS = 100
+DOMAIN = "load.example"
+
+
+def say(name: str, value: float | int | str, digits: int = 1) -> None:
+    """One figure."""
+    print(f"{name}={value:.{digits}f}" if isinstance(value, float) else f"{name}={value}", flush=True)
+
+
+def figures(*command: object, seconds: float = 300) -> dict[str, float]:
+    """Runs a driver; the name=value lines that it prints."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=seconds, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}{done.stderr}")
+    result = {}
+    for line in done.stdout.splitlines():
+        name, _, value = line.partition("=")
+        with contextlib.suppress(ValueError):
+            result[name] = float(value)
+    return result
+
+
+def load(target: str, connections: int, seconds: float, pipelining: str = "commands", size: int = 10240, **more: object) -> dict[str, float]:
+    command = [BENCH / "smtp_load", "--target", target, "--connections", connections, "--seconds", seconds, "--users", USERS,
+               "--size", size, "--pipelining", pipelining]
+    for name, value in more.items():
+        command += [f"--{name}", value]
+    return figures(*command)
+
+
+def written_bytes(pid: int) -> int:
+    """What the process has sent to the disk."""
+    return int(re.search(r"^write_bytes: (\d+)", pathlib.Path(f"/proc/{pid}/io").read_text(), re.MULTILINE).group(1))
+
+
+class Syscalls:
+    """Counts a process's flushes with perf's tracepoints while it is open; cheap enough to leave the figures alone."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self.counts: dict[str, int] | None = None
+
+    def __enter__(self) -> "Syscalls":
+        self.file = tempfile.NamedTemporaryFile("r", prefix="perf-")
+        self.process = None
+        if shutil.which("perf"):
+            self.process = subprocess.Popen(
+                ["perf", "stat", "-x", ",", "-o", self.file.name, "-e", "syscalls:sys_enter_fdatasync,syscalls:sys_enter_fsync",
+                 "-p", str(self.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.3)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is None:
+            return
+        self.process.send_signal(2)
+        self.process.wait(20)
+        counts = {}
+        for line in self.file.read().splitlines():
+            fields = line.split(",")
+            if len(fields) > 2 and fields[0].isdigit():
+                counts[fields[2].removeprefix("syscalls:sys_enter_")] = int(fields[0])
+        self.file.close()
+        self.counts = counts or None
+
+    def flushes(self) -> int | None:
+        return None if self.counts is None else sum(self.counts.values())
+
+
+def server_with_users(users: int = USERS, **more: object) -> Server:
+    server = Server(domain=DOMAIN, **more)
+    server.add_domain()
+    server.add_users(users)
+    return server

@@ -1,5 +1,6 @@
 """The suite: all stages in order, their times and counts, and the closing line that scripts/test promises."""
 import argparse
+import json
 import os
 import random
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Callable
 
 sys.path.insert(0, os.path.dirname(__file__))
 import build
-from stage import JOBS, LOGS, ROOT, Counts, failed, log_tail, passed, run, simple
+from stage import JOBS, LOGS, ROOT, Counts, failed, log_tail, run, simple, skipped
 
 
 def release() -> Counts:
@@ -34,6 +35,51 @@ def fuzz(options: argparse.Namespace) -> Counts:
     return counts
 
 
+def python_tests(folder: str, options: argparse.Namespace) -> Counts:
+    """The unittest files of a folder under tests/."""
+    result = LOGS / f"{folder}.json"
+    result.unlink(missing_ok=True)
+    # On the disk that the project is on: /tmp may be memory.
+    place = ROOT / "build" / "test-data"
+    place.mkdir(parents=True, exist_ok=True)
+    status = run(folder, [sys.executable, "tests/e2e/run.py", "--folder", folder, "--json", str(result)], seconds=1200,
+                 environment={"TMPDIR": str(place), "PABAL_SEED": str(options.seed)})
+    if not result.exists():
+        return failed(f"{folder}: " + ("took too long" if status is None else f"exit status {status}") + "\n" + log_tail(folder))
+    said = json.loads(result.read_text())
+    counts = Counts(said["passed"], said["failed"], said["skipped"], said["words"])
+    if status != 0 and counts.failed == 0:
+        counts.add(failed(f"{folder}: exit status {status}\n" + log_tail(folder)))
+    return counts
+
+
+# Figures that a short run on a busy machine must keep, too: name, most, what it is.
+BUDGETS = (
+    ("idle_plain_pss_kib", 12.0, "KiB of memory for an idle plain connection"),
+    ("idle_tls_pss_kib", 40.0, "KiB of memory for an idle TLS connection"),
+    ("ingest_64_flushes", 0.1, "flushes for a message from 64 senders"),
+)
+
+
+def bench() -> Counts:
+    """The short form of all benchmarks: each figure is shown, those with a budget are tests."""
+    counts = simple("bench", ["scripts/bench"], seconds=900)
+    if counts.failed:
+        return counts
+    figures = dict(line.split("=", 1) for line in (LOGS / "bench.log").read_text().splitlines() if "=" in line)
+    for name, value in figures.items():
+        if not name.startswith(("ingest_64_cpu_percent", "pop3_cpu_percent")):
+            print(f"   {name}={value}")
+    for name, most, what in BUDGETS:
+        if name not in figures:
+            counts.add(skipped(f"bench {name}: not measured"))
+        elif float(figures[name]) > most:
+            counts.add(failed(f"bench {name}={figures[name]}: at most {most} {what}"))
+        else:
+            counts.passed += 1
+    return counts
+
+
 def stages(options: argparse.Namespace) -> list[tuple[str, str, bool, Callable[[], Counts]]]:
     """Name, what it is, whether --quick leaves it out, and its run."""
     return [
@@ -41,6 +87,9 @@ def stages(options: argparse.Namespace) -> list[tuple[str, str, bool, Callable[[
         ("files", "house rules that a glance can check", False, lambda: simple("files", ["scripts/check-files"], seconds=60)),
         ("format", "clang-format", False, lambda: simple("format", ["scripts/format", "--check"], seconds=300)),
         ("release", "release build and its unit tests", False, release),
+        ("e2e", "end-to-end tests with real clients", False, lambda: python_tests("e2e", options)),
+        ("faults", "kills under load, full disks", True, lambda: python_tests("faults", options)),
+        ("bench", "short benchmarks and their budgets", True, bench),
         ("asan", "ASan and UBSan build and its unit tests", True, asan),
         ("fuzz", "each fuzz target for some seconds", True, lambda: fuzz(options)),
         ("tidy", "clang-tidy over what goes into programs", True, lambda: simple("tidy", ["scripts/tidy"], seconds=1800)),

@@ -70,6 +70,7 @@ class Fetchmail(Reader):
 class Mutt(Reader):
     def mutt(self, keys: str, seconds: float = 30) -> None:
         """Runs mutt in a terminal of its own, with keys to press."""
+        (self.folder / "Mail").mkdir()  # else it asks whether to make it
         rc = self.folder / "muttrc"
         rc.write_text(f'set pop_user="{BOB}"\nset pop_pass="{PASSWORD}"\nset ssl_force_tls=no\nset ssl_starttls=no\n'
                       'set pop_authenticators="user"\nset mbox_type=mbox\nset quit=yes\nset delete=yes\nset move=no\n'

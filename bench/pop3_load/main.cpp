@@ -123,6 +123,7 @@ class Reader {
 void run(const Options& options) {
   const Fd epoll = make_epoll();
   std::vector<std::unique_ptr<Reader>> readers;
+  readers.reserve(options.connections);
   for (std::size_t i = 0; i < options.connections; ++i) readers.push_back(std::make_unique<Reader>(options, i, epoll));
   std::array<epoll_event, 256> events{};
   std::optional<Moment> begin;

@@ -78,7 +78,7 @@ template <class T>
   std::optional<T> result;
   std::exception_ptr failed;
   asio::co_spawn(home, detail::keep_result(std::move(work), &result),
-                 [&](std::exception_ptr error) { failed = error; });
+                 [&](std::exception_ptr error) { failed = std::move(error); });
   home.run();
   if (failed) std::rethrow_exception(failed);
   return std::move(*result);
@@ -87,7 +87,7 @@ template <class T>
 /// A sleep that can be cut short, for the parts that work in the background. All from home.
 class Alarm {
  public:
-  explicit Alarm(Executor home) : timer_(home) {}
+  explicit Alarm(const Executor& home) : timer_(home) {}
 
   /// Sleeps for `most`, or until ring(); returns at once where it was rung since the last wait.
   [[nodiscard]] Async<> wait(std::chrono::milliseconds most) {

@@ -24,22 +24,25 @@ def kill(options: argparse.Namespace) -> bool:
     return kill_rig.run(options.rounds, options.seed) == 0
 
 
-def unit(program: str, test: str, options: argparse.Namespace) -> bool:
-    """A GoogleTest that runs longer when PABAL_SOAK is set: minutes, with PABAL_SEED for its randomness."""
+def unit(program: str, tests: str, environment: dict[str, str], *more: str) -> bool:
+    """A part of a GoogleTest program, run longer than the suite does. It prints its seed when it fails."""
     make("release", program)
     found = next((ROOT / "build" / "release" / "src").rglob(program))
-    command = [str(found), f"--gtest_filter={test}"]
-    environment = {"PABAL_SOAK": str(options.minutes), "PABAL_SEED": str(options.seed)}
-    print(f"{' '.join(f'{k}={v}' for k, v in environment.items())} {' '.join(command)}", flush=True)
+    command = [str(found), f"--gtest_filter={tests}", *more]
+    print(" ".join([*(f"{name}={value}" for name, value in environment.items()), *command]), flush=True)
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode == 0
 
 
 def powerloss(options: argparse.Namespace) -> bool:
-    return unit("store_test", "*PowerLoss*", options)
+    """The disk as a power loss may leave it, thousands of times: of the database alone, and of the whole store."""
+    environment = {"PABAL_POWER_LOSS_STATES": str(options.states)}
+    results = [unit(program, "PowerLoss*:*PowerLoss*", environment) for program in ("db_sqlite_test", "store_test")]
+    return all(results)
 
 
 def walreset(options: argparse.Namespace) -> bool:
-    return unit("db_sqlite_test", "*Reset*:*Checkpoint*", options)
+    """Checkpoints against commits."""
+    return unit("db_sqlite_test", "Checkpoint*", {}, f"--gtest_repeat={options.repeat}", "--gtest_break_on_failure")
 
 
 def fuzz(options: argparse.Namespace) -> bool:
@@ -57,7 +60,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/soak", description="Long runs; each prints what repeats it.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(NAMES))
     parser.add_argument("--rounds", type=int, default=200, help="kills")
-    parser.add_argument("--minutes", type=int, default=10, help="for each fuzz target, and for each random model")
+    parser.add_argument("--states", type=int, default=50_000, help="of a disk after power losses")
+    parser.add_argument("--repeat", type=int, default=100, help="of the checkpoint tests")
+    parser.add_argument("--minutes", type=int, default=5, help="for each fuzz target")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 2**31))
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):

@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 
+#include <cerrno>
 #include <system_error>
 
 namespace pabal {
@@ -16,6 +17,7 @@ std::string_view name_of(ErrorKind kind) noexcept {
     case ErrorKind::quota: return "quota";
     case ErrorKind::busy: return "busy";
     case ErrorKind::io: return "io";
+    case ErrorKind::no_space: return "no_space";
     case ErrorKind::timeout: return "timeout";
     case ErrorKind::closed: return "closed";
     case ErrorKind::unsupported: return "unsupported";
@@ -24,7 +26,8 @@ std::string_view name_of(ErrorKind kind) noexcept {
 }
 
 bool Error::temporary() const noexcept {
-  return kind == ErrorKind::busy || kind == ErrorKind::io || kind == ErrorKind::timeout || kind == ErrorKind::closed;
+  return kind == ErrorKind::busy || kind == ErrorKind::io || kind == ErrorKind::no_space ||
+         kind == ErrorKind::timeout || kind == ErrorKind::closed;
 }
 
 std::unexpected<Error> fail(ErrorKind kind, std::string peer, std::string log) {
@@ -35,7 +38,9 @@ std::unexpected<Error> fail(ErrorKind kind, std::string peer, std::string log) {
 std::unexpected<Error> fail_errno(std::string_view action, std::string_view object, int error_number) {
   std::string log(action);
   log.append(" ").append(object).append(": ").append(std::generic_category().message(error_number));
-  return fail(ErrorKind::io, "local error in processing", std::move(log));
+  const bool full = error_number == ENOSPC || error_number == EDQUOT;
+  return fail(full ? ErrorKind::no_space : ErrorKind::io, full ? "insufficient storage" : "local error in processing",
+              std::move(log));
 }
 
 }  // namespace pabal

@@ -19,6 +19,7 @@ enum class ErrorKind : std::uint8_t {
   quota,        ///< the account is full
   busy,         ///< would work later (temporary)
   io,           ///< disk, network or database failed (temporary)
+  no_space,     ///< the disk is full (temporary)
   timeout,      ///< a deadline passed (temporary)
   closed,       ///< the other end is gone (temporary)
   unsupported,  ///< a known thing that we do not do
@@ -44,7 +45,7 @@ using Result = std::expected<T, Error>;
 /// An unexpected Error. `log` defaults to the peer's words.
 [[nodiscard]] std::unexpected<Error> fail(ErrorKind kind, std::string peer, std::string log = {});
 
-/// An `io` error from errno: the peer hears "local error", the log hears what was done to what, and why it failed.
+/// An `io` error from errno (`no_space` where the disk or a disk quota is full): the peer hears "local error", the log hears what was done to what, and why it failed.
 [[nodiscard]] std::unexpected<Error> fail_errno(std::string_view action, std::string_view object, int error_number);
 
 /// The error of one Result handed on as the error of another type.

@@ -25,6 +25,8 @@ std::unexpected<Error> fail_sqlite(sqlite3* handle, std::string_view sql) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return fail(ErrorKind::busy, "the database is busy", std::move(log));
+    case SQLITE_FULL:
+      return fail(ErrorKind::no_space, "insufficient storage", std::move(log));
     case SQLITE_TOOBIG:
       return fail(ErrorKind::limit, "too big for the database", std::move(log));
     default:

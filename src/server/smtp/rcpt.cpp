@@ -1,0 +1,57 @@
+// RCPT (RFC 5321 §4.1.1.3).
+#include "delivery/acceptable.hpp"
+#include "server/smtp/session.hpp"
+
+namespace pabal::server::smtp {
+
+Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
+  const auto& services = server_->services();
+  {
+    const auto& transaction = *std::get<Envelope>(phase_).transaction;
+    if (transaction.recipients.size() >= settings_->max_recipients) {
+      co_return Outcome(452, "4.5.3", "Too many recipients");  // RFC 5321 §4.5.3.1.10
+    }
+    if (command.recipient && command.recipient->needs_smtputf8() && !transaction.mail.smtputf8) {
+      co_return Outcome(553, "5.6.7", "This address needs the SMTPUTF8 parameter of MAIL");  // RFC 6531 §3.5
+    }
+  }
+  if (!server_->limits().allow_recipient(stream_->peer(), services.clock->steady())) {
+    co_return Outcome(450, "4.7.1", "Too many recipients from your address; try again later");
+  }
+
+  Result<account::Resolution> resolved = fail(ErrorKind::io, "local error in processing");
+  if (command.recipient) {
+    resolved = co_await services.accounts->resolve(*command.recipient);
+  } else {
+    resolved = co_await services.accounts->postmaster();
+  }
+  // The phase is looked up anew: nothing else runs in this session meanwhile, but no reference is kept over a wait.
+  auto& transaction = *std::get<Envelope>(phase_).transaction;
+  if (!resolved) {
+    log_.warning("recipient not looked up", {{"why", resolved.error().log}});
+    ++transaction.refused_recipients;
+    co_return Outcome(451, "4.3.0", resolved.error().peer);
+  }
+  const bool elsewhere = std::holds_alternative<account::NotOurDomain>(*resolved);
+  auto local = delivery::acceptable(*std::move(resolved));
+  if (!local) {
+    ++transaction.refused_recipients;
+    server_->metrics().recipients_refused.add();
+    if (log_.enabled(LogLevel::info)) {
+      log_.info("recipient refused",
+                {{"to", command.recipient ? command.recipient->text() : "postmaster"}, {"why", local.error().log}});
+    }
+    if (elsewhere && account_) {
+      co_return Outcome(550, "5.7.1", "This server delivers to its own domains only, not to that one");
+    }
+    co_return Outcome(reply_for(local.error(), *settings_, is_lmtp()));
+  }
+  auto address = command.recipient ? *std::move(command.recipient) : local->targets.front().delivered_to;
+  transaction.recipients.push_back({.address = std::move(address),
+                                    .local = *std::move(local),
+                                    .notify = std::move(command.notify),
+                                    .orcpt = std::move(command.orcpt)});
+  co_return Outcome(250, "2.1.5", "Ok");
+}
+
+}  // namespace pabal::server::smtp

@@ -138,7 +138,9 @@ Plan make_plan(Letter letter, SystemTime now) {
         plan.delivery.targets.push_back({.place = {.account = target.account, .shard = target.shard},
                                          .recipient = recipient.address.text(),
                                          .prefix = private_prefix(letter.sender, target.delivered_to),
-                                         .keywords = {}});
+                                         .keywords = {},
+                                         .notify = recipient.notify,
+                                         .original_recipient = recipient.orcpt});
       }
       plan.targets_of[i].push_back(at->second);
     }

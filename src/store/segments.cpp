@@ -27,7 +27,9 @@ std::int64_t number_of(std::string_view name) {
 
 }  // namespace
 
-std::string Segments::path_of(std::int64_t number) const { return fmt::format("{}{:08x}{}", folder_, number, kEnding); }
+std::string Segments::path_of(std::int64_t number) const {
+  return fmt::format("{}/{:08x}{}", folder_, number, kEnding);
+}
 
 Result<void> Segments::open(db::Connection& connection) {
   auto known = known_.lock();
@@ -57,7 +59,7 @@ Result<void> Segments::open(db::Connection& connection) {
     const auto row = rows.find(number);
     if (number == 0 || row == rows.end()) {
       // Made ahead of need, or its row was removed and then the power went.
-      if (auto removed = files_->remove(folder_ + name); !removed) return removed;
+      if (auto removed = files_->remove(folder_ + "/" + name); !removed) return removed;
     } else if (row->second.state == SegmentState::free) {
       known->free.emplace_back(number, row->second.generation);
     }

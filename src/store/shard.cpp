@@ -78,11 +78,11 @@ Result<void> Shard::start() {
     auto lock = files.lock(folder + "/lock");
     if (!lock) return pass(lock);
     lock_ = std::move(*lock);
-    files_folder_ = folder + "/files/";
+    files_folder_ = folder + "/files";
     auto spilling = std::make_shared<Incoming::Spilling>();
     spilling->files = &files;
     spilling->pool = around_.pool;
-    spilling->folder = folder + "/incoming/";
+    spilling->folder = folder + "/incoming";
     spilling->key = mix(around_.key, 1);
     spilling_ = std::move(spilling);
   }
@@ -95,7 +95,7 @@ Result<void> Shard::start() {
   writer_ = writer_owner_.get();
   if (auto numbered = numbers_.open(*writer_); !numbered) return numbered;
   if (!folder.empty()) {
-    segments_ = std::make_unique<Segments>(files, folder + "/segments/", around_.options.segment_bytes,
+    segments_ = std::make_unique<Segments>(files, folder + "/segments", around_.options.segment_bytes,
                                            around_.options.spare_segments, *writer_);
     if (auto opened = segments_->open(**connection); !opened) return opened;
     if (auto removed = remove_leftovers(**connection); !removed) return removed;
@@ -122,7 +122,7 @@ Result<void> Shard::remove_leftovers(db::Connection& connection) {
   auto arriving = files.list(spilling_->folder);
   if (!arriving) return pass(arriving);
   for (const auto& name : *arriving) {
-    if (auto removed = files.remove(spilling_->folder + name); !removed) return removed;
+    if (auto removed = files.remove(spilling_->folder + "/" + name); !removed) return removed;
   }
   auto blobs = files.list(files_folder_);
   if (!blobs) return pass(blobs);
@@ -133,7 +133,7 @@ Result<void> Shard::remove_leftovers(db::Connection& connection) {
                                    {number, static_cast<std::int64_t>(Location::file)});
     if (!there) return pass(there);
     if (*there) continue;
-    if (auto removed = files.remove(files_folder_ + name); !removed) return removed;
+    if (auto removed = files.remove(files_folder_ + "/" + name); !removed) return removed;
   }
   return {};
 }

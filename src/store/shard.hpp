@@ -141,7 +141,9 @@ class Shard {
   [[nodiscard]] std::shared_ptr<const BlobSource> loaded_source(const BlobRow& row, std::string octets);
   [[nodiscard]] Result<bool> read_moved(BlobId blob, std::uint64_t offset, std::size_t count, std::string& out);
   [[nodiscard]] Result<Incoming> read_pieces(std::span<const Piece> pieces);
-  [[nodiscard]] std::string path_of_file(BlobId blob) const { return fmt::format("{}{:x}", files_folder_, blob.value); }
+  [[nodiscard]] std::string path_of_file(BlobId blob) const {
+    return fmt::format("{}/{:x}", files_folder_, blob.value);
+  }
 
   /// Runs a write in the shard's writer and resumes with its value.
   template <class T>
@@ -160,7 +162,7 @@ class Shard {
   ShardPlace place_;
   Surroundings around_;
   std::unique_ptr<FileLock> lock_;
-  std::string files_folder_;  ///< with the slash; blobs that are files
+  std::string files_folder_;  ///< blobs that are files
   std::shared_ptr<const Incoming::Spilling> spilling_;
   std::unique_ptr<db::Writer> writer_owner_;
   db::Writer* writer_ = nullptr;  ///< stays set while the writer ends, for the outcomes that it still gives

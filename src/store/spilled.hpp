@@ -14,7 +14,7 @@ namespace pabal::store {
 struct Incoming::Spilling {
   FileSystem* files = nullptr;
   Pool* pool = nullptr;
-  std::string folder;     ///< with the slash
+  std::string folder;
   std::uint64_t key = 0;  ///< for names and salts that nobody foresees
   mutable std::atomic<std::uint64_t> made{0};
 };

@@ -1,0 +1,483 @@
+#include "store/store.hpp"
+
+#include <gtest/gtest.h>
+
+#include "store/store_fixture.hpp"
+
+namespace pabal::store {
+namespace {
+
+class StoreTest : public testing::Test {
+ protected:
+  void SetUp() override { open(); }
+  void open() {
+    auto opened = store.open();
+    ASSERT_TRUE(opened) << opened.error().log;
+    for (int account = 1; account <= 3; ++account) {
+      auto made = store->create_account(TestStore::place(account), std::nullopt);
+      ASSERT_TRUE(made) << made.error().log;
+    }
+  }
+  void reopen() {
+    auto opened = store.open();
+    ASSERT_TRUE(opened) << opened.error().log;
+  }
+  void TearDown() override {
+    if (store.is_open()) EXPECT_EQ(store.check(), "");
+  }
+  // "1:subject 2:subject" of a mailbox; the prefix and the text are looked at as a whole.
+  std::string dump(std::int64_t account, const std::string& mailbox = "INBOX") {
+    auto letters = store.read(account, mailbox);
+    if (!letters) return letters.error().log;
+    std::string text;
+    for (const auto& [uid, letter] : *letters)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : " ", uid, letter.size());
+    return text;
+  }
+  void maintain() {
+    auto done = store->maintain();
+    EXPECT_TRUE(done) << done.error().log;
+  }
+  std::size_t files_in(const std::string& folder) {
+    auto names = files.list("/data/shard1/" + folder);
+    return names ? names->size() : 0;
+  }
+
+  MemoryFileSystem files;
+  TestStore store{files};
+};
+
+std::string first_error(const TestStore::Outcomes& outcomes) {
+  if (!outcomes) return "all: " + std::string(name_of(outcomes.error().kind));
+  for (const auto& outcome : *outcomes) {
+    if (!outcome.result) return std::string(name_of(outcome.result.error().kind)) + (outcome.queued ? " queued" : "");
+  }
+  return "";
+}
+
+TEST_F(StoreTest, OneLetterToOneMailbox) {
+  const auto text = letter_text(1, 1000);
+  auto outcomes = store.deliver("d1", text, {TestStore::target(1)});
+  ASSERT_EQ(first_error(outcomes), "");
+  EXPECT_EQ(outcomes->front().result->uid, 1);
+  auto letters = store.read(1);
+  ASSERT_TRUE(letters) << letters.error().log;
+  EXPECT_EQ(letters->at(1), "Delivered-To: user1@example.org\r\n" + text);
+  auto usage = store.run(store->usage(TestStore::place(1)));
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(usage->emails, 1);
+  EXPECT_EQ(usage->bytes, letters->at(1).size());
+}
+
+TEST_F(StoreTest, ManyRecipientsOneBlob) {
+  const auto text = letter_text(1, 40'000);  // a file: easy to count
+  auto outcomes =
+      store.deliver("d1", text, {TestStore::target(3), TestStore::target(1), TestStore::target(2, "Lists/Ships")});
+  ASSERT_EQ(first_error(outcomes), "");
+  EXPECT_EQ(files_in("files"), 1);
+  EXPECT_EQ(store.read(1)->at(1), "Delivered-To: user1@example.org\r\n" + text);
+  EXPECT_EQ(store.read(2, "Lists/Ships")->at(1), "Delivered-To: user2@example.org\r\n" + text);
+  EXPECT_EQ(store.read(3)->at(1), "Delivered-To: user3@example.org\r\n" + text);
+  EXPECT_TRUE(store.read(2, "Lists")) << "the mailbox above is made too";
+  // The file goes with the last of them.
+  for (const auto& [account, mailbox] : {std::pair{1, "INBOX"}, {2, "Lists/Ships"}, {3, "INBOX"}}) {
+    maintain();
+    EXPECT_EQ(files_in("files"), 1);
+    auto listing = store.run(store->list_mailbox(TestStore::place(account), mailbox));
+    ASSERT_TRUE(listing);
+    ASSERT_TRUE(store.run(store->expunge(TestStore::place(account), listing->mailbox, {1})));
+  }
+  maintain();
+  EXPECT_EQ(files_in("files"), 0);
+}
+
+TEST_F(StoreTest, TheSameDeliveryAgainChangesNothing) {
+  const auto text = letter_text(1, 500);
+  auto first = store.deliver("d1", text, {TestStore::target(1), TestStore::target(2)});
+  auto second = store.deliver("d1", text, {TestStore::target(1), TestStore::target(2), TestStore::target(3)});
+  ASSERT_EQ(first_error(first), "");
+  ASSERT_EQ(first_error(second), "");
+  EXPECT_EQ(first->at(0).result->uid, second->at(0).result->uid);
+  EXPECT_EQ(first->at(1).result->email, second->at(1).result->email);
+  EXPECT_EQ(dump(1), "1:533");
+  EXPECT_EQ(dump(2), "1:533");
+  EXPECT_EQ(dump(3), "1:533") << "a target that is new under the same id is reached";
+  // Two mailboxes of one account are two targets.
+  ASSERT_EQ(first_error(store.deliver("d2", text, {TestStore::target(1), TestStore::target(1, "Archive")})), "");
+  ASSERT_EQ(first_error(store.deliver("d2", text, {TestStore::target(1), TestStore::target(1, "Archive")})), "");
+  EXPECT_EQ(dump(1), "1:533 2:533");
+  EXPECT_EQ(dump(1, "Archive"), "1:533");
+}
+
+TEST_F(StoreTest, QuotaStopsOneTargetAlone) {
+  ASSERT_TRUE(store->set_quota(TestStore::place(1), 2000));
+  const auto text = letter_text(1, 1500);
+  EXPECT_EQ(first_error(store.deliver("d1", text, {TestStore::target(1)})), "");
+  EXPECT_EQ(first_error(store.deliver("d2", text, {TestStore::target(1)})), "all: quota");
+  auto direct = store.letter("d3", text, {TestStore::target(1), TestStore::target(2)});
+  direct.retry_locally = false;
+  EXPECT_EQ(first_error(store.deliver(std::move(direct))), "quota");
+  EXPECT_EQ(first_error(store.deliver("d4", text, {TestStore::target(1), TestStore::target(2)})), "quota queued");
+  EXPECT_EQ(dump(2), "1:1533 2:1533");
+  EXPECT_EQ(store.check(), "");
+  // When there is room again, the queue's letter comes.
+  ASSERT_TRUE(store->set_quota(TestStore::place(1), std::nullopt));
+  store.clock.advance(std::chrono::minutes(2));
+  auto due = store.run(store->due_local(10, std::chrono::seconds(60)));
+  ASSERT_TRUE(due);
+  ASSERT_EQ(due->size(), 1);
+  EXPECT_TRUE(store.run(store->due_local(10, std::chrono::seconds(60)))->empty()) << "it is claimed";
+  auto retried = store.run(store->retry_local(due->front()));
+  ASSERT_TRUE(retried) << retried.error().log;
+  EXPECT_EQ(dump(1), "1:1533 2:1533");
+  EXPECT_EQ(store->queue_rows()->size(), 0);
+  EXPECT_FALSE(store.run(store->retry_local(due->front()))) << "the row is gone";
+  EXPECT_EQ(dump(1), "1:1533 2:1533");
+}
+
+TEST_F(StoreTest, WhatCantBeATarget) {
+  EXPECT_EQ(first_error(store.deliver("d1", "x", {TestStore::target(99)})), "all: not_found");
+  EXPECT_EQ(first_error(store.deliver("d2", "x", {TestStore::target(1, "a//b")})), "all: policy");
+  EXPECT_EQ(first_error(store.deliver("d3", "x", {TestStore::target(1, "a\nb")})), "all: policy");
+  EXPECT_EQ(first_error(store.deliver("d4", "x", {TestStore::target(1, "", 1)})), "all: policy");
+  EXPECT_EQ(first_error(store.deliver("d5", "x", {TestStore::target(1, "INBOX", 9)})), "all: not_found");
+  EXPECT_EQ(first_error(store.deliver("d6", "x", {})), "all: state");
+  EXPECT_EQ(first_error(store.deliver("d7", "", {TestStore::target(1, "iNbOx")})), "");
+  EXPECT_EQ(dump(1), "1:33");
+}
+
+TEST_F(StoreTest, ChangesCountUp) {
+  std::int64_t last = 0;
+  for (int i = 0; i < 5; ++i) {
+    auto outcomes = store.deliver(fmt::format("d{}", i), "text", {TestStore::target(1, i % 2 ? "INBOX" : "New")});
+    ASSERT_EQ(first_error(outcomes), "");
+    EXPECT_GT(outcomes->front().result->change.value, last);
+    last = outcomes->front().result->change.value;
+  }
+  auto listing = store.run(store->list_mailbox(TestStore::place(1), "INBOX"));
+  ASSERT_TRUE(listing);
+  EXPECT_EQ(listing->uid_next, 3);
+  EXPECT_GT(listing->uid_validity, 0);
+  auto change = store.run(store->expunge(TestStore::place(1), listing->mailbox, {2, 7, 2}));
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->value, last + 1);
+  auto again = store.run(store->expunge(TestStore::place(1), listing->mailbox, {2, 7, 2}));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->value, last + 1) << "nothing was there to remove";
+  EXPECT_FALSE(store.run(store->expunge(TestStore::place(1), MailboxId{999}, {1})));
+  EXPECT_EQ(dump(1), "1:37");
+}
+
+TEST_F(StoreTest, RowsMoveIntoSegments) {
+  const auto text = letter_text(1, 1000);
+  ASSERT_EQ(first_error(store.deliver("d1", text, {TestStore::target(1)})), "");
+  EXPECT_EQ(files_in("segments"), 0);
+  auto opened = store.run(store->open_email(TestStore::place(1), EmailId{7}));
+  ASSERT_TRUE(opened) << opened.error().log;
+  maintain();
+  EXPECT_GE(files_in("segments"), 1);
+  EXPECT_EQ(store.check(), "");
+  EXPECT_EQ(store.read(1)->at(1), "Delivered-To: user1@example.org\r\n" + text);
+  std::string read;
+  EXPECT_TRUE((*opened)->try_read(0, 10'000, read));
+  EXPECT_EQ(read, "Delivered-To: user1@example.org\r\n" + text);
+}
+
+TEST_F(StoreTest, EveryRangeOfALetter) {
+  const auto text = letter_text(1, 200);
+  ASSERT_EQ(first_error(store.deliver("d1", text, {TestStore::target(1)})), "");
+  const auto whole = "Delivered-To: user1@example.org\r\n" + text;
+  for (int moved = 0; moved < 2; ++moved) {
+    auto opened = store.run(store->open_email(TestStore::place(1), EmailId{7}));
+    ASSERT_TRUE(opened);
+    for (std::size_t from = 0; from <= whole.size() + 1; from += 3) {
+      for (std::size_t count = 0; count <= whole.size() + 1; count += 7) {
+        std::string part = "before ";
+        ASSERT_TRUE((*opened)->try_read(from, count, part));
+        ASSERT_EQ(part, "before " + (from < whole.size() ? whole.substr(from, count) : ""));
+      }
+    }
+    maintain();
+  }
+  EXPECT_FALSE(store.run(store->open_email(TestStore::place(1), EmailId{999})));
+}
+
+TEST_F(StoreTest, SpilledLettersBecomeFiles) {
+  const auto text = letter_text(5, 100'000);
+  auto delivery = store.letter("d1", "", {TestStore::target(1), TestStore::target(2)});
+  delivery.content = store->receive(text.size());
+  for (std::size_t at = 0; at < text.size(); at += 5000) {
+    delivery.content.append(std::string_view(text).substr(at, 5000));
+    if (delivery.content.wants_spill()) ASSERT_TRUE(store.run(delivery.content.spill()));
+  }
+  EXPECT_TRUE(delivery.content.has_file());
+  EXPECT_EQ(delivery.content.size(), text.size());
+  EXPECT_EQ(files_in("incoming"), 1);
+  ASSERT_EQ(first_error(store.deliver(std::move(delivery))), "");
+  EXPECT_EQ(files_in("incoming"), 0);
+  EXPECT_EQ(store.read(2)->at(1), "Delivered-To: user2@example.org\r\n" + text);
+  // A file whose rows are not written goes.
+  auto refused = store.letter("d2", text, {TestStore::target(77)});
+  EXPECT_EQ(first_error(store.deliver(std::move(refused))), "all: not_found");
+  EXPECT_EQ(files_in("files"), 1);
+  {
+    Incoming dropped = store->receive(0);
+    dropped.append(text);
+    ASSERT_TRUE(store.run(dropped.spill()));
+    EXPECT_EQ(files_in("incoming"), 1);
+  }
+  EXPECT_EQ(files_in("incoming"), 0);
+}
+
+TEST_F(StoreTest, LeftOversOfACrashGo) {
+  ASSERT_EQ(first_error(store.deliver("d1", letter_text(1, 40'000), {TestStore::target(1)})), "");
+  store.close();
+  for (const auto* path :
+       {"/data/shard1/incoming/0123", "/data/shard1/files/ffff", "/data/shard1/segments/000000ff.segment"}) {
+    ASSERT_TRUE(files.open(path, OpenMode::create));
+  }
+  reopen();
+  EXPECT_EQ(files_in("incoming"), 0);
+  EXPECT_EQ(files_in("files"), 1);
+  EXPECT_EQ(files_in("segments"), 0);
+  EXPECT_EQ(dump(1), "1:40033");
+}
+
+// Many at once: they share groups, segments fill up and follow one another.
+TEST_F(StoreTest, ConcurrentDeliveries) {
+  constexpr int kLetters = 200;
+  std::vector<Async<TestStore::Outcomes>> works;
+  for (int i = 0; i < kLetters; ++i) {
+    works.push_back(store->deliver(store.letter(fmt::format("d{}", i), letter_text(static_cast<std::uint64_t>(i), 3000),
+                                                {TestStore::target(1 + (i % 3))})));
+  }
+  for (const auto& outcomes : store.run_all(std::move(works))) EXPECT_EQ(first_error(outcomes), "");
+  EXPECT_GE(files_in("segments"), 9);
+  std::multiset<std::string> expected;
+  std::multiset<std::string> found;
+  for (int i = 0; i < kLetters; ++i) {
+    expected.insert(fmt::format("Delivered-To: user{}@example.org\r\n{}", 1 + (i % 3),
+                                letter_text(static_cast<std::uint64_t>(i), 3000)));
+  }
+  reopen();
+  for (int account = 1; account <= 3; ++account) {
+    auto letters = store.read(account);
+    ASSERT_TRUE(letters) << letters.error().log;
+    for (auto& [uid, text] : *letters) found.insert(text);
+  }
+  EXPECT_EQ(found, expected);
+}
+
+TEST_F(StoreTest, AGroupWithOneThatWasThereBefore) {
+  ASSERT_EQ(first_error(store.deliver("d3", letter_text(3, 100), {TestStore::target(1)})), "");
+  std::vector<Async<TestStore::Outcomes>> works;
+  for (int i = 0; i < 8; ++i) {
+    works.push_back(store->deliver(store.letter(fmt::format("d{}", i), letter_text(3, 100), {TestStore::target(1)})));
+  }
+  for (const auto& outcomes : store.run_all(std::move(works))) EXPECT_EQ(first_error(outcomes), "");
+  auto letters = store.read(1);
+  ASSERT_TRUE(letters);
+  EXPECT_EQ(letters->size(), 8);
+}
+
+TEST_F(StoreTest, HalfDeadSegmentsAreEmptiedAndWrittenAnew) {
+  std::int64_t next = 1;
+  std::map<std::int64_t, std::string> kept;
+  for (int round = 0; round < 6; ++round) {
+    std::vector<Async<TestStore::Outcomes>> works;
+    for (int i = 0; i < 40; ++i) {
+      works.push_back(store->deliver(store.letter(fmt::format("d{}-{}", round, i),
+                                                  letter_text(static_cast<std::uint64_t>(1000 * round + i), 3000),
+                                                  {TestStore::target(1)})));
+    }
+    for (const auto& outcomes : store.run_all(std::move(works))) ASSERT_EQ(first_error(outcomes), "");
+    auto letters = store.read(1);
+    ASSERT_TRUE(letters) << letters.error().log;
+    std::vector<std::int64_t> gone;
+    for (const auto& [uid, text] : *letters) {
+      if (uid < next) {
+        EXPECT_EQ(text, kept[uid]);
+      } else if (uid % 10 != 0) {
+        gone.push_back(uid);
+      } else {
+        kept[uid] = text;
+      }
+    }
+    next = letters->rbegin()->first + 1;
+    auto listing = store.run(store->list_mailbox(TestStore::place(1), "INBOX"));
+    ASSERT_TRUE(store.run(store->expunge(TestStore::place(1), listing->mailbox, gone)));
+    maintain();
+    EXPECT_EQ(store.check(), "") << "round " << round;
+    EXPECT_LE(files_in("segments"), 7);
+    if (round % 2 == 1) reopen();
+  }
+  EXPECT_EQ(store.read(1)->size(), kept.size());
+}
+
+TEST_F(StoreTest, AReaderKeepsWhatItOpened) {
+  std::vector<Async<TestStore::Outcomes>> works;
+  for (int i = 0; i < 60; ++i) {
+    works.push_back(store->deliver(
+        store.letter(fmt::format("d{}", i), letter_text(static_cast<std::uint64_t>(i), 3000), {TestStore::target(1)})));
+  }
+  for (const auto& outcomes : store.run_all(std::move(works))) ASSERT_EQ(first_error(outcomes), "");
+  ASSERT_EQ(first_error(store.deliver("row", letter_text(100, 100), {TestStore::target(1)})), "");
+  ASSERT_EQ(first_error(store.deliver("file", letter_text(101, 50'000), {TestStore::target(1)})), "");
+  auto before = store.read(1);
+  auto listing = store.run(store->list_mailbox(TestStore::place(1), "INBOX"));
+  ASSERT_TRUE(listing);
+  std::vector<EmailId> ids;
+  std::vector<std::int64_t> uids;
+  for (const auto& entry : listing->entries) {
+    ids.push_back(entry.email);
+    uids.push_back(entry.uid);
+  }
+  auto opened = store.run(store->open_emails(TestStore::place(1), ids));
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(store.run(store->expunge(TestStore::place(1), listing->mailbox, uids)));
+  for (int i = 0; i < 3; ++i) maintain();
+  works.clear();
+  for (int i = 0; i < 100; ++i) {
+    works.push_back(store->deliver(store.letter(
+        fmt::format("e{}", i), letter_text(static_cast<std::uint64_t>(500 + i), 3000), {TestStore::target(2)})));
+  }
+  for (const auto& outcomes : store.run_all(std::move(works))) ASSERT_EQ(first_error(outcomes), "");
+  std::size_t index = 0;
+  for (const auto& [uid, text] : *before) {
+    auto octets = store.run((*opened)[index]->read(0, 1 << 20));
+    ASSERT_TRUE(octets) << octets.error().log;
+    EXPECT_EQ(*octets, text) << uid;
+    ++index;
+  }
+  opened->clear();
+  for (int i = 0; i < 3; ++i) maintain();
+}
+
+TEST_F(StoreTest, DamageIsFound) {
+  const auto text = letter_text(1, 3000);
+  ASSERT_EQ(first_error(store.deliver("d1", text, {TestStore::target(1)})), "");
+  maintain();
+  auto file = files.open("/data/shard1/segments/00000001.segment", OpenMode::read_write);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE((*file)->write_at("X", 100));
+  EXPECT_NE(store.check().find("don't match the checksum"), std::string::npos);
+  auto opened = store.run(store->open_email(TestStore::place(1), EmailId{7}));
+  ASSERT_TRUE(opened);
+  auto octets = store.run((*opened)->read(0, 10'000));
+  ASSERT_FALSE(octets);
+  EXPECT_EQ(octets.error().kind, ErrorKind::io);
+  std::string out;
+  EXPECT_FALSE((*opened)->try_read(0, 10'000, out));
+  EXPECT_EQ(out, "");
+  ASSERT_TRUE((*file)->write_at(text.substr(100 - 64, 1), 100));
+}
+
+TEST_F(StoreTest, AccountsAreRemoved) {
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(
+        first_error(store.deliver(fmt::format("d{}", i), "text", {TestStore::target(1), TestStore::target(2, "New")})),
+        "");
+  }
+  ASSERT_TRUE(store->remove_account(TestStore::place(1)));
+  EXPECT_EQ(store.check(), "");
+  EXPECT_EQ(first_error(store.deliver("e", "text", {TestStore::target(1)})), "all: not_found");
+  EXPECT_EQ(store.read(2, "New")->size(), 10);
+  EXPECT_FALSE(store->remove_account(TestStore::place(1)));
+}
+
+TEST_F(StoreTest, TracesAreFoundAndForgotten) {
+  auto delivery = store.letter("d1", "text", {TestStore::target(1)});
+  delivery.message_id = "<a@b>";
+  ASSERT_EQ(first_error(store.deliver(std::move(delivery))), "");
+  for (const auto* key : {"d1", "<a@b>", "1/INBOX/1", "1/inbox/1"}) {
+    auto found = store->traces(key);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(*found, std::vector<std::string>{R"({"id":"d1"})"}) << key;
+  }
+  for (const auto* key : {"d2", "<a@c>", "1/INBOX/2", "x/INBOX/1", "1//1", ""})
+    EXPECT_TRUE(store->traces(key)->empty()) << key;
+  maintain();
+  store.clock.advance(std::chrono::days(29));
+  maintain();
+  EXPECT_EQ(store->traces("d1")->size(), 1);
+  store.clock.advance(std::chrono::days(2));
+  maintain();
+  EXPECT_TRUE(store->traces("d1")->empty());
+  EXPECT_EQ(dump(1), "1:37");
+}
+
+TEST_F(StoreTest, KeywordsCountAsSeen) {
+  auto target = TestStore::target(1);
+  target.keywords = {"$Seen", "$Junk", "own"};
+  ASSERT_EQ(first_error(store.deliver("d1", "text", {target})), "");
+  ASSERT_EQ(first_error(store.deliver("d2", "text", {target, TestStore::target(2)})), "");
+  auto listing = store.run(store->list_mailbox(TestStore::place(1), "INBOX"));
+  ASSERT_TRUE(store.run(store->expunge(TestStore::place(1), listing->mailbox, {1})));
+}
+
+TEST_F(StoreTest, UndeleteKeepsBlobsForAWhile) {
+  store.options.undelete_kept = std::chrono::hours(1);
+  reopen();
+  ASSERT_EQ(first_error(store.deliver("d1", letter_text(1, 40'000), {TestStore::target(1)})), "");
+  auto listing = store.run(store->list_mailbox(TestStore::place(1), "INBOX"));
+  ASSERT_TRUE(store.run(store->expunge(TestStore::place(1), listing->mailbox, {1})));
+  maintain();
+  EXPECT_EQ(files_in("files"), 1);
+  store.clock.advance(std::chrono::hours(2));
+  maintain();
+  EXPECT_EQ(files_in("files"), 0);
+}
+
+TEST(StoreShards, OneLetterToSeveralShards) {
+  MemoryFileSystem files;
+  TestStore store(files, 3);
+  ASSERT_TRUE(store.open());
+  for (int shard = 1; shard <= 3; ++shard) {
+    ASSERT_TRUE(store->create_account(TestStore::place(shard, shard), std::nullopt));
+    ASSERT_TRUE(store->create_account(TestStore::place(10 + shard, shard), 100));
+  }
+  for (const std::size_t size : {200U, 3000U, 60'000U}) {
+    const auto text = letter_text(size, size);
+    auto outcomes = store.deliver(
+        fmt::format("d{}", size), text,
+        {TestStore::target(2, "INBOX", 2), TestStore::target(1, "INBOX", 1), TestStore::target(3, "INBOX", 3)});
+    ASSERT_EQ(first_error(outcomes), "");
+    for (int shard = 1; shard <= 3; ++shard) {
+      auto letters = store.read(shard, "INBOX", shard);
+      ASSERT_TRUE(letters);
+      EXPECT_EQ(letters->rbegin()->second, fmt::format("Delivered-To: user{}@example.org\r\n", shard) + text);
+    }
+    EXPECT_EQ(store->queue_rows()->size(), 0);
+  }
+  // One that is full waits in the home shard's queue.
+  const auto text = letter_text(4, 500);
+  auto outcomes = store.deliver("full", text, {TestStore::target(1, "INBOX", 1), TestStore::target(12, "INBOX", 2)});
+  EXPECT_EQ(first_error(outcomes), "quota queued");
+  EXPECT_EQ(store->queue_rows()->size(), 1);
+  ASSERT_TRUE(store->set_quota(TestStore::place(12, 2), std::nullopt));
+  store.clock.advance(std::chrono::hours(1));
+  auto due = store.run(store->due_local(10, std::chrono::seconds(60)));
+  ASSERT_TRUE(due && due->size() == 1);
+  auto retried = store.run(store->retry_local(due->front()));
+  ASSERT_TRUE(retried) << retried.error().log;
+  EXPECT_EQ(store.read(12, "INBOX", 2)->size(), 1);
+  EXPECT_EQ(store->queue_rows()->size(), 0);
+  // Full everywhere: nothing is kept.
+  outcomes = store.deliver("full2", text, {TestStore::target(11, "INBOX", 1), TestStore::target(13, "INBOX", 3)});
+  EXPECT_EQ(first_error(outcomes), "all: quota");
+  EXPECT_EQ(store->queue_rows()->size(), 0);
+  EXPECT_EQ(store.check(), "");
+}
+
+TEST(StoreOpen, OneOwner) {
+  MemoryFileSystem files;
+  TestStore one(files);
+  TestStore two(files);
+  ASSERT_TRUE(one.open());
+  auto opened = two.open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::busy);
+}
+
+}  // namespace
+}  // namespace pabal::store

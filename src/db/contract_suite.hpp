@@ -243,8 +243,15 @@ TYPED_TEST_P(DatabaseContract, StatementsAreReused) {
     EXPECT_EQ(this->run("INSERT INTO t (id, n) VALUES ($1, $2)", {i, i * i}), "1");
     EXPECT_EQ(this->number("SELECT n FROM t WHERE id = $1", {i}), std::to_string(i * i));
   }
-  // Texts without end.
-  for (int i = 0; i < 1500; ++i) EXPECT_EQ(this->number(fmt::format("SELECT {} + 0", i)), std::to_string(i));
+  // Texts without end, while rows of one are in use.
+  {
+    auto rows = this->connection->query("SELECT id FROM t ORDER BY id");
+    ASSERT_TRUE(rows && *rows->next());
+    for (int i = 0; i < 1500; ++i) EXPECT_EQ(this->number(fmt::format("SELECT {} + 0", i)), std::to_string(i));
+    ASSERT_TRUE(*rows->next());
+    EXPECT_EQ(rows->integer(0), 1);
+  }
+  EXPECT_EQ(this->number("SELECT id FROM t ORDER BY id"), "0");
   // One buffer with changing words.
   std::string buffer = "SELECT 1 + 1";
   for (char digit = '1'; digit <= '9'; ++digit) {

@@ -8,6 +8,10 @@ namespace {
 Result<void> run_step(Connection& connection, std::string_view schema, const Migration& step) {
   if (auto begun = connection.begin(true); !begun) return begun;
   auto done = [&]() -> Result<void> {
+    // Several nodes may start at once on one cluster.
+    if (connection.dialect() == Dialect::postgresql) {
+      if (auto locked = connection.script("LOCK TABLE schema_version IN EXCLUSIVE MODE"); !locked) return locked;
+    }
     // Read again inside the transaction: another node may have taken this step in the meantime.
     auto version = connection.number("SELECT version FROM schema_version WHERE name = $1", {schema});
     if (!version) return pass(version);
@@ -30,11 +34,15 @@ Result<void> run_step(Connection& connection, std::string_view schema, const Mig
 }  // namespace
 
 Result<void> migrate(Connection& connection, std::string_view schema, std::span<const Migration> steps) {
-  if (auto made = connection.script("CREATE TABLE IF NOT EXISTS schema_version (name TEXT PRIMARY KEY, "
-                                    "version INTEGER NOT NULL) STRICT");
-      !made) {
-    return made;
-  }
+  const auto make_table = [&] {
+    return connection.script(
+        "CREATE TABLE IF NOT EXISTS schema_version (name TEXT PRIMARY KEY, version INTEGER NOT NULL) "
+        "STRICT");
+  };
+  auto made = make_table();
+  // PostgreSQL may say so when two nodes make it at once.
+  if (!made && made.error().kind == ErrorKind::exists) made = make_table();
+  if (!made) return made;
   auto found = connection.number("SELECT version FROM schema_version WHERE name = $1", {schema});
   if (!found) return pass(found);
   const std::int64_t now = found->value_or(0);

@@ -64,10 +64,11 @@ void retrieve(benchmark::State& state) {
   Server server(logins, mailboxes, clock, metrics, {});
   net::IoThreads threads(1);
   net::Server listening(threads, {}, Log(), metrics, clock, random);
-  const auto where = listening.bind({.listener = {.protocol = "pop3", .address = "127.0.0.1", .tls = net::TlsMode::off},
-                                     .handler = server.handler({}),
-                                     .tls = nullptr,
-                                     .refusal = {}});
+  const auto where = listening.bind(
+      {.listener = {.protocol = "pop3", .address = "127.0.0.1", .tls = net::TlsMode::off, .proxy_protocol = {}},
+       .handler = server.handler({}),
+       .tls = nullptr,
+       .refusal = {}});
   if (!where) {
     state.SkipWithError(where.error().log.c_str());
     return;

@@ -22,7 +22,7 @@ LocalMda::LocalMda(store::Store& store, const Clock& clock, const Log& log, Metr
 
 void LocalMda::count(const Result<std::vector<store::TargetOutcome>>& outcomes, std::size_t targets) const {
   if (!outcomes) {
-    failed_.add(static_cast<double>(targets));
+    (outcomes.error().temporary() ? failed_ : refused_).add(static_cast<double>(targets));
     return;
   }
   for (const auto& outcome : *outcomes) {
@@ -48,7 +48,12 @@ Async<Answer> LocalMda::deliver(Letter letter) {
   count(outcomes, targets);
   seconds_.observe(std::chrono::duration<double>(clock_->steady() - began).count());
   if (!outcomes) {
-    log.error("delivery_failed", {{"id", id}, {"why", outcomes.error().log}});
+    const auto& error = outcomes.error();
+    if (error.temporary()) {
+      log.error("delivery_failed", {{"id", id}, {"why", error.log}});
+    } else {
+      log.warning("delivery_refused", {{"id", id}, {"why", error.log}});
+    }
   } else {
     for (const auto& outcome : *outcomes) {
       if (outcome.result) continue;

@@ -68,7 +68,7 @@ std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
   }
   trace["recipients"] = std::move(recipients);
   trace["size"] = letter.content.size();
-  put("message_id", message_id(letter.content.memory()));
+  put("message_id", plan.delivery.message_id);
   trace["outcome"] = letter.answer_each ? "to the mailboxes, each recipient answered" : "to the mailboxes";
   return json::serialize(trace);
 }
@@ -128,6 +128,11 @@ Plan make_plan(Letter letter, SystemTime now) {
   plan.delivery.id = letter.id;
   plan.delivery.sender = letter.sender ? letter.sender->text() : std::string();
   plan.delivery.retry_locally = !letter.answer_each;
+  plan.delivery.message_id = message_id(letter.content.head());
+  plan.delivery.envelope_id = letter.envid;
+  plan.delivery.ret = letter.ret;
+  plan.delivery.smtputf8 = letter.smtputf8;
+  plan.delivery.require_tls = letter.require_tls;
   plan.targets_of.resize(letter.recipients.size());
   std::map<std::pair<ShardId, AccountId>, std::size_t> known;
   for (std::size_t i = 0; i < letter.recipients.size(); ++i) {

@@ -77,7 +77,7 @@ TEST(Plan, Trace) {
       R"({"address":"bob@busan.example","targets":[{"account":1,"mailbox":"INBOX"}]},)"
       R"({"address":"info@busan.example","targets":[{"account":1,"mailbox":"INBOX"}]},)"
       R"({"address":"all@busan.example","targets":[{"account":2,"mailbox":"INBOX"},{"account":1,"mailbox":"INBOX"}]}],)"
-      R"("size":52,"message_id":"<1@seoul.example>","outcome":"to the mailboxes"})");
+      R"("size":53,"message_id":"<1@seoul.example>","outcome":"to the mailboxes"})");
   EXPECT_TRUE(parse_json(plan.delivery.trace));
 }
 

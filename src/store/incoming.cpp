@@ -33,6 +33,7 @@ Result<void> Incoming::spill_now() {
     spilled->kept = false;
     spilled->file = std::move(*file);
     file_ = std::move(spilled);
+    head_ = memory_.substr(0, 16 << 10);
   }
   if (auto written = file_->file->write_at(memory_, file_->written); !written) return written;
   file_->checksum.add(memory_);

@@ -33,6 +33,8 @@ class Incoming {
   /// What is in memory: the whole message while nothing was spilled, which has_file() tells.
   [[nodiscard]] const std::string& memory() const noexcept { return memory_; }
   [[nodiscard]] bool has_file() const noexcept { return file_ != nullptr; }
+  /// The message's beginning: all of it while nothing was spilled, else its first 16 KiB.
+  [[nodiscard]] std::string_view head() const noexcept { return file_ ? std::string_view(head_) : memory_; }
 
  private:
   friend class Store;
@@ -43,6 +45,7 @@ class Incoming {
   [[nodiscard]] Result<void> spill_now();
 
   std::string memory_;
+  std::string head_;  ///< set with the file
   std::size_t spill_at_ = SIZE_MAX;
   std::shared_ptr<const Spilling> spilling_;
   std::unique_ptr<Spilled> file_;

@@ -71,21 +71,33 @@ auto read_dated(db::Readers& readers, Read read) {
   });
 }
 
-Result<std::optional<Account>> account_of_login(db::Connection& connection, const std::string& login) {
-  // Octets that are no address are no login either: not an error, but nobody's name.
-  if (login.find('@') != std::string::npos) {
-    const auto address = EmailAddress::parse(login);
-    if (!address || address->domain() == nullptr) return std::nullopt;
-    return rows::account(connection, address->domain()->ascii(), canonical_local_part(address->local_part()));
+// Octets that are no address are no login either: not an error, but nobody's name.
+Result<Login> read_login(db::Connection& connection, const std::string& text) {
+  Login login{to_lower(text), std::nullopt};
+  std::string local;
+  std::string domain;
+  if (text.find('@') != std::string::npos) {
+    const auto address = EmailAddress::parse(text);
+    if (!address || address->domain() == nullptr) return login;
+    local = address->local_part();
+    domain = address->domain()->ascii();
+  } else {
+    if (text.empty() || text.size() > EmailAddress::max_local_part_octets || !is_utf8(text) ||
+        text.find('\0') != std::string::npos) {
+      return login;
+    }
+    const auto domains = rows::domains(connection, 2);
+    if (!domains) return pass(domains);
+    if (domains->size() != 1) return login;
+    local = text;
+    domain = domains->front().ascii();
   }
-  if (login.empty() || login.size() > EmailAddress::max_local_part_octets || !is_utf8(login) ||
-      login.find('\0') != std::string::npos) {
-    return std::nullopt;
-  }
-  const auto domains = rows::domains(connection, 2);
-  if (!domains) return pass(domains);
-  if (domains->size() != 1) return std::nullopt;
-  return rows::account(connection, domains->front().ascii(), canonical_local_part(login));
+  const std::string key = canonical_local_part(local);
+  auto account = rows::account(connection, domain, key);
+  if (!account) return pass(account);
+  login.name = key + '@' + domain;
+  login.account = *std::move(account);
+  return login;
 }
 
 constexpr std::size_t longest_login = 4 * EmailAddress::max_octets;
@@ -178,7 +190,7 @@ Result<Directory::State::Answer> Directory::State::look_up_postmaster() {
   return answer;
 }
 
-Directory::State::Login Directory::State::cached_login(std::string_view login) {
+Directory::State::LoginAnswer Directory::State::cached_login(std::string_view login) {
   if (login.size() > longest_login || reread_is_due()) return nullptr;
   const auto counts = generation.load(std::memory_order_acquire);
   if (auto found = logins_.get(login, counts)) return *std::move(found);
@@ -186,13 +198,13 @@ Directory::State::Login Directory::State::cached_login(std::string_view login) {
   return nullptr;
 }
 
-Result<Directory::State::Login> Directory::State::look_up_login(const std::string& login) {
-  if (login.size() > longest_login) return std::make_shared<const std::optional<Account>>();
-  auto found = read_dated(readers, [&](db::Connection& connection) { return account_of_login(connection, login); });
+Result<Directory::State::LoginAnswer> Directory::State::look_up_login(const std::string& login) {
+  if (login.size() > longest_login) return std::make_shared<const Login>();
+  auto found = read_dated(readers, [&](db::Connection& connection) { return read_login(connection, login); });
   if (!found) return pass(found);
   raise(found->generation);
-  auto answer = std::make_shared<const std::optional<Account>>(std::move(found->value));
-  (answer->has_value() ? logins_ : unknown_logins_).put(login, answer, found->generation);
+  auto answer = std::make_shared<const Login>(std::move(found->value));
+  (answer->account ? logins_ : unknown_logins_).put(login, answer, found->generation);
   return answer;
 }
 
@@ -211,6 +223,11 @@ Result<bool> Directory::State::look_up_domain(const Domain& domain) {
   raise(found->generation);
   (found->value ? domains_ : other_domains_).put(domain.ascii(), found->value, found->generation);
   return found->value;
+}
+
+std::string login_name(const EmailAddress& address) {
+  const Domain* domain = address.domain();
+  return canonical_local_part(address.local_part()) + '@' + (domain == nullptr ? std::string() : domain->ascii());
 }
 
 Result<std::unique_ptr<Directory>> Directory::open(db::Database& database, db::Writer& writer, Pool& pool,
@@ -284,17 +301,18 @@ Async<Result<bool>> Directory::is_our_domain(Domain domain) {
   co_return co_await state->pool.run([state, domain = std::move(domain)] { return state->look_up_domain(domain); });
 }
 
-std::shared_ptr<const std::optional<Account>> Directory::try_by_login(std::string_view login) {
-  return state_->cached_login(login);
+std::shared_ptr<const Login> Directory::try_login(std::string_view login) { return state_->cached_login(login); }
+
+Async<Result<std::shared_ptr<const Login>>> Directory::find_login(std::string login) {
+  State* const state = state_.get();
+  if (auto answer = state->cached_login(login)) co_return answer;
+  co_return co_await state->pool.run([state, login = std::move(login)] { return state->look_up_login(login); });
 }
 
 Async<Result<std::optional<Account>>> Directory::by_login(std::string login) {
-  State* const state = state_.get();
-  if (const auto answer = state->cached_login(login)) co_return *answer;
-  const auto answer =
-      co_await state->pool.run([state, login = std::move(login)] { return state->look_up_login(login); });
+  const auto answer = co_await find_login(std::move(login));
   if (!answer) co_return pass(answer);
-  co_return **answer;
+  co_return (*answer)->account;
 }
 
 }  // namespace pabal::account

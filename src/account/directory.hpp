@@ -56,6 +56,15 @@ struct UnknownRecipient {};
 struct DisabledRecipient {};
 using Resolution = std::variant<LocalRecipient, NotOurDomain, UnknownRecipient, DisabledRecipient>;
 
+/// A login name and whose it is.
+struct Login {
+  std::string name;  ///< canonical: the same for all spellings of a name, also of one that is nobody's
+  std::optional<Account> account;
+};
+
+/// The canonical login name of an address.
+[[nodiscard]] std::string login_name(const EmailAddress& address);
+
 struct DirectoryOptions {
   char subaddress_separator = '+';  ///< '\0' turns subaddresses off
   std::size_t cache_entries = 100'000;
@@ -95,9 +104,10 @@ class Directory {
   [[nodiscard]] std::optional<bool> try_is_our_domain(const Domain& domain);
   /// The account with this login name (full address; or the local part alone where only one domain exists).
   [[nodiscard]] Async<Result<std::optional<Account>>> by_login(std::string login);
-  /// The same, where memory has the answer; else null. What it points to is nothing for a name that is known to be
-  /// nobody's.
-  [[nodiscard]] std::shared_ptr<const std::optional<Account>> try_by_login(std::string_view login);
+  /// The same with the name's canonical form.
+  [[nodiscard]] Async<Result<std::shared_ptr<const Login>>> find_login(std::string login);
+  /// The same, where memory has the answer; else null.
+  [[nodiscard]] std::shared_ptr<const Login> try_login(std::string_view login);
 
   // What an operator may change; blocking, from the control thread or the command line. Not for coroutines.
   struct DomainInfo {
@@ -123,6 +133,7 @@ class Directory {
   [[nodiscard]] Result<void> remove_account(AccountId account);
   [[nodiscard]] Result<std::vector<Account>> list_accounts(const std::optional<Domain>& domain);  ///< by address
   [[nodiscard]] Result<std::optional<Account>> find_account(const EmailAddress& address);
+  [[nodiscard]] Result<std::optional<Account>> find_account(AccountId account);
   /// The domain must exist, and no account or alias have the address.
   [[nodiscard]] Result<void> add_alias(const EmailAddress& address, const std::vector<EmailAddress>& targets);
   [[nodiscard]] Result<void> remove_alias(const EmailAddress& address);

@@ -189,6 +189,10 @@ Result<std::optional<Account>> Directory::find_account(const EmailAddress& addre
   });
 }
 
+Result<std::optional<Account>> Directory::find_account(AccountId account) {
+  return state_->readers.read([&](Connection& connection) { return rows::account(connection, account); });
+}
+
 Result<void> Directory::add_alias(const EmailAddress& address, const std::vector<EmailAddress>& targets) {
   if (targets.empty()) return fail(ErrorKind::policy, "an alias needs a target");
   if (targets.size() > state_->options.max_alias_targets) {

@@ -134,6 +134,11 @@ Result<std::optional<Account>> account(db::Connection& connection, std::string_v
   return one_account(connection.query(sql, {domain, key}));
 }
 
+Result<std::optional<Account>> account(db::Connection& connection, AccountId id) {
+  static const std::string sql = select_accounts("WHERE account_id = $1");
+  return one_account(connection.query(sql, {id.value}));
+}
+
 Result<std::optional<Account>> first_account(db::Connection& connection, std::string_view domain) {
   static const std::string of_domain =
       select_accounts("WHERE domain = $1 AND enabled <> 0 ORDER BY account_id LIMIT 1");

@@ -19,6 +19,7 @@ namespace pabal::account::rows {
 /// `key` is a canonical local part.
 [[nodiscard]] Result<std::optional<Account>> account(db::Connection& connection, std::string_view domain,
                                                      std::string_view key);
+[[nodiscard]] Result<std::optional<Account>> account(db::Connection& connection, AccountId id);
 /// The enabled account with the lowest id, of the domain or, where that is empty, of all.
 [[nodiscard]] Result<std::optional<Account>> first_account(db::Connection& connection, std::string_view domain);
 /// In order of address; all where `domain` is empty.

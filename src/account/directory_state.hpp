@@ -17,7 +17,7 @@ namespace pabal::account {
 
 struct Directory::State {
   using Answer = std::shared_ptr<const Expanded>;
-  using Login = std::shared_ptr<const std::optional<Account>>;
+  using LoginAnswer = std::shared_ptr<const Login>;
 
   State(db::Database& database, db::Writer& the_writer, Pool& the_pool, const Clock& the_clock,
         DirectoryOptions the_options);
@@ -25,13 +25,13 @@ struct Directory::State {
   /// Null, or nothing, where the database must be asked.
   [[nodiscard]] Answer cached(const EmailAddress& recipient);
   [[nodiscard]] Answer cached_postmaster();
-  [[nodiscard]] Login cached_login(std::string_view login);
+  [[nodiscard]] LoginAnswer cached_login(std::string_view login);
   [[nodiscard]] std::optional<bool> cached_domain(const Domain& domain);
 
   /// Blocking: ask the database and remember.
   [[nodiscard]] Result<Answer> look_up(const EmailAddress& recipient);
   [[nodiscard]] Result<Answer> look_up_postmaster();
-  [[nodiscard]] Result<Login> look_up_login(const std::string& login);
+  [[nodiscard]] Result<LoginAnswer> look_up_login(const std::string& login);
   [[nodiscard]] Result<bool> look_up_domain(const Domain& domain);
 
   /// Runs a change that raises the generation, in the writer.
@@ -59,8 +59,8 @@ struct Directory::State {
   BoundedCache<Answer> made_up_;
   BoundedCache<bool> domains_;
   BoundedCache<bool> other_domains_;
-  BoundedCache<Login> logins_;
-  BoundedCache<Login> unknown_logins_;
+  BoundedCache<LoginAnswer> logins_;
+  BoundedCache<LoginAnswer> unknown_logins_;
 };
 
 }  // namespace pabal::account

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "account/testing.hpp"
+#include "base/text.hpp"
 
 namespace pabal::account {
 namespace {
@@ -10,7 +11,6 @@ namespace {
 using testing::address;
 using testing::domain;
 using testing::must;
-using testing::run;
 using testing::World;
 
 std::string dump(const Resolution& resolution) {
@@ -29,7 +29,7 @@ std::string dump(const Resolution& resolution) {
 }
 
 std::string resolve(World& world, std::string_view text) {
-  const auto first = run(world.directory->resolve(address(text)));
+  const auto first = run_blocking(world.directory->resolve(address(text)));
   if (!first) return "error: " + first.error().peer;
   const auto cached = world.directory->try_resolve(address(text));
   EXPECT_NE(cached, nullptr) << text;
@@ -122,18 +122,18 @@ TEST(Directory, Table) {
 
 TEST(Directory, PostmasterOfItsOwn) {
   World world;
-  EXPECT_EQ(dump(*run(world.directory->postmaster())), "unknown");
+  EXPECT_EQ(dump(*run_blocking(world.directory->postmaster())), "unknown");
   must(world.directory->add_domain(domain("first.example")));
   must(world.directory->add_domain(domain("second.example")));
-  EXPECT_EQ(dump(*run(world.directory->postmaster())), "unknown");
+  EXPECT_EQ(dump(*run_blocking(world.directory->postmaster())), "unknown");
   world.add("z@second.example");
-  EXPECT_EQ(dump(*run(world.directory->postmaster())), "z@second.example");
+  EXPECT_EQ(dump(*run_blocking(world.directory->postmaster())), "z@second.example");
   world.add("y@first.example");
-  EXPECT_EQ(dump(*run(world.directory->postmaster())), "y@first.example");
+  EXPECT_EQ(dump(*run_blocking(world.directory->postmaster())), "y@first.example");
   const auto own = world.add("Postmaster@first.example");
-  EXPECT_EQ(dump(*run(world.directory->postmaster())), "Postmaster@first.example");
+  EXPECT_EQ(dump(*run_blocking(world.directory->postmaster())), "Postmaster@first.example");
   must(world.directory->set_enabled(own.id, false));
-  EXPECT_EQ(dump(*run(world.directory->postmaster())), "y@first.example");
+  EXPECT_EQ(dump(*run_blocking(world.directory->postmaster())), "y@first.example");
 }
 
 TEST(Directory, SubaddressesCanBeOff) {
@@ -167,14 +167,14 @@ TEST(Directory, ChangesByOthersAreSeenWithinASecond) {
   // The other process, on the same database.
   auto other = must(Directory::open(*world.database, *world.writer, world.pool, world.clock, {}));
   world.clock.advance(std::chrono::seconds(1));
-  EXPECT_EQ(dump(*run(world.directory->resolve(address("alice@seoul.example")))), "unknown");
+  EXPECT_EQ(dump(*run_blocking(world.directory->resolve(address("alice@seoul.example")))), "unknown");
   must(other->add_account(address("alice@seoul.example"), ShardId{1}, std::nullopt));
   world.clock.advance(std::chrono::milliseconds(900));
-  EXPECT_EQ(dump(*run(world.directory->resolve(address("alice@seoul.example")))), "unknown");
+  EXPECT_EQ(dump(*run_blocking(world.directory->resolve(address("alice@seoul.example")))), "unknown");
   world.clock.advance(std::chrono::milliseconds(100));
   EXPECT_EQ(world.directory->try_resolve(address("alice@seoul.example")), nullptr);
   world.clock.advance(std::chrono::seconds(1));
-  EXPECT_EQ(dump(*run(world.directory->resolve(address("alice@seoul.example")))), "alice@seoul.example");
+  EXPECT_EQ(dump(*run_blocking(world.directory->resolve(address("alice@seoul.example")))), "alice@seoul.example");
 }
 
 TEST(Directory, MaySendAs) {
@@ -183,7 +183,7 @@ TEST(Directory, MaySendAs) {
   auto& directory = *world.directory;
   const auto alice = must(directory.find_account(address("alice@seoul.example")))->id;
   const auto may = [&](std::string_view text) {
-    const auto answer = must(run(directory.may_send_as(alice, address(text))));
+    const auto answer = must(run_blocking(directory.may_send_as(alice, address(text))));
     EXPECT_EQ(directory.try_may_send_as(alice, address(text)), answer);
     return answer;
   };
@@ -206,31 +206,32 @@ TEST(Directory, Logins) {
   must(directory.add_domain(domain("seoul.example")));
   world.add("Alice@seoul.example");
   const auto login = [&](std::string text) {
-    const auto account = must(run(directory.by_login(text)));
-    const auto cached = directory.try_by_login(text);
-    EXPECT_TRUE(cached || text.size() > 1000) << text.substr(0, 100);
-    return account ? account->address.text() : "nobody";
+    const auto found = must(run_blocking(directory.find_login(text)));
+    EXPECT_TRUE(directory.try_login(text) || text.size() > 1000) << text.substr(0, 100);
+    return found->account ? found->account->address.text() : "nobody " + printable(found->name);
   };
   EXPECT_EQ(login("alice@seoul.example"), "Alice@seoul.example");
   EXPECT_EQ(login("ALICE@Seoul.Example"), "Alice@seoul.example");
   EXPECT_EQ(login("alice"), "Alice@seoul.example");
-  EXPECT_EQ(login("alice+x@seoul.example"), "nobody");
-  EXPECT_EQ(login("alice@"), "nobody");
-  EXPECT_EQ(login("@"), "nobody");
-  EXPECT_EQ(login(""), "nobody");
-  EXPECT_EQ(login("\xFF"), "nobody");
-  EXPECT_EQ(login(std::string("ali\0ce", 6)), "nobody");
-  EXPECT_EQ(login(std::string(100'000, 'a')), "nobody");
+  EXPECT_EQ(login("alice+x@seoul.example"), "nobody alice+x@seoul.example");
+  EXPECT_EQ(login("alice@"), "nobody alice@");
+  EXPECT_EQ(login("@"), "nobody @");
+  EXPECT_EQ(login(""), "nobody ");
+  EXPECT_EQ(login("\xFF"), "nobody \\xff");
+  EXPECT_EQ(login(std::string("ali\0ce", 6)), "nobody ali\\x00ce");
+  EXPECT_EQ(login("Bob"), "nobody bob@seoul.example");
+  EXPECT_EQ(login("BOB@seoul.EXAMPLE"), "nobody bob@seoul.example");
+  EXPECT_EQ(login(std::string(100'000, 'a')), "nobody ");
   must(directory.add_domain(domain("busan.example")));
-  EXPECT_EQ(login("alice"), "nobody");  // which domain's?
+  EXPECT_EQ(login("alice"), "nobody alice");  // which domain's?
   EXPECT_EQ(login("alice@seoul.example"), "Alice@seoul.example");
 }
 
 TEST(Directory, OurDomains) {
   World world;
   must(world.directory->add_domain(domain("서울.example")));
-  EXPECT_TRUE(*run(world.directory->is_our_domain(domain("XN--2I4BQ6H.example"))));
-  EXPECT_FALSE(*run(world.directory->is_our_domain(domain("busan.example"))));
+  EXPECT_TRUE(*run_blocking(world.directory->is_our_domain(domain("XN--2I4BQ6H.example"))));
+  EXPECT_FALSE(*run_blocking(world.directory->is_our_domain(domain("busan.example"))));
   EXPECT_EQ(world.directory->try_is_our_domain(domain("busan.example")), false);
   EXPECT_EQ(world.directory->try_is_our_domain(domain("서울.example")), true);
 }
@@ -353,7 +354,7 @@ TEST(Directory, ReadersAndChangesFromManyThreads) {
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&] {
       while (!stop) {
-        const auto answer = run(world.directory->resolve(address("alice@x")));
+        const auto answer = run_blocking(world.directory->resolve(address("alice@x")));
         if (!answer || (dump(*answer) != "alice@x" && dump(*answer) != "disabled")) ++wrong;
       }
     });
@@ -361,7 +362,7 @@ TEST(Directory, ReadersAndChangesFromManyThreads) {
   for (int i = 0; i < 50; ++i) {
     must(world.directory->set_enabled(alice.id, i % 2 == 0));
     // Whoever asks after the change is done must see it, whatever other threads had read before.
-    const auto answer = run(world.directory->resolve(address("alice@x")));
+    const auto answer = run_blocking(world.directory->resolve(address("alice@x")));
     if (!answer || dump(*answer) != (i % 2 == 0 ? "alice@x" : "disabled")) ++wrong;
   }
   stop = true;

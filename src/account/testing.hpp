@@ -29,21 +29,6 @@ inline void must(const Result<void>& result) {
 inline Domain domain(std::string_view text) { return must(Domain::parse(text)); }
 inline EmailAddress address(std::string_view text) { return must(EmailAddress::parse(text)); }
 
-/// Runs a coroutine to its end on this thread.
-template <class T>
-T run(Async<T> work) {
-  asio::io_context io;
-  std::optional<T> out;
-  std::exception_ptr thrown;
-  asio::co_spawn(io.get_executor(), std::move(work), [&](std::exception_ptr exception, T value) {
-    thrown = exception;
-    if (!exception) out = std::move(value);
-  });
-  io.run();
-  if (thrown) std::rethrow_exception(thrown);
-  return *std::move(out);
-}
-
 struct World {
   explicit World(DirectoryOptions options = {}) {
     static std::atomic<int> count = 0;

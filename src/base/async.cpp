@@ -2,6 +2,11 @@
 
 namespace pabal {
 
+Async<> sleep_for(std::chrono::milliseconds time) {
+  Alarm alarm(co_await asio::this_coro::executor);
+  co_await alarm.wait(time);
+}
+
 Pool::Pool(std::size_t threads) {
   threads_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });

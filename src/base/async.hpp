@@ -84,6 +84,9 @@ template <class T>
   return std::move(*result);
 }
 
+/// Goes on after this time, at home.
+[[nodiscard]] Async<> sleep_for(std::chrono::milliseconds time);
+
 /// A sleep that can be cut short, for the parts that work in the background. All from home.
 class Alarm {
  public:

@@ -1,0 +1,62 @@
+// FailureDelays: how long whoever failed to log in must wait before the next attempt is looked at. Part of the
+// authenticator.
+//
+// The wait comes before the attempt, not after it: an attacker who hangs up instead of waiting for "no" gains nothing.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "base/guarded.hpp"
+
+namespace pabal::account {
+
+struct DelayOptions {
+  std::chrono::milliseconds first{500};  ///< after one failure; doubles with each further one
+  std::chrono::milliseconds most{15'000};
+  std::chrono::seconds memory{900};   ///< failures are forgotten so long after the last one
+  std::size_t max_tracked = 100'000;  ///< names; whoever has not failed for longest is forgotten first
+};
+
+/// Failures by name (an address, an account). Any thread; the clock too must allow it.
+class FailureDelays {
+ public:
+  FailureDelays(const Clock& clock, DelayOptions options) : clock_(clock), options_(options) {}
+
+  /// The wait before an attempt now; zero for a name without failures.
+  [[nodiscard]] std::chrono::milliseconds before_attempt(std::string_view name);
+  void failed(std::string_view name);
+  void forget(std::string_view name);
+
+  /// One more attempt is waiting; false if `most` wait under this name already.
+  [[nodiscard]] bool begin_wait(std::string_view name, std::size_t most);
+  void end_wait(std::string_view name);
+
+  [[nodiscard]] std::size_t size();
+
+ private:
+  struct Entry {
+    std::string name;
+    std::uint32_t failures = 0;
+    std::uint32_t waiting = 0;
+    SteadyTime last;
+  };
+  struct Names {
+    std::list<Entry> entries;  // the latest failure first
+    std::unordered_map<std::string_view, std::list<Entry>::iterator> places;
+  };
+
+  const Clock& clock_;
+  const DelayOptions options_;
+  Guarded<Names> names_;
+};
+
+/// The name under which a client's address is counted: IPv4 as it is, IPv6 by /64, since one customer has that many.
+[[nodiscard]] std::string network_of(std::string_view address);
+
+}  // namespace pabal::account

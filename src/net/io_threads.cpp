@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include <fmt/format.h>
 #include <pthread.h>
 
 #include "net/home.hpp"
@@ -31,6 +32,7 @@ void IoThreads::start() {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   for (auto& context : contexts_) {
     threads_.emplace_back([io = context.get()] { io->run(); });
+    ::pthread_setname_np(threads_.back().native_handle(), fmt::format("io-{}", threads_.size() - 1).c_str());
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

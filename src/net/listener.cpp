@@ -49,6 +49,7 @@ Result<FileDescriptor> open_tcp(const Endpoint& at, bool shared) {
   if (address->family() == AF_INET6) {
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   }
+  set_tcp_options(socket.get(), at);
   if (::bind(socket.get(), address->get(), address->size()) != 0) return fail_errno("bind to", at.text(), errno);
   if (::listen(socket.get(), kBacklog) != 0) return fail_errno("listen on", at.text(), errno);
   return socket;
@@ -150,6 +151,7 @@ Result<BoundListener> bind_listener(ListenerOptions options, std::size_t sockets
   if (!at) return pass(at);
   BoundListener bound{.options = std::move(options), .local = *at, .sockets = {}, .unlink_at_end = {}};
   if (auto given = activated.find(bound.options)) {
+    set_tcp_options(given.get(), *at);
     bound.sockets.push_back(std::move(given));
     return bound;
   }

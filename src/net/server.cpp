@@ -225,7 +225,6 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
                                          {"told", told}});
       return;
     }
-    set_tcp_options(socket.get(), peer);
     const auto& bound = service->bound.local;
     auto local =
         bound.address && bound.address->is_unspecified() ? SocketAddress::local_of(socket.get()).endpoint() : bound;

@@ -31,7 +31,8 @@ class SocketAddress {
   socklen_t size_ = 0;
 };
 
-/// No delay of small writes, and keep-alive; nothing for a Unix socket.
+/// No delay of small writes, and keep-alive; nothing for a Unix socket. What a listening socket has, its connections
+/// get.
 void set_tcp_options(int socket, const Endpoint& endpoint) noexcept;
 
 }  // namespace pabal::net

@@ -18,6 +18,8 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "net/server.hpp"
+#include "server/pop3/server.hpp"
+#include "server/smtp/settings.hpp"
 #include "store/store.hpp"
 
 namespace pabal::app {
@@ -86,6 +88,8 @@ struct Config {
   store::StoreOptions store;
   account::DirectoryOptions directory;
   account::AuthenticatorOptions authenticator;
+  server::smtp::Settings smtp;  ///< its hostname is `hostname`
+  server::pop3::Limits pop3;
   QueueSettings queue;
   net::ServerLimits connections;
   std::chrono::seconds stop_grace{30};
@@ -97,6 +101,12 @@ struct Config {
 /// A whole settings file. `file` is its path as messages say it; relative paths in it start from its folder.
 [[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& file);
 [[nodiscard]] Result<Config> read_config(FileSystem& files, const std::string& file);
+
+/// Refuses listeners for protocols that this version has no server for, with the place of each.
+[[nodiscard]] Result<void> check_served(const Config& config);
+
+/// What the TLS context of these certificates is made from.
+[[nodiscard]] net::TlsOptions tls_options(std::vector<net::CertificateFiles> certificates);
 
 /// docs/settings.md, from the table.
 [[nodiscard]] std::string settings_reference();

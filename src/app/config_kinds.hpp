@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -230,5 +231,16 @@ Setting<Owner> list(Words words, std::string expected, Get get, Read read, Show 
           },
           .get = [get, all](const Owner& owner) { return all(look<Owner>(get, owner)); }};
 }
+
+inline std::optional<boost::asio::ip::address> ip_address(const std::string& written) {
+  boost::system::error_code error;
+  auto address = boost::asio::ip::make_address(written, error);
+  if (error) return std::nullopt;
+  return address;
+}
+
+inline bool is_address(const std::string& written) { return ip_address(written).has_value(); }
+
+inline std::string itself(const std::string& value) { return value; }
 
 }  // namespace pabal::app::kinds

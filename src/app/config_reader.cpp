@@ -266,6 +266,7 @@ void Reader::finish() {
                                   printable(config_.hostname)));
     }
   }
+  config_.smtp.hostname = config_.hostname;
   if (config_.shards.empty()) config_.shards.push_back({false, "shard0"});
   for (std::size_t i = 0; i < config_.shards.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
@@ -350,6 +351,25 @@ std::string ListenerSettings::text() const {
 Result<Config> parse_config(std::string_view text, const std::string& file) {
   std::string folder = std::filesystem::path(file).parent_path().string();
   return Reader(file, ReadContext{folder.empty() ? "." : folder}).read(text);
+}
+
+net::TlsOptions tls_options(std::vector<net::CertificateFiles> certificates) {
+  net::TlsOptions options;
+  options.certificates = std::move(certificates);
+  return options;
+}
+
+Result<void> check_served(const Config& config) {
+  std::string refused;
+  for (const ListenerSettings& listener : config.listeners) {
+    const bool later = listener.protocol == Protocol::imap || listener.protocol == Protocol::managesieve ||
+                       listener.protocol == Protocol::http;
+    if (later)
+      refused += fmt::format("{}{}: this version doesn't serve {} yet", refused.empty() ? "" : "\n", listener.where,
+                             name_of(listener.protocol));
+  }
+  if (!refused.empty()) return fail(ErrorKind::unsupported, refused);
+  return {};
 }
 
 Result<Config> read_config(FileSystem& files, const std::string& file) {

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 
 #include "address/domain.hpp"
@@ -13,21 +12,6 @@ namespace pabal::app {
 namespace {
 
 using namespace kinds;
-
-std::optional<boost::asio::ip::address> ip_address(const std::string& written) {
-  boost::system::error_code error;
-  auto address = boost::asio::ip::make_address(written, error);
-  if (error) return std::nullopt;
-  return address;
-}
-
-bool is_address(const std::string& written) { return ip_address(written).has_value(); }
-
-std::optional<net::Network> network(const std::string& written, const ReadContext&) {
-  auto parsed = net::Network::parse(written);
-  if (!parsed) return std::nullopt;
-  return std::move(*parsed);
-}
 
 /// "192.0.2.1@53": the form of libunbound.
 std::optional<std::string> dns_server(const std::string& written, const ReadContext&) {
@@ -53,8 +37,6 @@ std::optional<ShardSettings> shard(const std::string& written, const ReadContext
   if (name.empty() || name.size() > 64 || !plain) return std::nullopt;
   return ShardSettings{false, name};
 }
-
-std::string itself(const std::string& value) { return value; }
 
 using namespace std::chrono_literals;
 
@@ -235,6 +217,8 @@ std::vector<Setting<Config>> make_config_settings() {
       {"limits", "alias_depth", "Aliases that may lead to aliases, one after another."},
       [](C& c) -> auto& { return c.directory.max_alias_depth; }, 1, 100));
 
+  for (auto& setting : protocol_settings()) add(std::move(setting));
+
   add(choice<C>({"log", "level", "The least that is logged."}, [](C& c) -> auto& { return c.log.level; },
                 {{"debug", LogLevel::debug},
                  {"info", LogLevel::info},
@@ -242,80 +226,6 @@ std::vector<Setting<Config>> make_config_settings() {
                  {"error", LogLevel::error}}));
   add(boolean<C>({"log", "json", "Lines as JSON objects instead of name=value text."},
                  [](C& c) -> auto& { return c.log.json; }));
-  return all;
-}
-
-std::vector<Setting<ListenerDraft>> make_listener_settings() {
-  using L = ListenerDraft;
-  std::vector<Setting<L>> all;
-  const auto word = [](std::vector<std::string_view> words) {
-    std::vector<Choice<std::string>> choices;
-    for (const auto w : words) choices.push_back({w, std::string(w)});
-    return choices;
-  };
-  all.push_back(choice<L>(
-      {"listener", "protocol", "What is spoken there. Must be given."}, [](L& l) -> auto& { return l.protocol; },
-      word({"smtp", "submission", "lmtp", "imap", "pop3", "managesieve", "http", "metrics"})));
-  all.push_back(from_text<L>(
-      {"listener", "address",
-       "An IP address (\"::\" takes IPv6 alone; make a second listener for IPv4), or \"unix:PATH\"."},
-      "text", "an IP address or \"unix:PATH\"", [](L& l) -> auto& { return l.settings.address; },
-      [](std::string& value, const std::string& written, const ReadContext& context) {
-        if (written.starts_with("unix:") && written.size() > 5 && !written.contains('\0')) {
-          value = "unix:" + context.path(written.substr(5));
-          return true;
-        }
-        if (!is_address(written)) return false;
-        value = written;
-        return true;
-      },
-      itself));
-  all.push_back({.section = "listener",
-                 .name = "port",
-                 .type = "number",
-                 .range = "a whole number from 1 to 65535",
-                 .default_text = "",
-                 .doc = "Without it the protocol's own: smtp 25, submission 587 or with implicit TLS 465, lmtp 24, "
-                        "imap 143 or 993, pop3 110 or 995, "
-                        "managesieve 4190, http 80 or 443, metrics 9464. Not for Unix sockets.",
-                 .live = false,
-                 .set = [](L& l, const Value& value, const ReadContext&) -> std::string {
-                   const auto* written = std::get_if<std::int64_t>(&value);
-                   if (written == nullptr || *written < 1 || *written > 65535) return "a whole number from 1 to 65535";
-                   l.port = *written;
-                   return {};
-                 },
-                 .get = [](const L& l) { return l.port ? fmt::to_string(*l.port) : ""; }});
-  all.push_back(choice<L>(
-      {"listener", "tls",
-       "\"off\", \"starttls\" (the client asks for it), or \"implicit\" (from the first octet). Without it "
-       "\"starttls\" for smtp, "
-       "submission, imap, pop3 and managesieve, else \"off\"."},
-      [](L& l) -> auto& { return l.tls; }, word({"off", "starttls", "implicit"})));
-  all.push_back(list<L>(
-      {"listener", "proxy_protocol",
-       "Networks of the proxies whose PROXY header (version 1 or 2) is believed and demanded; connections from "
-       "elsewhere are then closed."},
-      "networks, like \"10.0.0.0/8\"", [](L& l) -> auto& { return l.settings.proxy_protocol; }, network,
-      [](const net::Network& n) { return n.text(); }));
-  all.push_back(boolean<L>(
-      {"listener", "allow_plaintext_auth",
-       "Take passwords on connections without TLS, too. Connections whose both ends are loopback always may."},
-      [](L& l) -> auto& { return l.settings.allow_plaintext_auth; }));
-  return all;
-}
-
-std::vector<Setting<net::CertificateFiles>> make_certificate_settings() {
-  using F = net::CertificateFiles;
-  std::vector<Setting<F>> all;
-  all.push_back(path<F>({"tls", "certificate",
-                         "PEM file: the certificate and those between it and its root. None: a self-signed one for the "
-                         "hostname is made in the data "
-                         "folder at the first start.",
-                         true},
-                        [](F& f) -> auto& { return f.certificate; }));
-  all.push_back(
-      path<F>({"tls", "key", "PEM file of the certificate's key.", true}, [](F& f) -> auto& { return f.key; }));
   return all;
 }
 
@@ -329,16 +239,6 @@ std::string ReadContext::path(std::string_view written) const {
 
 std::span<const Setting<Config>> config_settings() {
   static const std::vector<Setting<Config>> all = make_config_settings();
-  return all;
-}
-
-std::span<const Setting<ListenerDraft>> listener_settings() {
-  static const std::vector<Setting<ListenerDraft>> all = make_listener_settings();
-  return all;
-}
-
-std::span<const Setting<net::CertificateFiles>> certificate_settings() {
-  static const std::vector<Setting<net::CertificateFiles>> all = make_certificate_settings();
   return all;
 }
 

@@ -49,6 +49,8 @@ struct ListenerDraft {
 };
 
 [[nodiscard]] std::span<const Setting<Config>> config_settings();
+/// The part of them that is about protocols.
+[[nodiscard]] std::vector<Setting<Config>> protocol_settings();
 [[nodiscard]] std::span<const Setting<ListenerDraft>> listener_settings();
 /// Of [tls] itself and of each [[tls.certificates]].
 [[nodiscard]] std::span<const Setting<net::CertificateFiles>> certificate_settings();

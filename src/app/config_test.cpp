@@ -114,7 +114,7 @@ TEST(Config, WhatIsWrongAndWhere) {
       {"[[tls.certificates]]", at + "2:1: expected certificate and key"},
       {"a = ", at + "2:5: Error while parsing key-value pair: encountered end-of-file"},
       {"data = \"x\"\ndata = \"y\"",
-       at + "3:1: Error while parsing key-value pair: cannot redefine existing string 'data'"},
+       at + "3:8: Error while parsing key-value pair: cannot redefine existing string 'data'"},
       {"x = 1\ny = 2", at + "2:1: x: no such setting at the top of the file\n/etc/pabal/p.toml:3:1: y: no such setting "
                             "at the top of the file"},
   };

@@ -1,0 +1,64 @@
+// pabal queue, trace, store.
+#include <CLI/CLI.hpp>
+
+#include "app/cli.hpp"
+
+namespace pabal::app {
+namespace {
+
+json::array ids_of(const Invocation& invocation) {
+  json::array ids;
+  for (const std::string& id : invocation.list) ids.push_back(json::string(id));
+  return ids;
+}
+
+int check_store(const Invocation& invocation) {
+  const auto result = result_of(invocation, {{"command", "store check"}});
+  if (!result) return exit_refused;
+  print_result(invocation, "store check", *result);
+  return result->at("findings").get_array().empty() ? exit_done : exit_refused;
+}
+
+}  // namespace
+
+void add_letter_commands(CLI::App& root, Invocation& invocation) {
+  CLI::App* queue = root.add_subcommand("queue", "letters that wait")->require_subcommand(1);
+  auto* list = data_command(*queue, invocation, "list", "all letters that wait, and why", true);
+  list->callback([&invocation] {
+    invocation.action = [&invocation] { return carry_out(invocation, {{"command", "queue list"}}); };
+  });
+  struct Verb {
+    const char* name;
+    const char* help;
+  };
+  for (const Verb verb : {Verb{"show", "all that is known of letters"}, Verb{"retry", "try letters again now"},
+                          Verb{"hold", "don't try letters until they are released"}, Verb{"release", "undoes hold"},
+                          Verb{"drop", "throw letters away, without telling anybody"}}) {
+    auto* command = data_command(*queue, invocation, verb.name, verb.help, true);
+    command->add_option("ID", invocation.list, "the letters' ids, as queue list shows them")->required();
+    command->callback([&invocation, name = std::string("queue ") + verb.name] {
+      invocation.action = [&invocation, name] {
+        return carry_out(invocation, {{"command", name}, {"ids", ids_of(invocation)}});
+      };
+    });
+  }
+
+  auto* trace = data_command(root, invocation, "trace", "what happened to a message, and why", true);
+  trace
+      ->add_option_function<std::string>(
+          "MESSAGE", [&invocation](const std::string& value) { invocation.text["message"] = value; },
+          "its queue id (as in our Received field and in the 250), its Message-ID, or ADDRESS/MAILBOX/UID")
+      ->required();
+  trace->callback([&invocation] {
+    invocation.action = [&invocation] {
+      return carry_out(invocation, {{"command", "trace"}, {"message", invocation.text.at("message")}});
+    };
+  });
+
+  CLI::App* store = root.add_subcommand("store", "the databases and files that mail is kept in")->require_subcommand(1);
+  auto* check = data_command(*store, invocation, "check", "read everything and say what is wrong", true);
+  check->footer("Exit status 1 where something is wrong.");
+  check->callback([&invocation] { invocation.action = [&invocation] { return check_store(invocation); }; });
+}
+
+}  // namespace pabal::app

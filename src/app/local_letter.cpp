@@ -1,0 +1,84 @@
+#include "app/local_letter.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "codec/date.hpp"
+#include "delivery/acceptable.hpp"
+
+namespace pabal::app {
+namespace {
+
+Result<std::string> text_member(const json::object& request, std::string_view name) {
+  const json::value* value = request.if_contains(name);
+  if (value == nullptr || !value->is_string()) return fail(ErrorKind::syntax, fmt::format("{}: expected text", name));
+  return std::string(value->get_string().data(), value->get_string().size());
+}
+
+Result<std::vector<EmailAddress>> recipients_of(const json::object& request) {
+  const json::value* list = request.if_contains("recipients");
+  if (list == nullptr || !list->is_array() || list->get_array().empty()) {
+    return fail(ErrorKind::syntax, "recipients: expected at least one address");
+  }
+  std::vector<EmailAddress> recipients;
+  for (const json::value& item : list->get_array()) {
+    if (!item.is_string()) return fail(ErrorKind::syntax, "recipients: expected addresses");
+    const std::string_view text(item.get_string().data(), item.get_string().size());
+    auto address = EmailAddress::parse(text);
+    if (!address)
+      return fail(ErrorKind::syntax, fmt::format("{}: not an address: {}", printable(text), address.error().peer));
+    recipients.push_back(std::move(*address));
+  }
+  return recipients;
+}
+
+/// RFC 5321 §2.3.8: only CRLF ends a line, and neither stands alone.
+bool has_only_crlf(std::string_view message) {
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    if (message[i] == '\n') return false;
+    if (message[i] != '\r') continue;
+    if (++i == message.size() || message[i] != '\n') return false;
+  }
+  return message.ends_with("\r\n");
+}
+
+}  // namespace
+
+Async<Result<json::value>> post_letter(LocalPost post, json::object request, std::string message) {
+  const Result<std::string> sender = text_member(request, "sender");
+  if (!sender) co_return pass(sender);
+  Result<std::vector<EmailAddress>> recipients = recipients_of(request);
+  if (!recipients) co_return pass(recipients);
+  if (!has_only_crlf(message)) co_return fail(ErrorKind::syntax, "the message has lines that don't end with CRLF");
+
+  delivery::Letter letter;
+  letter.id = make_token(to_database(post.clock->now()), *post.random);
+  if (!sender->empty()) {
+    Result<EmailAddress> from = EmailAddress::parse(*sender);
+    if (!from)
+      co_return fail(ErrorKind::syntax, fmt::format("{}: not an address: {}", printable(*sender), from.error().peer));
+    letter.smtputf8 = from->needs_smtputf8();
+    letter.sender = std::move(*from);
+  }
+  for (EmailAddress& address : *recipients) {
+    Result<account::Resolution> resolution = co_await post.directory->resolve(address);
+    if (!resolution) co_return pass(resolution);
+    Result<account::LocalRecipient> local = delivery::acceptable(std::move(*resolution));
+    if (!local) co_return fail(local.error().kind, fmt::format("{}: {}", address.display(), local.error().peer));
+    letter.smtputf8 = letter.smtputf8 || address.needs_smtputf8();
+    delivery::Recipient recipient{std::move(address), std::move(*local), {}, {}};
+    letter.recipients.push_back(std::move(recipient));
+  }
+  letter.origin.session = letter.id;
+  letter.origin.protocol = "local";
+  const std::string received = fmt::format("Received: by {} (Pabal) with local id {};\r\n\t{}\r\n", post.hostname,
+                                           letter.id, codec::format_date(post.clock->now()));
+  letter.content.append(received);
+  letter.content.append(message);
+  const std::string id = letter.id;
+  delivery::Answer answer = co_await post.mda->deliver(std::move(letter));
+  if (!answer.results.front()) co_return pass(answer.results.front());
+  co_return json::value(json::object{{"id", id}});
+}
+
+}  // namespace pabal::app

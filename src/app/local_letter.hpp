@@ -1,0 +1,28 @@
+// Letters that begin on this machine: pabal sendmail, and the demo's welcome. They go the same way as those from
+// outside: through the MDA, into the mailboxes, and the answer comes after the commit.
+#pragma once
+#include <string>
+
+#include "account/directory.hpp"
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/random.hpp"
+#include "delivery/mda.hpp"
+
+namespace pabal::app {
+
+/// What it takes; all must outlive the letter.
+struct LocalPost {
+  account::Directory* directory = nullptr;
+  delivery::Mda* mda = nullptr;
+  const Clock* clock = nullptr;
+  Random* random = nullptr;
+  std::string hostname;
+};
+
+/// Delivers `message` (CRLF lines) as `request` says: {"sender":"a@b" or "","recipients":["c@d"…]}. All recipients must
+/// be local, or nothing is delivered. The result is {"id":…}.
+[[nodiscard]] Async<Result<json::value>> post_letter(LocalPost post, json::object request, std::string message);
+
+}  // namespace pabal::app

@@ -1,0 +1,75 @@
+// MailSystem: one whole mail system, running: its listeners, what serves them, and the site below. `pabal serve` runs
+// one, the demo two.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.hpp"
+#include "app/local_letter.hpp"
+#include "app/site.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "delivery/local_mda.hpp"
+#include "net/io_threads.hpp"
+#include "net/server.hpp"
+#include "net/tls.hpp"
+#include "queue/local_retry.hpp"
+
+namespace pabal::app {
+
+class MailSystem {
+ public:
+  /// Makes the data folder, loads or makes the certificate, binds all ports, becomes the settings' user, opens the
+  /// data, and serves. Nothing is accepted where any of it fails.
+  [[nodiscard]] static Result<std::unique_ptr<MailSystem>> start(Config config, const Log& log,
+                                                                 net::ActivatedSockets& activated);
+  ~MailSystem();
+  MailSystem(const MailSystem&) = delete;
+  MailSystem& operator=(const MailSystem&) = delete;
+
+  /// Reads the settings file and the certificates again; what can't change without a new start is named in the log. On
+  /// an error all stays as it was.
+  void reload();
+  /// Orderly stop. False where sessions had to be cut off: then the process must end without tearing this down, since
+  /// what they waited for may still come.
+  [[nodiscard]] bool stop();
+
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] Site& site() noexcept { return *site_; }
+  [[nodiscard]] Machine& machine() noexcept { return machine_; }
+  /// For letters that begin here; as long as this lives.
+  [[nodiscard]] LocalPost local_post();
+  /// Where it listens: "smtp 127.0.0.1:10025 starttls".
+  [[nodiscard]] const std::vector<std::string>& listening() const noexcept { return listening_; }
+
+ private:
+  /// What the listeners' handlers find when the first connection comes; filled after the ports are bound.
+  struct Handlers;
+
+  MailSystem(Config config, const Log& log);
+  [[nodiscard]] Result<void> prepare_tls();
+  [[nodiscard]] Result<void> bind_all(net::ActivatedSockets& activated);
+  [[nodiscard]] Result<void> open_site();
+  [[nodiscard]] Result<void> make_handlers();
+  [[nodiscard]] net::SessionHandler smtp_handler(const ListenerSettings& listener);
+  [[nodiscard]] Result<void> bind_control();
+
+  Config config_;
+  Log log_;
+  // In the order in which they are made; the other way round they end.
+  Machine machine_;
+  std::shared_ptr<net::TlsContext> tls_;
+  std::shared_ptr<Handlers> handlers_;
+  std::unique_ptr<Site> site_;
+  std::unique_ptr<Pool> control_pool_;
+  std::unique_ptr<delivery::LocalMda> mda_;
+  std::unique_ptr<net::IoThreads> threads_;
+  std::unique_ptr<queue::LocalRetry> retry_;
+  std::unique_ptr<net::Server> server_;
+  std::vector<std::string> listening_;
+  std::vector<net::CertificateFiles> certificates_;
+  bool running_ = false;
+};
+
+}  // namespace pabal::app

@@ -1,0 +1,139 @@
+#include "app/site.hpp"
+
+#include <condition_variable>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "codec/hex.hpp"
+#include "db/postgres/postgres.hpp"
+#include "db/sqlite/sqlite.hpp"
+
+namespace pabal::app {
+namespace {
+
+constexpr std::size_t key_octets = 32;
+
+std::size_t pool_threads(const Config& config) {
+  if (config.pool_threads != 0) return config.pool_threads;
+  return std::max<std::size_t>(8, 4 * std::size_t{std::thread::hardware_concurrency()});
+}
+
+admin::Facts facts(const Config& config) {
+  admin::Facts out;
+  out.hostname = config.hostname;
+  for (const ListenerSettings& listener : config.listeners) {
+    if (listener.is_unix()) continue;
+    const bool implicit = listener.tls == TlsMode::implicit;
+    if (listener.protocol == Protocol::smtp && listener.address != "0.0.0.0" && listener.address != "::") {
+      out.addresses.push_back(listener.address);
+    } else if (listener.protocol == Protocol::submission) {
+      out.services.push_back({implicit ? "submissions" : "submission", listener.port});
+    } else if (listener.protocol == Protocol::pop3) {
+      out.services.push_back({implicit ? "pop3s" : "pop3", listener.port});
+    }
+  }
+  for (std::size_t i = 0; i < config.shards.size(); ++i) out.shards.push_back({static_cast<std::int64_t>(i) + 1});
+  out.threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  return out;
+}
+
+}  // namespace
+
+std::string control_socket(const Config& config) { return config.data + "/control.sock"; }
+
+Result<std::string> secret_key(FileSystem& files, Random& random, const std::string& data) {
+  const std::string path = data + "/secret.key";
+  const auto there = files.exists(path);
+  if (!there) return pass(there);
+  if (!*there) {
+    const std::string key = random.octets(key_octets);
+    if (auto written = replace_file(files, path, codec::hex(key) + "\n"); !written) return pass(written);
+    return key;
+  }
+  const auto text = read_file(files, path, 1024);
+  if (!text) return pass(text);
+  auto key = codec::decode_hex(trim(std::string_view(*text).substr(0, text->find('\n'))));
+  if (!key || key->size() != key_octets) return fail(ErrorKind::syntax, path + ": expected 64 hexadecimal digits");
+  return *key;
+}
+
+Result<void> Site::open_databases(const Config& config, Machine& machine) {
+  for (const ShardSettings& shard : config.shards) {
+    if (shard.postgresql) {
+      auto database = db::postgres::open(shard.place);
+      if (!database) return pass(database);
+      shard_databases_.push_back(std::move(*database));
+      if (directory_database_ == nullptr) directory_database_ = shard_databases_.back().get();
+      continue;
+    }
+    const std::string folder = config.data + "/" + shard.place;
+    if (auto made = machine.files.make_folder(folder); !made) return made;
+    auto database = db::sqlite::open(machine.files, folder + "/shard.sqlite");
+    if (!database) return pass(database);
+    shard_databases_.push_back(std::move(*database));
+  }
+  if (directory_database_ != nullptr) return {};
+  auto database = db::sqlite::open(machine.files, config.data + "/directory.sqlite");
+  if (!database) return pass(database);
+  own_directory_database_ = std::move(*database);
+  directory_database_ = own_directory_database_.get();
+  return {};
+}
+
+Result<std::unique_ptr<Site>> Site::open(const Config& config, Machine& machine, const Log& log) {
+  if (auto made = machine.files.make_folder(config.data); !made) return pass(made);
+  std::unique_ptr<Site> site(new Site);
+  site->pool_ = std::make_unique<Pool>(pool_threads(config));
+  if (auto opened = site->open_databases(config, machine); !opened) return pass(opened);
+  auto key = secret_key(machine.files, machine.random, config.data);
+  if (!key) return pass(key);
+
+  auto writer = db::Writer::start(*site->directory_database_, {});
+  if (!writer) return pass(writer);
+  site->directory_writer_ = std::move(*writer);
+  auto directory = account::Directory::open(*site->directory_database_, *site->directory_writer_, *site->pool_,
+                                            machine.clock, config.directory);
+  if (!directory) return pass(directory);
+  site->directory_ = std::move(*directory);
+  auto authenticator = account::Authenticator::open(
+      *site->directory_, *site->directory_database_, *site->directory_writer_, *site->pool_, machine.clock,
+      machine.random, log, machine.metrics, std::move(*key), config.authenticator);
+  if (!authenticator) return pass(authenticator);
+  site->authenticator_ = std::move(*authenticator);
+
+  std::vector<store::ShardPlace> places;
+  for (std::size_t i = 0; i < config.shards.size(); ++i) {
+    const ShardSettings& shard = config.shards[i];
+    const bool in_database = shard.postgresql || config.blobs == BlobPlace::database;
+    places.push_back({.id = {static_cast<std::int64_t>(i) + 1},
+                      .database = site->shard_databases_[i].get(),
+                      .folder = in_database ? std::string() : config.data + "/" + shard.place});
+  }
+  auto store = store::Store::open(std::move(places), machine.files, *site->pool_, machine.clock, machine.random, log,
+                                  machine.metrics, config.store);
+  if (!store) return pass(store);
+  site->store_ = std::move(*store);
+  site->admin_ =
+      std::make_unique<admin::Service>(*site->directory_, *site->authenticator_, *site->store_, facts(config));
+  site->keep_up(log);
+  return site;
+}
+
+// The store looks after its shards' databases; the directory's own has nobody else.
+void Site::keep_up(const Log& log) {
+  if (own_directory_database_ == nullptr) return;
+  upkeep_ = std::jthread([database = own_directory_database_.get(), log](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    while (!wake.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; }) && !stop.stop_requested()) {
+      if (auto done = database->maintain(); !done)
+        log.error("directory_maintenance_failed", {{"error", done.error().log}});
+    }
+  });
+}
+
+Site::~Site() = default;
+
+}  // namespace pabal::app

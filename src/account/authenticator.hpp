@@ -29,7 +29,7 @@ struct ClientFacts {
   bool encrypted = false;    ///< TLS, or a connection where plaintext is allowed
   std::string tls_exporter;  ///< RFC 9266; empty without TLS
   std::string protocol;      ///< "submission", "pop3"…, for log and metrics; one of ours, never the peer's words
-  std::string session = {};       ///< the session's id, for the log; may be empty
+  std::string session = {};  ///< the session's id, for the log; may be empty
 };
 
 struct AuthenticatorOptions {

@@ -7,20 +7,34 @@ namespace pabal {
 
 std::string_view name_of(ErrorKind kind) noexcept {
   switch (kind) {
-    case ErrorKind::syntax: return "syntax";
-    case ErrorKind::state: return "state";
-    case ErrorKind::policy: return "policy";
-    case ErrorKind::auth: return "auth";
-    case ErrorKind::not_found: return "not_found";
-    case ErrorKind::exists: return "exists";
-    case ErrorKind::limit: return "limit";
-    case ErrorKind::quota: return "quota";
-    case ErrorKind::busy: return "busy";
-    case ErrorKind::io: return "io";
-    case ErrorKind::no_space: return "no_space";
-    case ErrorKind::timeout: return "timeout";
-    case ErrorKind::closed: return "closed";
-    case ErrorKind::unsupported: return "unsupported";
+    case ErrorKind::syntax:
+      return "syntax";
+    case ErrorKind::state:
+      return "state";
+    case ErrorKind::policy:
+      return "policy";
+    case ErrorKind::auth:
+      return "auth";
+    case ErrorKind::not_found:
+      return "not_found";
+    case ErrorKind::exists:
+      return "exists";
+    case ErrorKind::limit:
+      return "limit";
+    case ErrorKind::quota:
+      return "quota";
+    case ErrorKind::busy:
+      return "busy";
+    case ErrorKind::io:
+      return "io";
+    case ErrorKind::no_space:
+      return "no_space";
+    case ErrorKind::timeout:
+      return "timeout";
+    case ErrorKind::closed:
+      return "closed";
+    case ErrorKind::unsupported:
+      return "unsupported";
   }
   return "unknown";
 }

@@ -45,7 +45,8 @@ using Result = std::expected<T, Error>;
 /// An unexpected Error. `log` defaults to the peer's words.
 [[nodiscard]] std::unexpected<Error> fail(ErrorKind kind, std::string peer, std::string log = {});
 
-/// An `io` error from errno (`no_space` where the disk or a disk quota is full): the peer hears "local error", the log hears what was done to what, and why it failed.
+/// An `io` error from errno (`no_space` where the disk or a disk quota is full): the peer hears "local error", the log
+/// hears what was done to what, and why it failed.
 [[nodiscard]] std::unexpected<Error> fail_errno(std::string_view action, std::string_view object, int error_number);
 
 /// The error of one Result handed on as the error of another type.

@@ -38,9 +38,9 @@ inline constexpr std::size_t disk_operations = 14;
 /// Which operation fails, and how.
 struct DiskFailure {
   std::optional<DiskOperation> operation{};  ///< nothing: any
-  std::uint64_t nth = 1;                   ///< the nth from now on; 1 is the next
-  int error_number = EIO;                  ///< EIO or ENOSPC
-  bool for_ever = false;                   ///< all later ones of that kind too
+  std::uint64_t nth = 1;                     ///< the nth from now on; 1 is the next
+  int error_number = EIO;                    ///< EIO or ENOSPC
+  bool for_ever = false;                     ///< all later ones of that kind too
   std::string path_contains{};               ///< only those on such a path are counted; empty: all
   /// A write that fails has written this many of its octets all the same (at most all of them).
   std::uint64_t written_before = 0;

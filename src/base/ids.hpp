@@ -17,16 +17,16 @@ struct Id {
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return value != 0; }
 };
 
-using AccountId = Id<struct AccountTag>;      ///< unique over all shards, given by the directory
-using MailboxId = Id<struct MailboxTag>;      ///< unique in its account
-using EmailId = Id<struct EmailTag>;          ///< unique in its account
-using ThreadId = Id<struct ThreadTag>;        ///< unique in its account
-using BlobId = Id<struct BlobTag>;            ///< unique in its shard
-using ChangeNumber = Id<struct ChangeTag>;    ///< the account's change counter (IMAP MODSEQ, JMAP state)
+using AccountId = Id<struct AccountTag>;    ///< unique over all shards, given by the directory
+using MailboxId = Id<struct MailboxTag>;    ///< unique in its account
+using EmailId = Id<struct EmailTag>;        ///< unique in its account
+using ThreadId = Id<struct ThreadTag>;      ///< unique in its account
+using BlobId = Id<struct BlobTag>;          ///< unique in its shard
+using ChangeNumber = Id<struct ChangeTag>;  ///< the account's change counter (IMAP MODSEQ, JMAP state)
 using ShardId = Id<struct ShardTag>;
 
-/// A short random name that sorts by time: 16 letters and digits of Crockford's base 32 (milliseconds and 35 random bits).
-/// For sessions, messages on their way (queue ids) and deliveries.
+/// A short random name that sorts by time: 16 letters and digits of Crockford's base 32 (milliseconds and 35 random
+/// bits). For sessions, messages on their way (queue ids) and deliveries.
 [[nodiscard]] std::string make_token(std::int64_t microseconds_since_1970, Random& random);
 
 }  // namespace pabal

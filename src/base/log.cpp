@@ -21,10 +21,14 @@ namespace {
 
 spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -41,9 +45,7 @@ std::string in_quotes(std::string_view value) {
 
 bool is_plain(std::string_view value) {
   if (value.empty()) return false;
-  return std::ranges::all_of(value, [](char c) {
-    return c > ' ' && c < 0x7F && c != '"' && c != '=' && c != '\\';
-  });
+  return std::ranges::all_of(value, [](char c) { return c > ' ' && c < 0x7F && c != '"' && c != '=' && c != '\\'; });
 }
 
 void append(std::string& line, const Field& field, bool json) {

@@ -1,5 +1,5 @@
-// Structured log lines: an event, and named values. Every line of a session carries the session's id. What a peer sent is
-// made printable first; passwords and message text are never logged.
+// Structured log lines: an event, and named values. Every line of a session carries the session's id. What a peer sent
+// is made printable first; passwords and message text are never logged.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -21,21 +21,26 @@ void Histogram::observe(double value) const {
   if (histogram_ != nullptr) histogram_->Observe(value);
 }
 
-Metrics::Metrics()
-    : registry_(std::make_shared<prometheus::Registry>(prometheus::Registry::InsertBehavior::Merge)) {}
+Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>(prometheus::Registry::InsertBehavior::Merge)) {}
 Metrics::~Metrics() = default;
 
 Counter Metrics::counter(const std::string& name, const std::string& help, std::initializer_list<Label> labels) {
   Counter made;
-  made.counter_ = &prometheus::BuildCounter().Name(name).Help(help).Register(*registry_).Add(
-      prometheus::Labels(labels.begin(), labels.end()));
+  made.counter_ = &prometheus::BuildCounter()
+                       .Name(name)
+                       .Help(help)
+                       .Register(*registry_)
+                       .Add(prometheus::Labels(labels.begin(), labels.end()));
   return made;
 }
 
 Gauge Metrics::gauge(const std::string& name, const std::string& help, std::initializer_list<Label> labels) {
   Gauge made;
-  made.gauge_ = &prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add(
-      prometheus::Labels(labels.begin(), labels.end()));
+  made.gauge_ = &prometheus::BuildGauge()
+                     .Name(name)
+                     .Help(help)
+                     .Register(*registry_)
+                     .Add(prometheus::Labels(labels.begin(), labels.end()));
   return made;
 }
 
@@ -43,8 +48,11 @@ Histogram Metrics::seconds(const std::string& name, const std::string& help, std
   const prometheus::Histogram::BucketBoundaries bounds = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
                                                           0.05,   0.1,     0.25,   0.5,   1,      5,     15,   60};
   Histogram made;
-  made.histogram_ = &prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(
-      prometheus::Labels(labels.begin(), labels.end()), bounds);
+  made.histogram_ = &prometheus::BuildHistogram()
+                         .Name(name)
+                         .Help(help)
+                         .Register(*registry_)
+                         .Add(prometheus::Labels(labels.begin(), labels.end()), bounds);
   return made;
 }
 

@@ -1,4 +1,5 @@
-// Counters, gauges and histograms in Prometheus' sense, over prometheus-cpp. Metrics is made once by app and handed down.
+// Counters, gauges and histograms in Prometheus' sense, over prometheus-cpp. Metrics is made once by app and handed
+// down.
 #pragma once
 #include <initializer_list>
 #include <memory>
@@ -55,7 +56,8 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   /// The same name and labels give the same counter. Names are snake_case with prefix pabal_ and unit suffix.
-  [[nodiscard]] Counter counter(const std::string& name, const std::string& help, std::initializer_list<Label> labels = {});
+  [[nodiscard]] Counter counter(const std::string& name, const std::string& help,
+                                std::initializer_list<Label> labels = {});
   [[nodiscard]] Gauge gauge(const std::string& name, const std::string& help, std::initializer_list<Label> labels = {});
   /// Buckets of seconds from 100 µs to about a minute.
   [[nodiscard]] Histogram seconds(const std::string& name, const std::string& help,

@@ -1,10 +1,9 @@
 #include "base/random.hpp"
 
-#include <sys/random.h>
-
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <sys/random.h>
 
 namespace pabal {
 

@@ -30,15 +30,16 @@ namespace pabal {
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
 
 /// A whole decimal number, digits only, at most `max`; nothing otherwise.
-[[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text, std::uint64_t max = UINT64_MAX) noexcept;
+[[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text,
+                                                         std::uint64_t max = UINT64_MAX) noexcept;
 
 /// True if the octets are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF).
 [[nodiscard]] bool is_utf8(std::string_view octets) noexcept;
 /// True if no octet has its high bit set.
 [[nodiscard]] bool is_ascii(std::string_view octets) noexcept;
 
-/// Text for a log or a reply line: control characters and octets that are not UTF-8 become \xNN, at most `limit` octets of
-/// input are shown, then "…". What comes from a peer is never logged or sent back otherwise.
+/// Text for a log or a reply line: control characters and octets that are not UTF-8 become \xNN, at most `limit` octets
+/// of input are shown, then "…". What comes from a peer is never logged or sent back otherwise.
 [[nodiscard]] std::string printable(std::string_view octets, std::size_t limit = 200);
 
 }  // namespace pabal

@@ -20,18 +20,20 @@ TEST(Text, Decimal) {
 TEST(Text, Utf8) {
   EXPECT_TRUE(is_utf8("파발"));
   EXPECT_TRUE(is_utf8("\xF4\x8F\xBF\xBF"));
-  EXPECT_FALSE(is_utf8("\xF4\x90\x80\x80"));   // beyond U+10FFFF
-  EXPECT_FALSE(is_utf8("\xED\xA0\x80"));       // a surrogate
-  EXPECT_FALSE(is_utf8("\xC0\xAF"));           // overlong '/'
-  EXPECT_FALSE(is_utf8("\xE0\x80\xAF"));       // overlong '/'
-  EXPECT_FALSE(is_utf8("\xE3\x81"));           // cut
+  EXPECT_FALSE(is_utf8("\xF4\x90\x80\x80"));  // beyond U+10FFFF
+  EXPECT_FALSE(is_utf8("\xED\xA0\x80"));      // a surrogate
+  EXPECT_FALSE(is_utf8("\xC0\xAF"));          // overlong '/'
+  EXPECT_FALSE(is_utf8("\xE0\x80\xAF"));      // overlong '/'
+  EXPECT_FALSE(is_utf8("\xE3\x81"));          // cut
   EXPECT_FALSE(is_utf8("\x80"));
 }
 
 TEST(Text, PrintableShowsWhatATerminalMustNotRun) {
   EXPECT_EQ(printable("a\r\nb"), "a\\x0d\\x0ab");
   EXPECT_EQ(printable("\x1b[31m"), "\\x1b[31m");
-  EXPECT_EQ(printable("\xC2\x9B" "31m"), "\\xc2\\x9b31m");
+  EXPECT_EQ(printable("\xC2\x9B"
+                      "31m"),
+            "\\xc2\\x9b31m");
   EXPECT_EQ(printable("파발"), "파발");
   EXPECT_EQ(printable("abcdef", 3), "abc…");
 }

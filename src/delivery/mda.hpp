@@ -1,5 +1,5 @@
-// The MDA's face: a verdict on a whole message, from the servers' point of view. smtp, submission and lmtp hand their finished
-// transactions to it; what comes back says what to answer.
+// The MDA's face: a verdict on a whole message, from the servers' point of view. smtp, submission and lmtp hand their
+// finished transactions to it; what comes back says what to answer.
 #pragma once
 #include <string>
 #include <vector>
@@ -16,32 +16,32 @@ namespace pabal::delivery {
 struct Recipient {
   EmailAddress address;
   account::LocalRecipient local;
-  std::string notify;   ///< RFC 3461 NOTIFY value as given, kept for the queue; may be empty
-  std::string orcpt;    ///< RFC 3461 ORCPT, decoded; may be empty
+  std::string notify;  ///< RFC 3461 NOTIFY value as given, kept for the queue; may be empty
+  std::string orcpt;   ///< RFC 3461 ORCPT, decoded; may be empty
 };
 
 /// How the message reached us, for trace and policy.
 struct Origin {
-  std::string session;             ///< session id
-  std::string protocol;            ///< "ESMTPSA", as in the Received field
+  std::string session;   ///< session id
+  std::string protocol;  ///< "ESMTPSA", as in the Received field
   std::string client_address;
   std::string helo;
-  std::string tls;                 ///< "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty
+  std::string tls;  ///< "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty
   std::optional<AccountId> authenticated;
 };
 
 /// A message whose data has arrived whole and whose 250 is not yet said.
 struct Letter {
-  std::string id;                                   ///< queue id; also in our Received field
-  std::optional<EmailAddress> sender;               ///< nothing: the null reverse-path
-  std::string envid;                                ///< RFC 3461; may be empty
-  std::string ret;                                  ///< RFC 3461 RET; may be empty
+  std::string id;                      ///< queue id; also in our Received field
+  std::optional<EmailAddress> sender;  ///< nothing: the null reverse-path
+  std::string envid;                   ///< RFC 3461; may be empty
+  std::string ret;                     ///< RFC 3461 RET; may be empty
   bool smtputf8 = false;
   bool require_tls = false;
   std::vector<Recipient> recipients;
-  store::Incoming content;                          ///< our Received field and the message
+  store::Incoming content;  ///< our Received field and the message
   Origin origin;
-  bool answer_each = false;                         ///< LMTP: one reply for each recipient, no local retry
+  bool answer_each = false;  ///< LMTP: one reply for each recipient, no local retry
 };
 
 /// What to say to the sender. With answer_each one Result for each recipient, else exactly one for all.
@@ -52,8 +52,8 @@ struct Answer {
 class Mda {
  public:
   virtual ~Mda() = default;
-  /// When the coroutine goes on with success, the message is on stable storage for every recipient (promise 1). An error of
-  /// kind quota is permanent for LMTP; temporary kinds tell the sender to try again.
+  /// When the coroutine goes on with success, the message is on stable storage for every recipient (promise 1). An
+  /// error of kind quota is permanent for LMTP; temporary kinds tell the sender to try again.
   [[nodiscard]] virtual Async<Answer> deliver(Letter letter) = 0;
 };
 

@@ -91,10 +91,11 @@ Result<Authenticator::State::Verdict> Authenticator::State::verify(AccountId acc
   const Credential* stored = find(*credentials, kind::password);
   const auto began = std::chrono::steady_clock::now();
   const Wiped prepared(password.size() > max_password_octets ? std::string() : codec::prepare_password(password));
-  const bool fits = verify_password(stored == nullptr ? dummy_hash : stored->secret, prepared.get());
+  const auto fits = verify_password(stored == nullptr ? dummy_hash : stored->secret, prepared.get());
   hashes_done.fetch_add(1, std::memory_order_relaxed);
   hash_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
-  if (!fits || stored == nullptr || prepared.get().empty()) return Verdict{};
+  if (!fits) return pass(fits);
+  if (!*fits || stored == nullptr || prepared.get().empty()) return Verdict{};
 
   auto verdict = right(*stored);
   bool weak = is_weaker(stored->secret, cost());

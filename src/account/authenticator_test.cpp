@@ -446,6 +446,40 @@ TEST_F(AuthenticatorTest, DelayedAttemptsOfOneAddressAreBounded) {
   EXPECT_EQ(kinds["busy"], 16);
 }
 
+TEST(AuthenticatorOnPostgres, PasswordsAndVerifiers) {
+  if (!db::postgres::TestCluster::shared()) GTEST_SKIP() << "no PostgreSQL here";
+  testing::World world(testing::Engine::postgresql);
+  SystemRandom random;
+  Metrics metrics;
+  must(world.directory->add_domain(domain("x")));
+  const auto alice = world.add("alice@x");
+  const auto log_in = [&](AuthenticatorOptions options, std::string password) {
+    const auto authenticator = must(Authenticator::open(*world.directory, *world.database, *world.writer, world.pool,
+                                                        world.clock, random, Log(), metrics, key, options));
+    const ClientFacts from{.address = "192.0.2.1", .encrypted = true, .tls_exporter = {}, .protocol = "test"};
+    const auto scram_exchange = authenticator->begin("SCRAM-SHA-256", from);
+    ScramClient client(ScramHash::sha256, "alice", password, "client");
+    const auto challenge = run_blocking((*scram_exchange)->step(client.first("n,,")));
+    const auto final_step = run_blocking(
+        (*scram_exchange)->step(client.final_message(std::get<SaslExchange::Challenge>(*challenge).octets, "")));
+    const auto logged_in = run_blocking(authenticator->login("alice", std::move(password), from));
+    return fmt::format("{} {}", final_step.has_value(), logged_in.has_value());
+  };
+  {
+    const auto authenticator = must(Authenticator::open(*world.directory, *world.database, *world.writer, world.pool,
+                                                        world.clock, random, Log(), metrics, key, cheap()));
+    must(authenticator->set_password(alice.id, "비밀"));
+    EXPECT_EQ(must(authenticator->add_app_password(alice.id, "phone")).size(), 24U);
+  }
+  EXPECT_EQ(log_in(cheap(), "비밀"), "true true");
+  EXPECT_EQ(log_in(cheap(), "wrong"), "false false");
+  auto dearer = cheap();
+  dearer.argon2_passes = 2;
+  dearer.scram_iterations = 32;
+  EXPECT_EQ(log_in(dearer, "비밀"), "true true");
+  EXPECT_EQ(log_in(dearer, "비밀"), "true true");
+}
+
 TEST(SaslPlain, EveryPrefix) {
   const std::string message("who\0alice\0demo", 14);
   for (std::size_t n = 0; n <= message.size(); ++n) {

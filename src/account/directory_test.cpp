@@ -10,6 +10,7 @@ namespace {
 
 using testing::address;
 using testing::domain;
+using testing::Engine;
 using testing::must;
 using testing::World;
 
@@ -37,7 +38,16 @@ std::string resolve(World& world, std::string_view text) {
   return dump(*first);
 }
 
-// a small world in which all kinds of names occur
+class DirectoryTest : public ::testing::TestWithParam<Engine> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Engine::postgresql && !db::postgres::TestCluster::shared()) GTEST_SKIP() << "no PostgreSQL here";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Engines, DirectoryTest, ::testing::Values(Engine::sqlite, Engine::postgresql),
+                         [](const auto& tested) { return tested.param == Engine::sqlite ? "sqlite" : "postgresql"; });
+
+// A small world in which all kinds of names occur
 void fill(World& world) {
   auto& directory = *world.directory;
   must(directory.add_domain(domain("seoul.example")));
@@ -70,8 +80,8 @@ void fill(World& world) {
   must(directory.set_catch_all(domain("circle.example"), address("any@circle.example")));
 }
 
-TEST(Directory, Table) {
-  World world;
+TEST_P(DirectoryTest, Table) {
+  World world(GetParam());
   fill(world);
   const std::vector<std::pair<std::string_view, std::string_view>> cases = {
       {"alice@seoul.example", "Alice@seoul.example"},
@@ -120,8 +130,8 @@ TEST(Directory, Table) {
   for (const auto& [text, expected] : cases) EXPECT_EQ(resolve(world, text), expected) << text;
 }
 
-TEST(Directory, PostmasterOfItsOwn) {
-  World world;
+TEST_P(DirectoryTest, PostmasterOfItsOwn) {
+  World world(GetParam());
   EXPECT_EQ(dump(*run_blocking(world.directory->postmaster())), "unknown");
   must(world.directory->add_domain(domain("first.example")));
   must(world.directory->add_domain(domain("second.example")));
@@ -136,15 +146,15 @@ TEST(Directory, PostmasterOfItsOwn) {
   EXPECT_EQ(dump(*run_blocking(world.directory->postmaster())), "y@first.example");
 }
 
-TEST(Directory, SubaddressesCanBeOff) {
-  World world(DirectoryOptions{.subaddress_separator = '\0'});
+TEST_P(DirectoryTest, SubaddressesCanBeOff) {
+  World world(GetParam(), DirectoryOptions{.subaddress_separator = '\0'});
   fill(world);
   EXPECT_EQ(resolve(world, "alice+tag@seoul.example"), "unknown");
   EXPECT_EQ(resolve(world, "exact+plus@seoul.example"), "exact+plus@seoul.example");
 }
 
-TEST(Directory, ChangesAreSeenAtOnce) {
-  World world;
+TEST_P(DirectoryTest, ChangesAreSeenAtOnce) {
+  World world(GetParam());
   auto& directory = *world.directory;
   EXPECT_EQ(resolve(world, "alice@seoul.example"), "not ours");
   must(directory.add_domain(domain("seoul.example")));
@@ -161,8 +171,8 @@ TEST(Directory, ChangesAreSeenAtOnce) {
   EXPECT_EQ(resolve(world, "alice@seoul.example"), "not ours");
 }
 
-TEST(Directory, ChangesByOthersAreSeenWithinASecond) {
-  World world(DirectoryOptions{.reread_after = std::chrono::seconds(1)});
+TEST_P(DirectoryTest, ChangesByOthersAreSeenWithinASecond) {
+  World world(GetParam(), DirectoryOptions{.reread_after = std::chrono::seconds(1)});
   must(world.directory->add_domain(domain("seoul.example")));
   // The other process, on the same database.
   auto other = must(Directory::open(*world.database, *world.writer, world.pool, world.clock, {}));
@@ -177,8 +187,8 @@ TEST(Directory, ChangesByOthersAreSeenWithinASecond) {
   EXPECT_EQ(dump(*run_blocking(world.directory->resolve(address("alice@seoul.example")))), "alice@seoul.example");
 }
 
-TEST(Directory, MaySendAs) {
-  World world;
+TEST_P(DirectoryTest, MaySendAs) {
+  World world(GetParam());
   fill(world);
   auto& directory = *world.directory;
   const auto alice = must(directory.find_account(address("alice@seoul.example")))->id;
@@ -200,8 +210,8 @@ TEST(Directory, MaySendAs) {
   EXPECT_FALSE(may("alice@[192.0.2.1]"));
 }
 
-TEST(Directory, Logins) {
-  World world;
+TEST_P(DirectoryTest, Logins) {
+  World world(GetParam());
   auto& directory = *world.directory;
   must(directory.add_domain(domain("seoul.example")));
   world.add("Alice@seoul.example");
@@ -227,8 +237,8 @@ TEST(Directory, Logins) {
   EXPECT_EQ(login("alice@seoul.example"), "Alice@seoul.example");
 }
 
-TEST(Directory, OurDomains) {
-  World world;
+TEST_P(DirectoryTest, OurDomains) {
+  World world(GetParam());
   must(world.directory->add_domain(domain("서울.example")));
   EXPECT_TRUE(*run_blocking(world.directory->is_our_domain(domain("XN--2I4BQ6H.example"))));
   EXPECT_FALSE(*run_blocking(world.directory->is_our_domain(domain("busan.example"))));
@@ -240,8 +250,8 @@ std::string refusal(const Result<void>& result) {
   return result ? "done" : fmt::format("{}: {}", name_of(result.error().kind), result.error().peer);
 }
 
-TEST(Directory, WhatAnOperatorMayNot) {
-  World world;
+TEST_P(DirectoryTest, WhatAnOperatorMayNot) {
+  World world(GetParam());
   fill(world);
   auto& directory = *world.directory;
   EXPECT_EQ(refusal(directory.add_domain(domain("SEOUL.example"))),
@@ -270,8 +280,8 @@ TEST(Directory, WhatAnOperatorMayNot) {
   EXPECT_EQ(resolve(world, "x@seoul.example"), "unknown");
 }
 
-TEST(Directory, Lists) {
-  World world;
+TEST_P(DirectoryTest, Lists) {
+  World world(GetParam());
   fill(world);
   auto& directory = *world.directory;
   std::string domains;
@@ -301,8 +311,8 @@ TEST(Directory, Lists) {
   EXPECT_EQ(resolve(world, "all@seoul.example"), "unknown");
 }
 
-TEST(Directory, AliasLimits) {
-  World world(DirectoryOptions{.max_alias_targets = 5, .max_alias_depth = 3});
+TEST_P(DirectoryTest, AliasLimits) {
+  World world(GetParam(), DirectoryOptions{.max_alias_targets = 5, .max_alias_depth = 3});
   auto& directory = *world.directory;
   must(directory.add_domain(domain("x")));
   world.add("end@x");
@@ -320,8 +330,8 @@ TEST(Directory, AliasLimits) {
             "limit: an alias has at most 5 targets");
 }
 
-TEST(Directory, IdsAreNeverGivenTwiceAndReopeningKeepsAll) {
-  World world;
+TEST_P(DirectoryTest, IdsAreNeverGivenTwiceAndReopeningKeepsAll) {
+  World world(GetParam());
   must(world.directory->add_domain(domain("x")));
   const auto first = world.add("a@x");
   must(world.directory->remove_account(first.id));
@@ -331,8 +341,8 @@ TEST(Directory, IdsAreNeverGivenTwiceAndReopeningKeepsAll) {
   EXPECT_EQ(resolve(world, "a@x"), "a@x");
 }
 
-TEST(Directory, FloodOfUnknownNamesLeavesRealOnesCached) {
-  World world(DirectoryOptions{.cache_entries = 160});
+TEST_P(DirectoryTest, FloodOfUnknownNamesLeavesRealOnesCached) {
+  World world(GetParam(), DirectoryOptions{.cache_entries = 160});
   must(world.directory->add_domain(domain("x")));
   world.add("alice@x");
   EXPECT_EQ(resolve(world, "alice@x"), "alice@x");
@@ -344,8 +354,8 @@ TEST(Directory, FloodOfUnknownNamesLeavesRealOnesCached) {
   EXPECT_NE(world.directory->try_resolve(address("alice@x")), nullptr);
 }
 
-TEST(Directory, ReadersAndChangesFromManyThreads) {
-  World world;
+TEST_P(DirectoryTest, ReadersAndChangesFromManyThreads) {
+  World world(GetParam());
   must(world.directory->add_domain(domain("x")));
   const auto alice = world.add("alice@x");
   std::atomic<bool> stop = false;

@@ -1,6 +1,7 @@
 #include "account/password_hash.hpp"
 
 #include <array>
+#include <cerrno>
 #include <optional>
 
 #include <sodium.h>
@@ -32,8 +33,12 @@ Result<std::string> hash_password(std::string_view prepared, HashCost cost) {
   return std::string(out.data());
 }
 
-bool verify_password(const std::string& hash, std::string_view prepared) noexcept {
-  return crypto_pwhash_str_verify(hash.c_str(), prepared.data(), prepared.size()) == 0;
+Result<bool> verify_password(const std::string& hash, std::string_view prepared) {
+  errno = 0;
+  if (crypto_pwhash_str_verify(hash.c_str(), prepared.data(), prepared.size()) == 0) return true;
+  // libsodium says EINVAL for a password that does not fit and for a hash that is none.
+  if (errno == EINVAL) return false;
+  return fail(ErrorKind::busy, "try again later", "no memory for Argon2id");
 }
 
 bool is_weaker(std::string_view hash, HashCost cost) noexcept {

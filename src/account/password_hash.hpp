@@ -16,7 +16,8 @@ struct HashCost {
 
 /// "$argon2id$v=19$m=…,t=…,p=1$salt$hash". `busy` where the memory isn't to be had.
 [[nodiscard]] Result<std::string> hash_password(std::string_view prepared, HashCost cost);
-[[nodiscard]] bool verify_password(const std::string& hash, std::string_view prepared) noexcept;
+/// `busy` where the memory isn't to be had: that is no wrong password.
+[[nodiscard]] Result<bool> verify_password(const std::string& hash, std::string_view prepared);
 /// True if the hash was made with less memory or fewer passes.
 [[nodiscard]] bool is_weaker(std::string_view hash, HashCost cost) noexcept;
 

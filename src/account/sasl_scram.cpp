@@ -42,6 +42,10 @@ class ScramExchange final : public SaslExchange {
 
   Async<Result<Step>> first(std::string message) {
     auto user = scram_.client_first(message);
+    if (!user && user.error().kind == ErrorKind::auth) {
+      // Nobody guessed a password, but somebody may sit in the middle: it belongs in the log.
+      co_return state_.give_up({.facts = std::move(facts_), .mechanism = mechanism_, .user = {}}, user.error());
+    }
     if (!user) co_return pass(user);
     auto attempt = co_await state_.admit(std::move(facts_), mechanism_, std::move(user->name));
     if (!attempt) co_return pass(attempt);

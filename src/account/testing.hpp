@@ -1,4 +1,4 @@
-// What the tests and benchmarks of this folder start from: a directory in a fresh SQLite database.
+// What the tests and benchmarks of this folder start from: a directory in a fresh database.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -12,6 +12,8 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "db/postgres/postgres.hpp"
+#include "db/postgres/testing.hpp"
 #include "db/sqlite/sqlite.hpp"
 #include "db/writer.hpp"
 
@@ -29,12 +31,17 @@ inline void must(const Result<void>& result) {
 inline Domain domain(std::string_view text) { return must(Domain::parse(text)); }
 inline EmailAddress address(std::string_view text) { return must(EmailAddress::parse(text)); }
 
+enum class Engine : std::uint8_t { sqlite, postgresql };
+
 struct World {
-  explicit World(DirectoryOptions options = {}) {
+  explicit World(DirectoryOptions options = {}) : World(Engine::sqlite, options) {}
+  explicit World(Engine engine, DirectoryOptions options = {}) {
     static std::atomic<int> count = 0;
     folder = std::filesystem::temp_directory_path() / fmt::format("pabal-account-{}-{}", ::getpid(), ++count);
     std::filesystem::create_directories(folder);
-    database = must(db::sqlite::open(files, folder / "directory.db"));
+    database = engine == Engine::sqlite
+                   ? must(db::sqlite::open(files, folder / "directory.db"))
+                   : must(db::postgres::open(must(must(db::postgres::TestCluster::shared())->make_database())));
     writer = must(db::Writer::start(*database, {}));
     directory = must(Directory::open(*database, *writer, pool, clock, options));
   }

@@ -79,8 +79,7 @@ Result<void> Shard::keep_file(DeliveryWrite& write) {
 Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<DeliveryTarget> elsewhere,
                                               SystemTime claimed_until) {
   const UnderWay under_way(under_way_);
-  if (!healthy())
-    co_return fail(ErrorKind::io, "local error", "the shard takes no more writes: a flush failed earlier");
+  if (!healthy()) co_return refusal();
   auto blob = numbers_.take();
   if (!blob) co_return pass(blob);
   auto write = std::make_unique<DeliveryWrite>();
@@ -197,10 +196,10 @@ void Shard::submit_careful(std::unique_ptr<DeliveryWrite> write) {
 }
 
 void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& outcome) {
-  // A file stays when a row refers to it, and also when that isn't sure: the next start knows.
-  if (write->blob.location == Location::file && (outcome ? write->wrote_blob : !writer_->healthy())) {
-    write->delivery.content.file_->kept = true;
-  }
+  // A file goes only if certainly no row refers to it: not after a commit whose outcome is in doubt. The next start
+  // knows.
+  const bool undone = outcome ? !write->wrote_blob : write->rows_failed;
+  if (write->blob.location == Location::file && !undone) write->delivery.content.file_->kept = true;
   if (outcome) delivered_.add();
   finish(std::move(write), outcome);
 }

@@ -21,6 +21,7 @@ struct DeliveryWrite final : AppendJob {
   BlobRow blob;
   std::vector<TargetOutcome> outcomes;  ///< of delivery.targets
   bool wrote_blob = false;
+  bool rows_failed = false;  ///< and were undone: nothing refers to the blob
   Completion<Result<std::vector<TargetOutcome>>> done;
 };
 

@@ -26,7 +26,7 @@ Result<void> Incoming::spill_now() {
     const std::uint64_t number = spilling_->made.fetch_add(1, std::memory_order_relaxed);
     auto spilled = std::make_unique<Spilled>(mix(spilling_->key, 2 * number));
     spilled->files = spilling_->files;
-    spilled->path = fmt::format("{}/{:016x}", spilling_->folder, mix(spilling_->key, (2 * number) + 1));
+    spilled->path = fmt::format("{}/arriving-{:016x}", spilling_->folder, mix(spilling_->key, (2 * number) + 1));
     spilled->kept = true;  // nothing to remove until it is there
     auto file = spilling_->files->open(spilled->path, OpenMode::create_new);
     if (!file) return pass(file);

@@ -264,7 +264,7 @@ Async<Result<Store::Usage>> Shard::usage(AccountId account) {
 
 Result<void> Shard::create_account(AccountId account, std::optional<std::uint64_t> quota_bytes) {
   const auto now = around_.clock->now();
-  return writer_->run([&](db::Connection& connection) -> Result<void> {
+  return write_now([&](db::Connection& connection) -> Result<void> {
     auto made = connection.run(
         "INSERT INTO account (account_id, change, used_bytes, used_emails, quota_bytes, uid_validity, state) "
         "VALUES ($1, 0, 0, 0, $2, 0, 0) ON CONFLICT (account_id) DO UPDATE SET quota_bytes = excluded.quota_bytes",
@@ -281,7 +281,7 @@ Result<void> Shard::create_account(AccountId account, std::optional<std::uint64_
 }
 
 Result<void> Shard::set_quota(AccountId account, std::optional<std::uint64_t> quota_bytes) {
-  return writer_->run([&](db::Connection& connection) -> Result<void> {
+  return write_now([&](db::Connection& connection) -> Result<void> {
     auto changed = connection.run("UPDATE account SET quota_bytes = $2 WHERE account_id = $1",
                                   {account.value, or_null(quota_bytes)});
     if (!changed) return pass(changed);
@@ -291,7 +291,7 @@ Result<void> Shard::set_quota(AccountId account, std::optional<std::uint64_t> qu
 }
 
 Result<void> Shard::remove_account(AccountId account) {
-  auto marked = writer_->run([&](db::Connection& connection) -> Result<void> {
+  auto marked = write_now([&](db::Connection& connection) -> Result<void> {
     auto changed = connection.run("UPDATE account SET state = $2 WHERE account_id = $1",
                                   {account.value, static_cast<std::int64_t>(AccountState::being_removed)});
     if (!changed) return pass(changed);
@@ -301,7 +301,7 @@ Result<void> Shard::remove_account(AccountId account) {
   if (!marked) return marked;
   const auto now = around_.clock->now();
   for (bool more = true; more;) {
-    auto removed = writer_->run([&](db::Connection& connection) -> Result<void> {
+    auto removed = write_now([&](db::Connection& connection) -> Result<void> {
       auto left = remove_some(connection, account, now);
       if (!left) return pass(left);
       more = *left;

@@ -150,12 +150,12 @@ Result<void> Segments::begin_next() {
     next = std::move(*made);
   }
   auto written = writer_->run([&](db::Connection& connection) -> Result<void> {
-    if (current_) {
-      auto ended = connection.run(
-          "UPDATE segment SET state = $2, used = $3 WHERE segment = $1",
-          {current_->number, static_cast<std::int64_t>(SegmentState::full), static_cast<std::int64_t>(tail_)});
-      if (!ended) return pass(ended);
-    }
+    // All that are open, since an earlier call may have committed though it failed.
+    auto ended = connection.run(
+        "UPDATE segment SET state = $1, used = CASE WHEN segment = $2 THEN $3 ELSE used END WHERE state = $4",
+        {static_cast<std::int64_t>(SegmentState::full), current_ ? current_->number : 0,
+         static_cast<std::int64_t>(tail_), static_cast<std::int64_t>(SegmentState::open)});
+    if (!ended) return pass(ended);
     auto begun = connection.run(
         "INSERT INTO segment (segment, generation, state, used, dead) VALUES ($1, $2, $3, 0, 0) "
         "ON CONFLICT (segment) DO UPDATE SET generation = excluded.generation, state = excluded.state, used = 0, dead "
@@ -176,6 +176,8 @@ Result<void> Segments::begin_next() {
 }
 
 Result<void> Segments::append(std::span<Append*> records) {
+  if (flush_failed())
+    return fail(ErrorKind::io, "local error", "the segments take no more writes: a flush failed earlier");
   while (!records.empty()) {
     // As many as the segment has room for.
     std::uint64_t end = tail_;

@@ -72,7 +72,7 @@ Result<void> Shard::start() {
   groups_ = around_.metrics->counter("pabal_store_append_groups_total", "Groups of blobs flushed into segments.");
   const auto& folder = place_.folder;
   if (!folder.empty()) {
-    for (const auto& path : {folder, folder + "/segments", folder + "/files", folder + "/incoming"}) {
+    for (const auto& path : {folder, folder + "/segments", folder + "/files"}) {
       if (auto made = files.make_folder(path); !made) return made;
     }
     auto lock = files.lock(folder + "/lock");
@@ -82,7 +82,7 @@ Result<void> Shard::start() {
     auto spilling = std::make_shared<Incoming::Spilling>();
     spilling->files = &files;
     spilling->pool = around_.pool;
-    spilling->folder = folder + "/incoming";
+    spilling->folder = files_folder_;
     spilling->key = mix(around_.key, 1);
     spilling_ = std::move(spilling);
   }
@@ -119,15 +119,10 @@ Shard::~Shard() {
 // What a crash left of messages that were never promised.
 Result<void> Shard::remove_leftovers(db::Connection& connection) {
   auto& files = *around_.files;
-  auto arriving = files.list(spilling_->folder);
-  if (!arriving) return pass(arriving);
-  for (const auto& name : *arriving) {
-    if (auto removed = files.remove(spilling_->folder + "/" + name); !removed) return removed;
-  }
   auto blobs = files.list(files_folder_);
   if (!blobs) return pass(blobs);
   for (const auto& name : *blobs) {
-    std::int64_t number = 0;
+    std::int64_t number = 0;  // stays 0 for one that was arriving
     std::from_chars(name.data(), name.data() + name.size(), number, 16);
     auto there = connection.number("SELECT blob_id FROM blob WHERE blob_id = $1 AND location = $2",
                                    {number, static_cast<std::int64_t>(Location::file)});
@@ -141,6 +136,15 @@ Result<void> Shard::remove_leftovers(db::Connection& connection) {
 bool Shard::healthy() const noexcept {
   return !flush_failed_.load(std::memory_order_relaxed) && writer_->healthy() &&
          (!segments_ || !segments_->flush_failed());
+}
+
+std::unexpected<Error> Shard::refusal() {
+  return fail(ErrorKind::io, "local error", "the shard takes no more writes: a flush failed earlier");
+}
+
+Result<void> Shard::write_now(db::Work work) {
+  if (!healthy()) return refusal();
+  return writer_->run(std::move(work));
 }
 
 Incoming Shard::receive(std::uint64_t expected) {

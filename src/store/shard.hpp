@@ -145,6 +145,10 @@ class Shard {
     return fmt::format("{}/{:x}", files_folder_, blob.value);
   }
 
+  /// What a shard says that takes no more writes.
+  [[nodiscard]] static std::unexpected<Error> refusal();
+  /// Runs a write in the shard's writer and waits for it.
+  [[nodiscard]] Result<void> write_now(db::Work work);
   /// Runs a write in the shard's writer and resumes with its value.
   template <class T>
   [[nodiscard]] Async<Result<T>> write(std::move_only_function<Result<T>(db::Connection&)> work);
@@ -207,6 +211,7 @@ Async<Result<T>> Shard::write(std::move_only_function<Result<T>(db::Connection&)
     std::optional<Result<T>> value;
   };
   auto call = std::make_shared<Call>(std::move(work), std::nullopt);
+  if (!healthy()) co_return refusal();
   co_return co_await await_completion<Result<T>>([this, call](Completion<Result<T>> done) {
     writer_->submit(
         [call](db::Connection& connection) -> Result<void> {

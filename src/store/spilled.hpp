@@ -1,4 +1,5 @@
-// The file that a big message is received into: folder/incoming/TOKEN, until it is renamed to be its blob.
+// The file that a big message is received into: FILES/arriving-TOKEN, until it is renamed to be its blob. It is in the
+// same folder already, so that one flush of the folder makes the rename durable.
 #pragma once
 #include <cstdint>
 #include <memory>

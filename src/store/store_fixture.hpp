@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/memory_file.hpp"
+#include "db/failing_database.hpp"
 #include "db/sqlite/sqlite.hpp"
 #include "store/store.hpp"
 
@@ -33,9 +34,6 @@ class SqliteTestEngine final : public TestEngine {
   std::uint64_t checkpoint_at = 64 << 10;
 };
 
-/// A wrapper around each database, for tests that make it fail.
-using WrapDatabase = std::function<std::unique_ptr<db::Database>(std::unique_ptr<db::Database>)>;
-
 class TestStore {
  public:
   using Outcomes = Result<std::vector<TargetOutcome>>;
@@ -60,8 +58,10 @@ class TestStore {
     for (int shard = 1; shard <= shards_; ++shard) {
       auto database = engine_->open(*files_, shard);
       if (!database) return pass(database);
-      databases_.push_back(wrap ? wrap(std::move(*database)) : std::move(*database));
-      places.push_back({ShardId{shard}, databases_.back().get(), engine_->folder(shard)});
+      databases_.push_back(std::move(*database));
+      auto& failing = failing_.emplace_back(std::make_unique<db::FailingDatabase>(*databases_.back()));
+      failing->fail_at(failure);
+      places.push_back({ShardId{shard}, failing.get(), engine_->folder(shard)});
     }
     auto store = Store::open(std::move(places), *files_, pool_, clock, random_, Log::to_lines(log), metrics_, options);
     if (!store) return pass(store);
@@ -70,6 +70,7 @@ class TestStore {
   }
   void close() {
     store_.reset();
+    failing_.clear();
     databases_.clear();
   }
   [[nodiscard]] bool is_open() const noexcept { return store_ != nullptr; }
@@ -159,7 +160,10 @@ class TestStore {
   StoreOptions options;
   ManualClock clock{from_database(1'800'000'000'000'000)};
   std::shared_ptr<std::vector<std::string>> log = std::make_shared<std::vector<std::string>>();
-  WrapDatabase wrap;
+  db::DatabaseFailure failure;  ///< of each shard's database, from the next open() on
+  [[nodiscard]] bool struck() {
+    return std::ranges::any_of(failing_, [](const auto& database) { return database->struck(); });
+  }
 
  private:
   template <class T>
@@ -178,6 +182,7 @@ class TestStore {
   SeededRandom random_{7};
   Metrics metrics_;
   std::vector<std::unique_ptr<db::Database>> databases_;
+  std::vector<std::unique_ptr<db::FailingDatabase>> failing_;
   std::unique_ptr<Store> store_;
 };
 

@@ -212,9 +212,9 @@ TEST_F(StoreTest, SpilledLettersBecomeFiles) {
   }
   EXPECT_TRUE(delivery.content.has_file());
   EXPECT_EQ(delivery.content.size(), text.size());
-  EXPECT_EQ(files_in("incoming"), 1);
+  EXPECT_EQ(files_in("files"), 1);
   ASSERT_EQ(first_error(store.deliver(std::move(delivery))), "");
-  EXPECT_EQ(files_in("incoming"), 0);
+  EXPECT_EQ(files_in("files"), 1);
   EXPECT_EQ(store.read(2)->at(1), "Delivered-To: user2@example.org\r\n" + text);
   // A file whose rows are not written goes.
   auto refused = store.letter("d2", text, {TestStore::target(77)});
@@ -224,20 +224,19 @@ TEST_F(StoreTest, SpilledLettersBecomeFiles) {
     Incoming dropped = store->receive(0);
     dropped.append(text);
     ASSERT_TRUE(store.run(dropped.spill()));
-    EXPECT_EQ(files_in("incoming"), 1);
+    EXPECT_EQ(files_in("files"), 2);
   }
-  EXPECT_EQ(files_in("incoming"), 0);
+  EXPECT_EQ(files_in("files"), 1);
 }
 
 TEST_F(StoreTest, LeftOversOfACrashGo) {
   ASSERT_EQ(first_error(store.deliver("d1", letter_text(1, 40'000), {TestStore::target(1)})), "");
   store.close();
   for (const auto* path :
-       {"/data/shard1/incoming/0123", "/data/shard1/files/ffff", "/data/shard1/segments/000000ff.segment"}) {
+       {"/data/shard1/files/arriving-0123", "/data/shard1/files/ffff", "/data/shard1/segments/000000ff.segment"}) {
     ASSERT_TRUE(files.open(path, OpenMode::create));
   }
   reopen();
-  EXPECT_EQ(files_in("incoming"), 0);
   EXPECT_EQ(files_in("files"), 1);
   EXPECT_EQ(files_in("segments"), 0);
   EXPECT_EQ(dump(1), "1:40033");

@@ -136,7 +136,7 @@ Result<std::size_t> Shard::move_rows_to_segments() {
     records.push_back(record_of(rows[i], octets[i]));
   }
   if (auto appended = append_now(records); !appended) return pass(appended);
-  auto written = writer_->run([&](db::Connection& connection) -> Result<void> {
+  auto written = write_now([&](db::Connection& connection) -> Result<void> {
     for (std::size_t i = 0; i < count; ++i) {
       auto placed = give_new_place(connection, rows[i], records[i].place);
       if (!placed) return pass(placed);
@@ -171,7 +171,7 @@ Result<void> Shard::collect_dead() {
     gate_.wait_for_readers();
     std::erase_if(dead, [&](BlobId blob) { return pins_.pinned(blob); });
     std::vector<BlobId> files;
-    auto collected = writer_->run([&](db::Connection& connection) -> Result<void> {
+    auto collected = write_now([&](db::Connection& connection) -> Result<void> {
       std::unordered_map<std::int64_t, std::int64_t> freed;
       for (const auto blob : dead) {
         auto row = find_blob(connection, blob);
@@ -271,7 +271,7 @@ Result<bool> Shard::reclaim_segment(std::int64_t number) {
       records.push_back(record_of(rows[i], octets[i]));
     }
     if (auto appended = append_now(records); !appended) return pass(appended);
-    auto written = writer_->run([&](db::Connection& connection) -> Result<void> {
+    auto written = write_now([&](db::Connection& connection) -> Result<void> {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         auto placed = give_new_place(connection, rows[i], records[i].place);
         if (!placed) return pass(placed);
@@ -281,7 +281,7 @@ Result<bool> Shard::reclaim_segment(std::int64_t number) {
     if (!written) return pass(written);
   }
   std::int64_t generation = 0;
-  auto freed = writer_->run([&](db::Connection& connection) -> Result<void> {
+  auto freed = write_now([&](db::Connection& connection) -> Result<void> {
     auto left = connection.number("SELECT blob_id FROM blob WHERE segment = $1 LIMIT 1", {number});
     if (!left) return pass(left);
     if (*left) return {};
@@ -320,7 +320,7 @@ Result<void> Shard::forget_old() {
   const auto id_before = to_database(now - std::max<std::chrono::seconds>(around_.options.trace_kept, kDeliveryIdKept));
   while (true) {
     std::int64_t count = 0;
-    auto forgotten = writer_->run([&](db::Connection& connection) -> Result<void> {
+    auto forgotten = write_now([&](db::Connection& connection) -> Result<void> {
       auto gone = connection.run(
           "DELETE FROM trace WHERE delivery_id IN (SELECT delivery_id FROM trace WHERE made < $1 ORDER BY made LIMIT "
           "$2)",
@@ -334,7 +334,7 @@ Result<void> Shard::forget_old() {
   }
   if (trace_before > id_before) {
     // The id outlives its trace.
-    auto emptied = writer_->run([&](db::Connection& connection) {
+    auto emptied = write_now([&](db::Connection& connection) {
       return drop_count(
           connection.run("UPDATE trace SET document = '' WHERE made < $1 AND document <> ''", {trace_before}));
     });

@@ -1,0 +1,193 @@
+// A ledger of what a test's store was told and has promised, and a run of mixed work that is written into it: so that a
+// test can say of any later state (after a crash, a power loss, failed operations) whether every promise is kept,
+// exactly once.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/random.hpp"
+#include "store/store_fixture.hpp"
+
+namespace pabal::store {
+
+/// One letter in one mailbox. Moments count up; never is "not yet".
+struct LedgerLetter {
+  static constexpr std::size_t never = SIZE_MAX;
+  std::int64_t account = 0;
+  std::string mailbox;
+  std::string text;  ///< prefix and content
+  std::int64_t uid = 0;
+  std::size_t begun = never;
+  std::size_t promised = never;
+  std::size_t expunge_begun = never;
+  std::size_t expunged = never;
+};
+
+class Ledger {
+ public:
+  static constexpr std::int64_t accounts = 3;
+  static constexpr std::array<const char*, 2> mailboxes = {"INBOX", "Lists/Ships"};
+
+  explicit Ledger(std::function<std::size_t()> moment) : moment_(std::move(moment)) {}
+
+  /// One round of deliveries and expunges side by side, some with the background work at the same time. Failures are no
+  /// promises.
+  void work(TestStore& store, Random& random, std::size_t most_letters) {
+    std::vector<Async<Result<bool>>> works;
+    const auto letters = 1 + random.below(random.below(3) == 0 ? 1 : most_letters);
+    for (std::uint64_t i = 0; i < letters; ++i) works.push_back(deliver(&store, letter(store, random)));
+    if (random.below(2) == 0) works.push_back(expunge(&store, random.number()));
+    const bool upkeep_too = random.below(3) == 0;
+    std::jthread upkeep;
+    if (upkeep_too) upkeep = std::jthread([&store] { [[maybe_unused]] auto done = store->maintain(); });
+    for (const auto& result : store.run_all(std::move(works))) failures_ += result ? 0 : 1;
+  }
+
+  /// What of this is broken in the store as it stands, if it stands as it stood at `moment`; empty: every promise is
+  /// kept.
+  std::string judge(TestStore& store, std::size_t moment) {
+    if (auto wrong = store.check(); !wrong.empty()) return wrong;
+    std::vector<bool> seen(letters_.size());
+    for (std::int64_t account = 1; account <= accounts; ++account) {
+      for (const auto* mailbox : mailboxes) {
+        auto found = store.read(account, mailbox);
+        if (!found && found.error().kind == ErrorKind::not_found) continue;
+        if (!found) return fmt::format("account {} {}: {}", account, mailbox, found.error().log);
+        for (const auto& [uid, text] : *found) {
+          auto wrong = place(account, mailbox, uid, text, moment, seen);
+          if (!wrong.empty()) return wrong;
+        }
+      }
+    }
+    for (std::size_t i = 0; i < letters_.size(); ++i) {
+      const auto& letter = letters_[i];
+      if (!seen[i] && letter.promised <= moment && letter.expunge_begun > moment) {
+        return fmt::format("letter {} was promised at {} and is not there at {}", i, letter.promised, moment);
+      }
+    }
+    return {};
+  }
+
+  /// Takes over another ledger's letters.
+  void adopt(const Ledger& other) {
+    letters_ = other.letters_;
+    number_ = other.number_;
+  }
+  [[nodiscard]] std::size_t promised() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(letters_, [](const auto& one) { return one.promised != LedgerLetter::never; }));
+  }
+  [[nodiscard]] std::size_t failures() const noexcept { return failures_; }
+
+  /// Forgets what did not come through a crash at `moment`, as `store` shows it, and goes on from there with a new
+  /// count of moments.
+  void settle(TestStore& store, std::size_t moment) {
+    std::vector<LedgerLetter> kept;
+    for (auto& letter : letters_) {
+      if (letter.begun > moment) continue;
+      auto found = store.read(letter.account, letter.mailbox);
+      if (!found) continue;
+      const auto at = std::ranges::find_if(*found, [&](const auto& one) { return one.second == letter.text; });
+      if (at == found->end()) continue;
+      letter.uid = at->first;
+      letter.begun = letter.promised = 0;
+      letter.expunge_begun = letter.expunged = LedgerLetter::never;
+      kept.push_back(std::move(letter));
+    }
+    letters_ = std::move(kept);
+  }
+
+ private:
+  Delivery letter(TestStore& store, Random& random) {
+    const auto kind = random.below(10);
+    const auto size = kind == 0 ? 33'000 + random.below(30'000) : kind < 4 ? random.below(15'000) : random.below(3000);
+    std::vector<DeliveryTarget> targets;
+    const auto first = random.below(accounts);
+    const auto count = 1 + (random.below(3) == 0 ? random.below(accounts) : 0);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      targets.push_back(
+          TestStore::target(1 + static_cast<std::int64_t>((first + i) % accounts), mailboxes[random.below(2)]));
+    }
+    const auto number = ++number_;
+    return store.letter(fmt::format("delivery-{:08}", number), letter_text(number, size), std::move(targets));
+  }
+
+  Async<Result<bool>> deliver(TestStore* store, Delivery delivery) {
+    const auto first = letters_.size();
+    std::string content = delivery.content.memory();
+    for (const auto& target : delivery.targets) {
+      LedgerLetter letter;
+      letter.account = target.place.account.value;
+      letter.mailbox = target.mailbox;
+      letter.text = target.prefix + content;
+      letter.begun = moment_();
+      letters_.push_back(std::move(letter));
+    }
+    if (delivery.content.wants_spill()) {
+      auto spilled = co_await delivery.content.spill();
+      if (!spilled) co_return pass(spilled);
+    }
+    auto outcomes = co_await (*store)->deliver(std::move(delivery));
+    if (!outcomes) co_return pass(outcomes);
+    for (std::size_t i = 0; i < outcomes->size(); ++i) {
+      auto& letter = letters_[first + i];
+      const auto& outcome = (*outcomes)[i];
+      if (!outcome.result) continue;
+      letter.uid = outcome.result->uid;
+      letter.promised = moment_();
+    }
+    co_return true;
+  }
+
+  Async<Result<bool>> expunge(TestStore* store, std::uint64_t seed) {
+    const auto account = 1 + static_cast<std::int64_t>(seed % accounts);
+    const std::string mailbox = mailboxes[seed / 7 % mailboxes.size()];
+    auto listing = co_await (*store)->list_mailbox(TestStore::place(account), mailbox);
+    if (!listing && listing.error().kind == ErrorKind::not_found) co_return true;  // nothing was delivered there yet
+    if (!listing) co_return pass(listing);
+    std::vector<std::int64_t> uids;
+    std::vector<std::size_t> chosen;
+    for (std::size_t i = 0; i < letters_.size(); ++i) {
+      auto& letter = letters_[i];
+      if (letter.account != account || letter.mailbox != mailbox || letter.promised == LedgerLetter::never ||
+          letter.expunge_begun != LedgerLetter::never || (i * 31 + seed) % 5 == 0) {
+        continue;
+      }
+      letter.expunge_begun = moment_();
+      uids.push_back(letter.uid);
+      chosen.push_back(i);
+    }
+    auto change = co_await (*store)->expunge(TestStore::place(account), listing->mailbox, std::move(uids));
+    if (!change) co_return pass(change);
+    for (const auto i : chosen) letters_[i].expunged = moment_();
+    co_return true;
+  }
+
+  // Finds the letter that this is, and marks it as seen.
+  std::string place(std::int64_t account, const std::string& mailbox, std::int64_t uid, const std::string& text,
+                    std::size_t moment, std::vector<bool>& seen) {
+    for (std::size_t i = 0; i < letters_.size(); ++i) {
+      const auto& letter = letters_[i];
+      if (letter.account != account || letter.mailbox != mailbox || letter.text != text) continue;
+      if (seen[i]) return fmt::format("letter {} is there twice, again at uid {}", i, uid);
+      seen[i] = true;
+      if (letter.begun > moment) return fmt::format("letter {} is from the future", i);
+      if (letter.promised <= moment && letter.uid != uid)
+        return fmt::format("letter {} is at uid {}, promised {}", i, uid, letter.uid);
+      if (letter.expunged <= moment) return fmt::format("letter {} was expunged and is there", i);
+      return {};
+    }
+    return fmt::format("account {} {} uid {} is a letter that nobody sent ({} octets)", account, mailbox, uid,
+                       text.size());
+  }
+
+  std::function<std::size_t()> moment_;
+  std::vector<LedgerLetter> letters_;
+  std::uint64_t number_ = 0;
+  std::size_t failures_ = 0;
+};
+
+}  // namespace pabal::store

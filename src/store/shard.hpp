@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -155,7 +156,8 @@ class Shard {
 
   // upkeep.cpp
   void upkeep_loop();
-  [[nodiscard]] Result<std::size_t> move_rows_to_segments();
+  [[nodiscard]] Result<void> move_rows_to_segments();
+  [[nodiscard]] Result<bool> move_some_rows(BlobId& last);
   [[nodiscard]] Result<void> append_now(std::vector<Append>& records);
   [[nodiscard]] Result<void> collect_dead();
   [[nodiscard]] Result<void> reclaim();
@@ -186,7 +188,8 @@ class Shard {
     std::int64_t segment = 0;
     std::int64_t generation = 0;
   };
-  std::vector<Emptied> emptied_;  ///< under upkeep_: free in the database, perhaps still read
+  std::vector<Emptied> emptied_;    ///< under upkeep_: free in the database, perhaps still read
+  std::set<std::int64_t> damaged_;  ///< under upkeep_: segments that could not be emptied
   SystemTime forgot_{};
 
   struct Sleep {

@@ -52,6 +52,9 @@ Result<bool> give_new_place(db::Connection& connection, const BlobRow& old, cons
 }  // namespace
 
 void Shard::upkeep_loop() {
+  constexpr std::chrono::minutes say_again{1};
+  std::string last_said;
+  SteadyTime said{};
   while (true) {
     {
       auto sleep = sleep_.lock();
@@ -59,30 +62,37 @@ void Shard::upkeep_loop() {
       if (sleep->stopping) return;
     }
     if (!healthy()) continue;
-    if (auto done = maintain(); !done) {
-      around_.log.error("upkeep_failed", {{"shard", place_.id.value}, {"why", done.error().log}});
-    }
+    auto done = maintain();
+    if (done) continue;
+    const auto now = around_.clock->steady();
+    if (done.error().log == last_said && now - said < say_again) continue;
+    last_said = done.error().log;
+    said = now;
+    around_.log.error("upkeep_failed", {{"shard", place_.id.value}, {"why", last_said}});
   }
 }
 
+// One step that fails (a damaged blob, a full disk) does not keep the others from their work; the first failure is
+// told.
 Result<void> Shard::maintain() {
   const std::lock_guard one_at_a_time(upkeep_);
+  Result<void> outcome;
+  const auto step = [&outcome](Result<void> done) {
+    if (!done && outcome) outcome = std::move(done);
+  };
   if (segments_) {
-    while (true) {
-      auto moved = move_rows_to_segments();
-      if (!moved) return pass(moved);
-      if (*moved < kMoveAtOnce) break;
-    }
-    if (auto prepared = segments_->prepare(); !prepared) return prepared;
+    step(move_rows_to_segments());
+    step(segments_->prepare());
   }
-  if (auto done = collect_dead(); !done) return done;
+  step(collect_dead());
   if (segments_) {
-    if (auto done = retire_emptied(); !done) return done;
-    if (auto done = reclaim(); !done) return done;
-    if (auto done = retire_emptied(); !done) return done;
+    step(retire_emptied());
+    step(reclaim());
+    step(retire_emptied());
   }
-  if (auto done = forget_old(); !done) return done;
-  return place_.database->maintain();
+  step(forget_old());
+  step(place_.database->maintain());
+  return outcome;
 }
 
 Result<void> Shard::append_now(std::vector<Append>& records) {
@@ -99,45 +109,53 @@ Result<void> Shard::append_now(std::vector<Append>& records) {
   return future.get();
 }
 
-Result<std::size_t> Shard::move_rows_to_segments() {
+Result<void> Shard::move_rows_to_segments() {
+  BlobId last;
+  for (bool more = true; more;) {
+    auto moved = move_some_rows(last);
+    if (!moved) return pass(moved);
+    more = *moved;
+  }
+  return {};
+}
+
+// Moves some of the blobs after `last`, which goes on with them; false when there are no more.
+Result<bool> Shard::move_some_rows(BlobId& last) {
   std::vector<BlobRow> rows;
   std::vector<std::string> octets;
   auto read = readers_.read([&](db::Connection& connection) -> Result<void> {
-    std::uint64_t total = 0;
+    std::vector<BlobRow> found;
     auto listed = each_row(
         connection.query("SELECT blob_id, refs, size, location, segment, generation, start, salt, checksum FROM blob "
-                         "WHERE location = 1 ORDER BY blob_id LIMIT $1",
-                         {static_cast<std::int64_t>(kMoveAtOnce)}),
+                         "WHERE location = 1 AND blob_id > $1 ORDER BY blob_id LIMIT $2",
+                         {last.value, static_cast<std::int64_t>(kMoveAtOnce)}),
         [&](const db::Rows& row) -> Result<void> {
-          rows.push_back(blob_row(row));
+          found.push_back(blob_row(row));
           return {};
         });
     if (!listed) return listed;
-    for (const auto& row : rows) {
+    std::uint64_t total = 0;
+    for (const auto& row : found) {
       if (total >= kMoveOctetsAtOnce) break;
-      auto& data = octets.emplace_back();
+      last = row.id;
+      std::string data;
       auto loaded = read_blob_data(connection, row, 0, static_cast<std::size_t>(row.size), data);
       if (!loaded) return pass(loaded);
-      if (!*loaded) return fail(ErrorKind::io, "local error", fmt::format("blob {} has no octets", row.id.value));
+      if (!*loaded) continue;  // damaged; check() tells
       total += row.size;
+      rows.push_back(row);
+      octets.push_back(std::move(data));
     }
     return {};
   });
   if (!read) return pass(read);
-  if (octets.empty()) return 0;
-  const std::size_t count = octets.size();
-  const bool all = count == rows.size();
-  rows.resize(count);
+  if (rows.empty()) return false;
   std::vector<Append> records;
-  records.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    // A blob that does not match its checksum would get a new one that it does not deserve: it stays, and check()
-    // tells.
-    records.push_back(record_of(rows[i], octets[i]));
-  }
+  records.reserve(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) records.push_back(record_of(rows[i], octets[i]));
   if (auto appended = append_now(records); !appended) return pass(appended);
   auto written = write_now([&](db::Connection& connection) -> Result<void> {
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
       auto placed = give_new_place(connection, rows[i], records[i].place);
       if (!placed) return pass(placed);
       if (!*placed) continue;  // collected in between
@@ -148,7 +166,7 @@ Result<std::size_t> Shard::move_rows_to_segments() {
     return {};
   });
   if (!written) return pass(written);
-  return all ? count : kMoveAtOnce;
+  return true;
 }
 
 Result<void> Shard::collect_dead() {
@@ -227,6 +245,7 @@ Result<void> Shard::reclaim() {
   });
   if (!listed) return listed;
   for (const auto segment : candidates) {
+    if (damaged_.contains(segment)) continue;
     auto done = reclaim_segment(segment);
     if (!done) return pass(done);
   }
@@ -264,6 +283,7 @@ Result<bool> Shard::reclaim_segment(std::int64_t number) {
       if (!read) return pass(read);
       if (*read != octets[i].size() || checksum_of(octets[i], rows[i].salt) != rows[i].checksum) {
         // Left where it is for check() to report; the segment stays.
+        damaged_.insert(number);
         return fail(
             ErrorKind::io, "local error",
             fmt::format("blob {} in segment {} is damaged: the segment is not emptied", rows[i].id.value, number));

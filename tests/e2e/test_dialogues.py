@@ -90,6 +90,8 @@ class Chasquid(ServerCase):
         """The same with our test's domain, also inside base64."""
         if re.fullmatch(r"[A-Za-z0-9+/]{16,}=*", line):
             return base64.b64encode(base64.b64decode(line).replace(b"testserver", b"testserver.example")).decode()
+        # A space behind the colon and a path without brackets are refused here (RFC 5321 §4.1.2).
+        line = re.sub(r"^(MAIL FROM|RCPT TO): (<.*>|\S+@\S+)$", lambda m: f"{m[1]}:<{m[2].strip('<>')}>", line)
         return line.replace("@testserver", "@testserver.example")
 
     def play(self, script: pathlib.Path) -> None:

@@ -94,18 +94,25 @@ class Injection(ServerCase):
     def test_starttls_forgets_what_was_said(self) -> None:
         wire = self.smtp()
         wire.expect(250, "MAIL FROM:<evil@seoul.example>")
-        wire.expect(220, "STARTTLS")
+        if wire.command("STARTTLS")[0] == 503:  # not within a transaction
+            wire.expect(250, "RSET")
+            wire.expect(220, "STARTTLS")
         wire.start_tls()
+        # Not even the greeting counts any more.
+        self.assertEqual(wire.command("MAIL FROM:<evil@seoul.example>")[0], 503)
         self.assertEqual(wire.command(f"RCPT TO:<{BOB}>")[0], 503)
 
     def test_commands_that_make_no_sense(self) -> None:
         wire = self.smtp()
         for line in ("XYZZY", "MAIL", "MAIL FROM:", "MAIL FROM:<a@b", "RCPT TO:<x@y.example>", "DATA", "BDAT", "BDAT x", "AUTH",
                      "STARTTLS now", "MAIL FROM:<a@elsewhere.example> NONSENSE=1", "", "\t", "EHLO", "VRFY", "\0\0\0", "한국어"):
-            code, words = wire.command(line)
-            self.assertEqual(code // 100, 5, f"{line!r}: {code} {words}")
-            if wire.command("NOOP")[0] != 250:
+            try:
+                code, words = wire.command(line)
+            except EOFError:  # too many errors: it has hung up
                 wire = self.smtp()
+                code, words = wire.command(line)
+            self.assertIn(code // 100, (4, 5), f"{line!r}: {code} {words}")
+            self.assertTrue(code // 100 == 5 or code == 421, f"{line!r}: {code} {words}")
 
     def test_too_many_errors_end_the_session(self) -> None:
         wire = self.smtp()

@@ -16,8 +16,10 @@ def make_message(number: int, *, to: str, sender: str = "sender@elsewhere.exampl
     if extra:
         lines += extra.splitlines()
     lines += ["", ".", "..", ".a line that begins with a dot", ""]
-    while sum(map(len, lines)) + 2 * len(lines) < size:
+    length = sum(map(len, lines)) + 2 * len(lines)
+    while length < size:
         lines.append("".join(chooser.choices(string.ascii_letters + string.digits + " .", k=chooser.randrange(1, 77))))
+        length += len(lines[-1]) + 2
     return ("\r\n".join(lines) + "\r\n").encode()
 
 

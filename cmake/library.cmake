@@ -1,7 +1,7 @@
 # One static library a folder. Within a folder the ending of a file's name says what it is:
 #   foo.cpp        part of the library
 #   foo_test.cpp   linked into the folder's test program   (ctest name: the folder)
-#   foo_fuzz.cpp   a fuzz target of its own (flavour fuzz), or a runner of its seed corpus (other flavours)
+#   foo_fuzz.cpp   a fuzz target of its own (flavours asan and fuzz), or a runner of its seed corpus (the others)
 #   foo_bench.cpp  linked into the folder's benchmark program
 # foo_fuzz.cpp defines LLVMFuzzerTestOneInput; its seeds are the files in foo_fuzz.corpus/, its dictionary foo_fuzz.dict.
 
@@ -59,10 +59,12 @@ function(pabal_library name)
   endif()
   foreach(file ${fuzzers})
     get_filename_component(fuzzer ${file} NAME_WE)
-    if(PABAL_FLAVOUR STREQUAL "fuzz")
+    if(PABAL_FLAVOUR MATCHES "^(asan|fuzz)$")
       add_executable(${name}_${fuzzer} ${file})
       target_link_options(${name}_${fuzzer} PRIVATE -fsanitize=fuzzer)
       add_dependencies(fuzzers ${name}_${fuzzer})
+      add_test(NAME fuzz_corpus_${name}_${fuzzer}
+               COMMAND ${name}_${fuzzer} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/${fuzzer}.corpus)
     else()
       add_executable(${name}_${fuzzer} ${file} ${CMAKE_SOURCE_DIR}/cmake/corpus_runner.cpp)
       add_test(NAME fuzz_corpus_${name}_${fuzzer}

@@ -59,7 +59,7 @@ def fuzz(seed: int, seconds_each: int, seconds_all: int) -> Counts:
     counts = Counts()
     for file in sources:
         folder = file.parent.relative_to(ROOT / "src")
-        target = ROOT / "build" / "fuzz" / "src" / folder / f"{'_'.join(folder.parts)}_{file.stem}"
+        target = ROOT / "build" / "asan" / "src" / folder / f"{'_'.join(folder.parts)}_{file.stem}"
         corpus = file.with_suffix(".corpus")
         dictionary = file.with_suffix(".dict")
         for which, number in (("fixed", 1), ("random", seed)):

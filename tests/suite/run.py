@@ -29,7 +29,7 @@ def asan() -> Counts:
 
 
 def fuzz(options: argparse.Namespace) -> Counts:
-    counts = build.build("fuzz", ["fuzzers"])
+    counts = build.build("asan", ["fuzzers"])
     if counts.failed == 0:
         counts.add(build.fuzz(options.seed, options.fuzz_seconds, options.fuzz_seconds_all))
     return counts

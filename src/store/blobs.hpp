@@ -79,8 +79,8 @@ class ReadGate {
   std::condition_variable left_;
 };
 
-/// Blobs in the database that readers look at: these are not collected. (Segments are pinned by their use count, files
-/// by being open.)
+/// Blobs in files of their own and in the database that readers look at: these are not collected. (Segments are pinned
+/// by their use count.)
 class BlobPins {
  public:
   void add(BlobId blob) { ++(*counts_.lock())[blob]; }

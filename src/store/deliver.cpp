@@ -134,6 +134,7 @@ Async<Result<Shard::Outcomes>> Shard::write_delivery(std::unique_ptr<DeliveryWri
 }
 
 void Shard::flushed(AppendGroup jobs, Result<void> outcome) {
+  groups_.add();
   auto group = std::make_unique<DeliveryGroup>();
   group->from_appender = true;
   group->writes.reserve(jobs.size());

@@ -106,6 +106,13 @@ Result<bool> StoredEmail::append_blob(const BlobSource& source, std::uint64_t of
   if (source.file != nullptr) {
     auto read = read_file_part(*source.file, row.start + offset, count, out, may_wait);
     if (!read || !*read) return read;
+  } else if (row.location == Location::file) {
+    // Opened for each read: a mailbox of big letters must not use up the descriptors.
+    if (!may_wait) return false;
+    auto file = shard_->around_.files->open(shard_->path_of_file(row.id), OpenMode::read);
+    if (!file) return pass(file);
+    auto read = read_file_part(**file, offset, count, out, true);
+    if (!read) return read;
   } else if (source.loaded) {
     out.append(source.octets, static_cast<std::size_t>(offset), count);
   } else {
@@ -134,12 +141,6 @@ Result<BlobSource> Shard::source_of(const BlobRow& row) {
     if (!segment) return pass(segment);
     source.file = (*segment)->file.get();
     source.holder = std::move(*segment);
-  } else if (row.location == Location::file) {
-    auto file = around_.files->open(path_of_file(row.id), OpenMode::read);
-    if (!file) return pass(file);
-    std::shared_ptr<File> shared(std::move(*file));
-    source.file = shared.get();
-    source.holder = std::move(shared);
   } else {
     pins_.add(row.id);
     source.holder = std::shared_ptr<const void>(this, [blob = row.id](const void* shard) {

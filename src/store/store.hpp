@@ -137,7 +137,8 @@ class Store {
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(std::vector<ShardPlace> shards, FileSystem& files,
                                                            Pool& pool, const Clock& clock, Random& random, Log log,
                                                            Metrics& metrics, StoreOptions options);
-  /// Ends all writers after what they have, and the background work.
+  /// Ends all writers after what they have, and the background work. No coroutine may be in one of the calls below any
+  /// more.
   ~Store();
 
   /// A buffer for an arriving message; `expected` octets as announced by SIZE, or 0.

@@ -1,5 +1,5 @@
-// An email's octets, opened: its prefix, and for each piece where the blob is. Segments are pinned and files open while
-// it lives; blobs in the database are pinned by id.
+// An email's octets, opened: its prefix, and for each piece where the blob is. While it lives segments are pinned and
+// open, and blobs that are files or in the database are pinned by id.
 #pragma once
 #include <memory>
 #include <string>
@@ -15,7 +15,7 @@ class Shard;
 /// A blob as a reader holds it.
 struct BlobSource {
   BlobRow row;
-  File* file = nullptr;  ///< of a segment or of its own; null: the octets are in memory or in the database
+  File* file = nullptr;                ///< a segment's; null: a file of its own, memory or the database
   std::shared_ptr<const void> holder;  ///< keeps the file, or the pin
   std::string octets;                  ///< a small blob's that is in the database
   bool loaded = false;

@@ -27,6 +27,7 @@
 
 #include <fmt/format.h>
 
-// Lives in libfmt; without this every file that formats into a string compiles all of it anew (seconds a file).
+// Lives in base/format.cpp; without this every file that formats into a string compiles all of it anew (seconds a
+// file).
 extern template void fmt::detail::vformat_to(fmt::detail::buffer<char>&, fmt::string_view, fmt::format_args,
                                              fmt::detail::locale_ref);

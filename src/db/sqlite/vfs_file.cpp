@@ -146,8 +146,20 @@ class VfsFile {
   int write_gathered() {
     if (gathered_.empty()) return SQLITE_OK;
     const int code = write_now(gathered_, gathered_at_);
+    if (code != SQLITE_OK) spoil();
     gathered_.clear();
     return code;
+  }
+
+  // The log's writer is told that it failed, and rolls back. If all of it is in the file nevertheless, a process that
+  // is killed now would find the commit in the log when it starts again. So the first octets are made wrong, with which
+  // the log ends there. (They were not committed: the log's header or frames behind the last commit.) A disk that
+  // refuses this too has most likely refused the other, and what a power loss leaves of unflushed writes nobody knows
+  // anyway.
+  void spoil() {
+    std::string wrong = gathered_.substr(0, 8);
+    for (char& octet : wrong) octet = static_cast<char>(~octet);
+    if (auto done = file_->write_at(wrong, gathered_at_); !done) vfs_.note(done.error(), SQLITE_IOERR_WRITE);
   }
 
   Vfs& vfs_;

@@ -211,6 +211,12 @@ userdb {{
         wait_until(lambda: listens(self.address, self.port), 20, f"Dovecot listens: {self.log_text()}")
         return self
 
+    def cpu_seconds(self) -> float:
+        """Of the master and all its children that have ended."""
+        assert self.process is not None
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
     def log_text(self) -> str:
         log = self.folder / "log"
         return log.read_text(errors="replace") if log.exists() else ""

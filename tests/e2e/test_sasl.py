@@ -1,6 +1,7 @@
 """SCRAM and its binding to the TLS channel, with GNU SASL's client; and what an attacker could try."""
 import base64
 import shutil
+import subprocess
 import time
 import unittest
 
@@ -10,11 +11,16 @@ from harness.raw import Wire
 
 @unittest.skipUnless(shutil.which("gsasl"), "gsasl is not installed")
 class Gsasl(ServerCase):
-    def gsasl(self, mechanism: str, *, tls: bool, password: str = PASSWORD, status: int = 0) -> str:
+    settings = "[auth]\nmax_failure_delay = \"1s\"\n"
+    def gsasl(self, mechanism: str, *, tls: bool, password: str = PASSWORD) -> str:
         command = ["gsasl", "--client", "--smtp", "--connect", f"{self.server.address}:{self.server.ports['submission']}",
                    "--mechanism", mechanism, "--authentication-id", ALICE, "--password", password, "--hostname", "client.example"]
+        if not mechanism.endswith("-PLUS"):
+            command.append("--no-cb")  # else it says that it could bind the channel, and a server that can, too, must refuse
         command += ["--x509-ca-file", str(self.server.certificate)] if tls else ["--no-starttls"]
-        return self.program(*command, status=status, input_text="QUIT\r\n", seconds=30)
+        # Its exit status also tells how the session behind the login ended, which is not what is asked here.
+        done = subprocess.run(command, input=b"", capture_output=True, timeout=30, check=False)
+        return (done.stdout + done.stderr).decode(errors="replace")
 
     def test_scram_sha_256(self) -> None:
         self.assertIn("235", self.gsasl("SCRAM-SHA-256", tls=False))
@@ -31,10 +37,11 @@ class Gsasl(ServerCase):
 
     def test_wrong_password(self) -> None:
         for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "PLAIN"):
-            self.assertIn("535", self.gsasl(mechanism, tls=True, password="wrong", status=1))
+            self.assertIn("535", self.gsasl(mechanism, tls=True, password="wrong"))
 
 
 class Authentication(ServerCase):
+    settings = "[auth]\nmax_failure_delay = \"2s\"\n"
     proxy = True
 
     def plain(self, wire: Wire, user: str, password: str) -> tuple[int, str]:

@@ -56,11 +56,11 @@ def wait_until(condition, seconds: float, what: str, step: float = 0.02):
         time.sleep(step)
 
 
-def make_certificate(folder: pathlib.Path, name: str, host: str) -> tuple[pathlib.Path, pathlib.Path]:
+def make_certificate(folder: pathlib.Path, name: str, host: str, address: str = "127.0.0.1") -> tuple[pathlib.Path, pathlib.Path]:
     """A self-signed certificate and its key."""
     certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-                    "3", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-keyout", str(key), "-out",
+                    "3", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host},IP:{address}", "-keyout", str(key), "-out",
                     str(certificate)], check=True, capture_output=True)
     return certificate, key
 
@@ -82,7 +82,7 @@ class Server:
         self.address = own_address()
         self.listeners = LISTENERS + (PROXY_LISTENERS if proxy else ())
         self.ports = {name: port for name, _, port, _ in self.listeners}
-        self.certificate, self.key = make_certificate(self.folder, "server", hostname)
+        self.certificate, self.key = make_certificate(self.folder, "server", hostname, self.address)
         self.config = self.folder / "pabal.toml"
         self.log = self.folder / "server.log"
         self.process: subprocess.Popen | None = None

@@ -46,7 +46,7 @@ def walreset(options: argparse.Namespace) -> bool:
 
 
 def fuzz(options: argparse.Namespace) -> bool:
-    make("fuzz", "fuzzers")
+    make("asan", "fuzzers")
     counts = build.fuzz(options.seed, options.minutes * 60, 24 * 3600)
     for words in counts.words:
         print(words)

@@ -231,13 +231,13 @@ TEST(LocalRetry, StartsWorksAndStops) {
   world.letters->add("a");
   bool stopped = false;
   world.worker.start();
-  world.io.run_for(20ms);
+  world.io.poll();
   EXPECT_EQ(world.tried.size(), 1U);
   // A letter that comes later is found at once when somebody says so.
   world.letters->add("b");
   world.worker.kick();
   world.io.restart();
-  world.io.run_for(20ms);
+  world.io.poll();
   EXPECT_EQ(world.tried.size(), 2U);
   world.worker.stop([&] { stopped = true; });
   world.io.restart();

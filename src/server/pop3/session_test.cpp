@@ -297,15 +297,15 @@ TEST(Session, OrderlyStopFinishesTheCommandAndSaysGoodbye) {
 }
 
 TEST(Session, IdleSessionsGiveBackAndThenEndWithoutAWord) {
-  World world({.idle_timeout = std::chrono::milliseconds(60), .relax_after = std::chrono::milliseconds(20)});
+  World world({.idle_timeout = std::chrono::milliseconds(800), .relax_after = std::chrono::milliseconds(200)});
   for (int i = 0; i < 10; ++i) world.mailboxes.add("letter\r\n");
   net::MemoryStream stream({.input = {kLogin + "RETR 1\r\n"}, .ends = false, .peer = loopback()});
   asio::io_context io(1);
   asio::co_spawn(io.get_executor(), world.server.serve(&stream, {.id = "test", .log = Log()}, {}),
                  [](std::exception_ptr) {});
-  io.run_for(std::chrono::milliseconds(10));
+  io.poll();
   EXPECT_EQ(world.mailboxes.alive, 9U);
-  io.run_for(std::chrono::milliseconds(25));
+  io.run_for(std::chrono::milliseconds(300));
   EXPECT_EQ(world.mailboxes.alive, 0U);
   EXPECT_FALSE(stream.is_closed());
   const auto before = stream.take_written();

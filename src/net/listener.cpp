@@ -142,6 +142,7 @@ FileDescriptor ActivatedSockets::find(const ListenerOptions& options) {
 
 std::vector<std::string> ActivatedSockets::unused() const {
   std::vector<std::string> all;
+  all.reserve(sockets_.size());
   for (const auto& socket : sockets_) all.push_back(socket.bound.text());
   return all;
 }

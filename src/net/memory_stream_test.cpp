@@ -82,7 +82,7 @@ TEST(MemoryStream, WaitsForWhatIsFedLater) {
     fed->end();
   };
   const auto both = [](MemoryStream* used, Async<> test) -> Async<std::string> {
-    asio::co_spawn(co_await asio::this_coro::executor, std::move(test), [](std::exception_ptr) {});
+    asio::co_spawn(co_await asio::this_coro::executor, std::move(test), [](const std::exception_ptr&) {});
     co_return co_await count_lines(used);
   };
   EXPECT_EQ(run_to_end(both(&stream, feeding(&stream))), "end");
@@ -112,7 +112,7 @@ TEST(MemoryStream, APairTalks) {
   EXPECT_EQ(pair.second->peer(), pair.first->local());
   const auto talk = [](MemoryStream::Pair* both) -> Async<> {
     asio::co_spawn(co_await asio::this_coro::executor, count_lines(both->first.get()),
-                   [](std::exception_ptr, const std::string& ended) { EXPECT_EQ(ended, "end"); });
+                   [](const std::exception_ptr&, const std::string& ended) { EXPECT_EQ(ended, "end"); });
     auto& client = *both->second;
     EXPECT_TRUE((co_await client.write("hello\r\n")).has_value());
     EXPECT_TRUE((co_await client.fill()).value_or(false));

@@ -27,7 +27,7 @@ std::unexpected<Error> malformed(std::string log) {
 /// "192.0.2.1" or "2001:db8::1", of the family that the line names.
 std::optional<ip::address> parse_address(std::string_view text, bool v6) {
   boost::system::error_code failed;
-  const auto address = ip::make_address(std::string(text), failed);
+  auto address = ip::make_address(std::string(text), failed);
   if (failed || address.is_v6() != v6 || text.contains('%')) return std::nullopt;
   return address;
 }

@@ -366,7 +366,7 @@ Result<Endpoint> Server::bind(ServiceOptions service, ActivatedSockets& activate
   made->failed_tls = refused("tls");
   made->options = std::move(service);
   made->bound = std::move(*bound);
-  const auto local = made->bound.local;
+  auto local = made->bound.local;
   state_->services.push_back(std::move(made));
   return local;
 }

@@ -16,12 +16,13 @@ T run_to_end(Async<T> work) {
   asio::io_context io(1);
   std::exception_ptr failure;
   if constexpr (std::is_void_v<T>) {
-    asio::co_spawn(io.get_executor(), std::move(work), [&failure](std::exception_ptr thrown) { failure = thrown; });
+    asio::co_spawn(io.get_executor(), std::move(work),
+                   [&failure](const std::exception_ptr& thrown) { failure = thrown; });
     io.run();
     if (failure) std::rethrow_exception(failure);
   } else {
     std::optional<T> result;
-    asio::co_spawn(io.get_executor(), std::move(work), [&](std::exception_ptr thrown, T value) {
+    asio::co_spawn(io.get_executor(), std::move(work), [&](const std::exception_ptr& thrown, T value) {
       failure = thrown;
       result = std::move(value);
     });

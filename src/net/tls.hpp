@@ -80,7 +80,7 @@ struct TlsClientOptions {
 /// A client's side of TLS; any thread. Remembers a session for each peer name, to resume it.
 class TlsClientContext {
  public:
-  [[nodiscard]] static Result<std::shared_ptr<TlsClientContext>> make(TlsClientOptions options);
+  [[nodiscard]] static Result<std::shared_ptr<TlsClientContext>> make(const TlsClientOptions& options);
   [[nodiscard]] const std::shared_ptr<TlsClientCore>& core() const noexcept { return core_; }
 
  private:

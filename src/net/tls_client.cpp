@@ -21,7 +21,7 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 
 }  // namespace
 
-Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(TlsClientOptions options) {
+Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(const TlsClientOptions& options) {
   ERR_clear_error();
   auto core = std::make_shared<TlsClientCore>();
   core->context.reset(SSL_CTX_new(TLS_client_method()));

@@ -140,7 +140,11 @@ void Shard::flushed(AppendGroup jobs, Result<void> outcome) {
   group->writes.reserve(jobs.size());
   for (auto& job : jobs) {
     if (auto* move = dynamic_cast<MoveJob*>(job.get())) {
-      move->done(outcome);
+      if (outcome) {
+        move->done(std::move(move->records));
+      } else {
+        move->done(pass(outcome));
+      }
       continue;
     }
     std::unique_ptr<DeliveryWrite> write(static_cast<DeliveryWrite*>(job.release()));

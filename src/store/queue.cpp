@@ -228,6 +228,33 @@ Async<Result<std::optional<SystemTime>>> Shard::next_due() {
   });
 }
 
+Result<std::int64_t> Shard::change_queue(const std::string& delivery_id, Store::QueueAction action) {
+  const auto now = around_.clock->now();
+  std::int64_t count = 0;
+  auto written = write_now([&](db::Connection& connection) -> Result<void> {
+    if (action != Store::QueueAction::drop) {
+      const auto state = action == Store::QueueAction::hold ? RecipientState::held : RecipientState::waiting;
+      auto changed = connection.run(
+          "UPDATE queue_recipient SET state = $2, next_attempt = $3, claimed_until = 0 WHERE delivery_id = $1",
+          {delivery_id, static_cast<std::int64_t>(state), to_database(now)});
+      if (!changed) return pass(changed);
+      count = *changed;
+      return {};
+    }
+    while (true) {
+      auto number =
+          connection.number("SELECT number FROM queue_recipient WHERE delivery_id = $1 LIMIT 1", {delivery_id});
+      if (!number) return pass(number);
+      if (!*number) return {};
+      auto removed = remove_row(connection, {delivery_id, **number}, now);
+      if (!removed) return pass(removed);
+      ++count;
+    }
+  });
+  if (!written) return pass(written);
+  return count;
+}
+
 Result<std::vector<std::string>> Shard::queue_rows() {
   return readers_.read([&](db::Connection& connection) -> Result<std::vector<std::string>> {
     auto rows = connection.query(

@@ -101,6 +101,7 @@ class Shard {
   [[nodiscard]] Async<Result<void>> hold(QueueKey key, std::string why);
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
   [[nodiscard]] Result<std::vector<std::string>> queue_rows();
+  [[nodiscard]] Result<std::int64_t> change_queue(const std::string& delivery_id, Store::QueueAction action);
 
   // mailboxes.cpp
   [[nodiscard]] Async<Result<MailboxListing>> list_mailbox(AccountId account, std::string mailbox);
@@ -158,7 +159,8 @@ class Shard {
   void upkeep_loop();
   [[nodiscard]] Result<void> move_rows_to_segments();
   [[nodiscard]] Result<bool> move_some_rows(BlobId& last);
-  [[nodiscard]] Result<void> append_now(std::vector<Append>& records);
+  /// The records with their places.
+  [[nodiscard]] Result<std::vector<Append>> append_now(std::vector<Append> records);
   [[nodiscard]] Result<void> collect_dead();
   [[nodiscard]] Result<void> reclaim();
   [[nodiscard]] Result<bool> reclaim_segment(std::int64_t number);
@@ -204,7 +206,7 @@ class Shard {
 /// Appended to by upkeep: records that move.
 class MoveJob final : public AppendJob {
  public:
-  std::move_only_function<void(Result<void>)> done;
+  std::move_only_function<void(Result<std::vector<Append>>)> done;
 };
 
 template <class T>
@@ -215,7 +217,7 @@ Async<Result<T>> Shard::write(std::move_only_function<Result<T>(db::Connection&)
   };
   auto call = std::make_shared<Call>(std::move(work), std::nullopt);
   if (!healthy()) co_return refusal();
-  co_return co_await await_completion<Result<T>>([this, call](Completion<Result<T>> done) {
+  co_return co_await await_completion<Result<T>>([this, call](Completion<Result<T>> done) mutable {
     writer_->submit(
         [call](db::Connection& connection) -> Result<void> {
           call->value = call->work(connection);

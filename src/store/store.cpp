@@ -262,6 +262,16 @@ Result<std::vector<std::string>> Store::traces(std::string_view key) {
   return all;
 }
 
+Result<std::int64_t> Store::change_queue(std::string_view delivery_id, QueueAction action) {
+  std::int64_t count = 0;
+  for (const auto& shard : state_->shards) {
+    auto changed = shard->change_queue(std::string(delivery_id), action);
+    if (!changed) return changed;
+    count += *changed;
+  }
+  return count;
+}
+
 Result<std::vector<std::string>> Store::queue_rows() {
   std::vector<std::string> all;
   for (const auto& shard : state_->shards) {

@@ -99,6 +99,7 @@ void deliver(benchmark::State& state) {
     const double cpu_before = cpu_seconds();
     const auto flushes_before = bench.files.count(DiskOperation::sync);
     std::vector<Async<Result<bool>>> works;
+    works.reserve(senders);
     for (std::size_t i = 0; i < senders; ++i) works.push_back(bench.send(&left, &text));
     for (auto& result : bench.store.run_all(std::move(works))) {
       if (!result) state.SkipWithError(result.error().log.c_str());
@@ -124,6 +125,7 @@ void read_mailbox(benchmark::State& state) {
   const auto text = letter_text(1, kSize);
   std::int64_t left = 20'000;
   std::vector<Async<Result<bool>>> works;
+  works.reserve(64);
   for (int i = 0; i < 64; ++i) works.push_back(bench.send(&left, &text));
   for (auto& result : bench.store.run_all(std::move(works))) {
     if (!result) state.SkipWithError(result.error().log.c_str());

@@ -95,6 +95,7 @@ class TestStore {
       asio::co_spawn(io.get_executor(), keep(std::move(works[i]), &results[i]), rethrow);
     io.run();
     std::vector<T> all;
+    all.reserve(results.size());
     for (auto& result : results) all.push_back(std::move(*result));
     return all;
   }
@@ -170,7 +171,7 @@ class TestStore {
   static Async<> keep(Async<T> work, std::optional<T>* result) {
     result->emplace(co_await std::move(work));
   }
-  static void rethrow(std::exception_ptr thrown) {
+  static void rethrow(const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   }
 

@@ -38,6 +38,7 @@ class Ledger {
   void work(TestStore& store, Random& random, std::size_t most_letters) {
     std::vector<Async<Result<bool>>> works;
     const auto letters = 1 + random.below(random.below(3) == 0 ? 1 : most_letters);
+    works.reserve(letters + 1);
     for (std::uint64_t i = 0; i < letters; ++i) works.push_back(deliver(&store, letter(store, random)));
     if (random.below(2) == 0) works.push_back(expunge(&store, random.number()));
     const bool upkeep_too = random.below(3) == 0;
@@ -107,6 +108,7 @@ class Ledger {
     std::vector<DeliveryTarget> targets;
     const auto first = random.below(accounts);
     const auto count = 1 + (random.below(3) == 0 ? random.below(accounts) : 0);
+    targets.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) {
       targets.push_back(
           TestStore::target(1 + static_cast<std::int64_t>((first + i) % accounts), mailboxes[random.below(2)]));

@@ -184,6 +184,25 @@ TEST_P(StoreTest, QuotaStopsOneTargetAlone) {
   EXPECT_EQ(dump(1), "1:1533 2:1533");
 }
 
+TEST_P(StoreTest, AnOperatorHoldsRetriesAndDrops) {
+  ASSERT_TRUE(store->set_quota(TestStore::place(1), 0));
+  ASSERT_TRUE(store->set_quota(TestStore::place(2), 0));
+  const std::vector targets = {TestStore::target(1), TestStore::target(2), TestStore::target(3)};
+  EXPECT_EQ(first_error(store.deliver("d1", "text", targets)), "quota queued");
+  EXPECT_EQ(first_error(store.deliver("d2", "text", targets)), "quota queued");
+  const auto due = [&] { return store.run(store->due_local(10, std::chrono::seconds(0)))->size(); };
+  EXPECT_EQ(due(), 0);
+  EXPECT_EQ(store->change_queue("d1", Store::QueueAction::retry), 2);
+  EXPECT_EQ(due(), 2);
+  EXPECT_EQ(store->change_queue("d1", Store::QueueAction::hold), 2);
+  store.clock.advance(std::chrono::hours(1));
+  EXPECT_EQ(due(), 2) << "the other delivery's";
+  EXPECT_EQ(store->change_queue("d1", Store::QueueAction::drop), 2);
+  EXPECT_EQ(store->change_queue("d1", Store::QueueAction::drop), 0);
+  EXPECT_EQ(store->queue_rows()->size(), 2);
+  EXPECT_EQ(dump(3), "1:37 2:37");
+}
+
 TEST_P(StoreTest, WhatCantBeATarget) {
   EXPECT_EQ(first_error(store.deliver("d1", "x", {TestStore::target(99)})), "all: not_found");
   EXPECT_EQ(first_error(store.deliver("d2", "x", {TestStore::target(1, "a//b")})), "all: policy");

@@ -95,15 +95,11 @@ Result<void> Shard::maintain() {
   return outcome;
 }
 
-Result<void> Shard::append_now(std::vector<Append>& records) {
-  std::promise<Result<void>> promise;
+Result<std::vector<Append>> Shard::append_now(std::vector<Append> records) {
+  std::promise<Result<std::vector<Append>>> promise;
   auto job = std::make_unique<MoveJob>();
   job->records = std::move(records);
-  // The records come back with their places.
-  job->done = [&promise, &records, job = job.get()](Result<void> outcome) {
-    records = std::move(job->records);
-    promise.set_value(std::move(outcome));
-  };
+  job->done = [&promise](Result<std::vector<Append>> placed) { promise.set_value(std::move(placed)); };
   auto future = promise.get_future();
   appender_->submit(std::move(job));
   return future.get();
@@ -153,12 +149,13 @@ Result<bool> Shard::move_some_rows(BlobId& last) {
   std::vector<Append> records;
   records.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) records.push_back(record_of(rows[i], octets[i]));
-  if (auto appended = append_now(records); !appended) return pass(appended);
+  auto placed = append_now(std::move(records));
+  if (!placed) return pass(placed);
   auto written = write_now([&](db::Connection& connection) -> Result<void> {
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      auto placed = give_new_place(connection, rows[i], records[i].place);
-      if (!placed) return pass(placed);
-      if (!*placed) continue;  // collected in between
+      auto given = give_new_place(connection, rows[i], (*placed)[i].place);
+      if (!given) return pass(given);
+      if (!*given) continue;  // collected in between
       auto removed =
           drop_count(connection.run("DELETE FROM blob_data WHERE data_id = $1", {rows[i].id.value * kDataParts}));
       if (!removed) return removed;
@@ -290,11 +287,12 @@ Result<bool> Shard::reclaim_segment(std::int64_t number) {
       }
       records.push_back(record_of(rows[i], octets[i]));
     }
-    if (auto appended = append_now(records); !appended) return pass(appended);
+    auto placed = append_now(std::move(records));
+    if (!placed) return pass(placed);
     auto written = write_now([&](db::Connection& connection) -> Result<void> {
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        auto placed = give_new_place(connection, rows[i], records[i].place);
-        if (!placed) return pass(placed);
+        auto given = give_new_place(connection, rows[i], (*placed)[i].place);
+        if (!given) return pass(given);
       }
       return {};
     });

@@ -25,6 +25,7 @@ namespace {
 constexpr int kAcceptsInARow = 32;
 /// How long accepting rests when the process has no file descriptors left, or the system no memory.
 constexpr auto kAcceptRest = std::chrono::milliseconds(100);
+constexpr unsigned kRefusalLinesASecond = 10;
 /// How long sessions have to notice that they were cut off.
 constexpr auto kHardStop = std::chrono::seconds(2);
 
@@ -117,6 +118,8 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   std::atomic<std::size_t> open = 0;
   std::atomic<std::size_t> listening = 0;  ///< sockets that accept
   std::atomic<std::size_t> next_home = 0;
+  std::atomic<std::int64_t> refusal_second = 0;
+  std::atomic<unsigned> refusals_logged = 0;
   std::atomic<bool> stopping = false;
   bool started = false;
   std::mutex mutex;
@@ -155,9 +158,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
       const auto taken = co_await take_proxy_header(stream, state->limits.proxy_header_timeout);
       if (!taken) {
         service->refused_proxy.add();
-        state->log.info(
-            "connection refused",
-            {{"protocol", options.listener.protocol}, {"peer", stream->peer().host()}, {"reason", taken.error().log}});
+        state->log_refusal(*service, stream->peer(), taken.error().log);
         co_return false;
       }
     }
@@ -167,9 +168,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
       if (admission != Admission::welcome) {
         const bool rate = admission == Admission::too_often;
         (rate ? service->refused_rate : service->refused_address).add();
-        state->log.info("connection refused", {{"protocol", options.listener.protocol},
-                                               {"peer", peer.host()},
-                                               {"reason", rate ? "too often" : "too many of this address"}});
+        state->log_refusal(*service, peer, rate ? "too often" : "too many of this address");
         if (options.listener.tls != TlsMode::implicit) stream->try_send(options.refusal);
         co_return false;
       }
@@ -179,14 +178,21 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
       const auto shaken = co_await stream->start_tls(options.tls);
       if (!shaken) {
         service->failed_tls.add();
-        state->log.info(
-            "TLS refused",
-            {{"protocol", options.listener.protocol}, {"peer", stream->peer().host()}, {"reason", shaken.error().log}});
+        state->log_refusal(*service, stream->peer(), shaken.error().log);
         co_return false;
       }
     }
     stream->set_timeout(std::chrono::minutes(5));
     co_return true;
+  }
+
+  /// Who attacks makes many refusals: of the lines about them ten a second are written. The counters have them all.
+  void log_refusal(const Service& service, const Endpoint& peer, std::string_view reason) {
+    const auto second = std::chrono::floor<std::chrono::seconds>(clock.steady()).time_since_epoch().count();
+    if (refusal_second.exchange(second) != second) refusals_logged = 0;
+    if (refusals_logged.fetch_add(1) >= kRefusalLinesASecond) return;
+    log.info("connection refused",
+             {{"protocol", service.options.listener.protocol}, {"peer", peer.host()}, {"reason", reason}});
   }
 
   [[nodiscard]] SessionFacts facts_of(const Service& service, const Stream& stream) {
@@ -219,10 +225,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
       // The peer's socket is new and empty; what it does not take of the line at once is not worth waiting for.
       const bool told = service->options.listener.tls != TlsMode::implicit &&
                         ::send(socket.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
-      log.warning("connection refused", {{"protocol", service->options.listener.protocol},
-                                         {"peer", peer.host()},
-                                         {"reason", "too many in all"},
-                                         {"told", told}});
+      log_refusal(*service, peer, told ? "too many in all, told so" : "too many in all");
       return;
     }
     const auto& bound = service->bound.local;
@@ -257,9 +260,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
         std::ranges::none_of(networks, [&](const Network& network) { return network.contains(*peer.address); })) {
       service->accepted.add();
       service->refused_proxy.add();
-      log.info("connection refused", {{"protocol", service->options.listener.protocol},
-                                      {"peer", peer.host()},
-                                      {"reason", "not from a network whose PROXY header is believed"}});
+      log_refusal(*service, peer, "not from a network whose PROXY header is believed");
       return;
     }
     // A socket of each thread's own: its connections stay there. One for all: they go round.

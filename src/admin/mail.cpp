@@ -32,6 +32,24 @@ Result<std::string> trace_key(ServiceState& state, const std::string& message) {
   return fmt::format("{}{}", (*account)->id.value, message.substr(slash));
 }
 
+Result<json::value> change(ServiceState& state, const json::object& request, store::Store::QueueAction action) {
+  const auto ids = texts_member(request, "ids");
+  if (!ids) return pass(ids);
+  json::array done;
+  for (const std::string& id : *ids) {
+    const auto changed = state.store->change_queue(id, action);
+    if (!changed) return pass(changed);
+    if (*changed == 0) {
+      return fail(ErrorKind::not_found,
+                  fmt::format("{}: no such letter in the queue{}", printable(id),
+                              action == store::Store::QueueAction::release ? ", or none that is held" : ""));
+    }
+    done.push_back(json::string(id));
+  }
+  state.queue_changed();
+  return json::object{{"ids", std::move(done)}};
+}
+
 }  // namespace
 
 Result<json::value> Handlers::queue_list(State& state, const json::object&) {
@@ -60,6 +78,19 @@ Result<json::value> Handlers::queue_show(State& state, const json::object& reque
       return fail(ErrorKind::not_found, fmt::format("{}: no such letter in the queue", printable(id)));
   }
   return json::object{{"letters", std::move(chosen)}};
+}
+
+Result<json::value> Handlers::queue_retry(State& state, const json::object& request) {
+  return change(state, request, store::Store::QueueAction::retry);
+}
+Result<json::value> Handlers::queue_hold(State& state, const json::object& request) {
+  return change(state, request, store::Store::QueueAction::hold);
+}
+Result<json::value> Handlers::queue_release(State& state, const json::object& request) {
+  return change(state, request, store::Store::QueueAction::release);
+}
+Result<json::value> Handlers::queue_drop(State& state, const json::object& request) {
+  return change(state, request, store::Store::QueueAction::drop);
 }
 
 Result<json::value> Handlers::trace(State& state, const json::object& request) {

@@ -35,6 +35,10 @@ constexpr Command commands_table[] = {
     {"alias remove", &Handlers::alias_remove},          // address
     {"queue list", &Handlers::queue_list},              //
     {"queue show", &Handlers::queue_show},              // ids
+    {"queue retry", &Handlers::queue_retry},            // ids
+    {"queue hold", &Handlers::queue_hold},              // ids
+    {"queue release", &Handlers::queue_release},        // ids
+    {"queue drop", &Handlers::queue_drop},              // ids
     {"trace", &Handlers::trace},                        // message
     {"store check", &Handlers::store_check},            //
 };
@@ -42,7 +46,12 @@ constexpr Command commands_table[] = {
 }  // namespace
 
 Service::Service(account::Directory& directory, account::Authenticator& authenticator, store::Store& store, Facts facts)
-    : state_(std::make_unique<ServiceState>(&directory, &authenticator, &store, std::move(facts))) {}
+    : state_(std::make_unique<ServiceState>()) {
+  state_->directory = &directory;
+  state_->authenticator = &authenticator;
+  state_->store = &store;
+  state_->facts = std::move(facts);
+}
 Service::~Service() = default;
 
 Result<json::value> Service::execute(const json::object& request) {
@@ -53,6 +62,8 @@ Result<json::value> Service::execute(const json::object& request) {
   }
   return fail(ErrorKind::unsupported, fmt::format("{}: no such command", printable(*name, 60)));
 }
+
+void Service::when_queue_changes(std::function<void()> tell) { state_->queue_changed = std::move(tell); }
 
 std::vector<std::string_view> Service::commands() {
   std::vector<std::string_view> names;

@@ -49,6 +49,9 @@ class Service {
   /// Any thread.
   [[nodiscard]] Result<json::value> execute(const json::object& request);
 
+  /// Called, from whatever thread executes, when letters in the queue want to be looked at. Before the first execute().
+  void when_queue_changes(std::function<void()> tell);
+
   /// The names of all commands, in the order of the table.
   [[nodiscard]] static std::vector<std::string_view> commands();
 

@@ -10,10 +10,11 @@
 namespace pabal::admin {
 
 struct ServiceState {
-  account::Directory* directory;
-  account::Authenticator* authenticator;
-  store::Store* store;
+  account::Directory* directory = nullptr;
+  account::Authenticator* authenticator = nullptr;
+  store::Store* store = nullptr;
   Facts facts;
+  std::function<void()> queue_changed = [] {};
   /// Accounts in each shard, counted once; from then on kept by adding and removing.
   Guarded<std::optional<std::map<ShardId, std::int64_t>>> counts;
 };
@@ -46,6 +47,10 @@ struct Handlers {
 
   static Result<json::value> queue_list(State& state, const json::object& request);
   static Result<json::value> queue_show(State& state, const json::object& request);
+  static Result<json::value> queue_retry(State& state, const json::object& request);
+  static Result<json::value> queue_hold(State& state, const json::object& request);
+  static Result<json::value> queue_release(State& state, const json::object& request);
+  static Result<json::value> queue_drop(State& state, const json::object& request);
   static Result<json::value> trace(State& state, const json::object& request);
   static Result<json::value> store_check(State& state, const json::object& request);
 };

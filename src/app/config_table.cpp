@@ -101,6 +101,12 @@ std::vector<Setting<Config>> make_config_settings() {
   add(size<C>(
       {"store", "spill_at", "How much memory one arriving message takes; from there on it is received into a file."},
       [](C& c) -> auto& { return c.store.spill_at; }, 4 << 10, 64 << 20));
+  add(number<C>(
+      {"store", "spare_segments", "Emptied segment files that are kept to be written anew."},
+      [](C& c) -> auto& { return c.store.spare_segments; }, 0, 10'000));
+  add(duration<C>(
+      {"store", "upkeep_every", "The rhythm of the background work: moving, reclaiming, forgetting, checkpoints."},
+      [](C& c) -> auto& { return c.store.upkeep_every; }, 10ms, 60s));
   add(duration<C>(
       {"store", "trace_kept", "How long the trace of a message (pabal trace) is kept."},
       [](C& c) -> auto& { return c.store.trace_kept; }, 0s, 3650 * 24h));
@@ -204,6 +210,13 @@ std::vector<Setting<Config>> make_config_settings() {
   add(number<C>(
       {"limits", "password_hashes_at_once", "Passwords hashed side by side; each takes argon2_memory."},
       [](C& c) -> auto& { return c.authenticator.max_concurrent_hashes; }, 1, 64));
+  add(number<C>(
+      {"limits", "password_hashes_waiting", "Logins that wait for a hash; more are told to try later."},
+      [](C& c) -> auto& { return c.authenticator.max_waiting_hashes; }, 1, 1'000'000));
+  add(number<C>(
+      {"limits", "delayed_logins",
+       "Logins from one address that wait out a delay after wrong passwords; more are told to try later."},
+      [](C& c) -> auto& { return c.authenticator.max_delayed; }, 1, 10'000));
   add(number<C>(
       {"limits", "tracked_failures", "Addresses and accounts whose wrong passwords are remembered."},
       [](C& c) -> auto& { return c.authenticator.max_tracked; }, 100, 100'000'000));

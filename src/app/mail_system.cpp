@@ -110,6 +110,7 @@ Result<void> MailSystem::open_site() {
       threads_->executor(0), queue::letters_of(site_->store()),
       [mda = mda_.get()](store::QueuedLocal letter) { return mda->retry(std::move(letter)); }, machine_.clock,
       machine_.random, log_, machine_.metrics, options);
+  site_->admin().when_queue_changes([retry = retry_.get()] { retry->kick(); });
   return {};
 }
 

@@ -1,5 +1,8 @@
 #include "app/serve.hpp"
 
+#include <cerrno>
+#include <sys/resource.h>
+
 #include <unistd.h>
 
 #include "app/cli.hpp"
@@ -15,6 +18,14 @@ void say(const Log& log, const Result<void>& told) {
   if (!told) log.warning("service_manager_not_told", {{"error", told.error().log}});
 }
 
+/// Each connection is a file descriptor; the soft limit of 1024 is for programs that use select().
+void raise_file_limit(const Log& log) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warning("file_limit_not_raised", {{"error", errno}});
+}
+
 }  // namespace
 
 int serve(const std::string& config_file) {
@@ -24,6 +35,7 @@ int serve(const std::string& config_file) {
   const auto notifier = net::ServiceNotifier::take();
   const Signals signals;
   const Log log = Log::to_stderr(config->log.level, config->log.json);
+  raise_file_limit(log);
   auto started = MailSystem::start(std::move(*config), log, activated);
   if (!started) {
     log.error("start_failed", {{"error", started.error().log}});

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "app/config_values.hpp"
+#include "base/clock.hpp"
 #include "base/text.hpp"
+#include "codec/date.hpp"
 
 namespace pabal::app {
 namespace {
@@ -37,6 +39,14 @@ std::string size_member(const json::value& object, std::string_view name) {
   const std::string digits = member(object, name);
   const auto octets = parse_decimal(digits);
   return octets ? size_text(*octets) : digits;
+}
+
+/// Seconds since 1970 as a date that people read.
+std::string time_member(const json::value& object, std::string_view name) {
+  const std::string digits = member(object, name);
+  const auto seconds = parse_decimal(digits, 253402300799);
+  if (!seconds) return digits;
+  return codec::format_date(SystemTime(std::chrono::seconds(*seconds)));
 }
 
 const json::array& list_member(const json::value& object, std::string_view name) {
@@ -132,9 +142,14 @@ std::string show(std::string_view command, const json::value& result) {
   }
   if (command == "queue list") {
     if (list_member(result, "letters").empty()) return "The queue is empty.\n";
-    return rows(result, "letters", {"ID", "FROM", "TO", "NEXT", "ATTEMPTS", "WHY"}, [](const json::value& l) {
-      return std::vector{member(l, "id"),   member(l, "sender"),   member(l, "recipient"),
-                         member(l, "next"), member(l, "attempts"), member(l, "last_error")};
+    return rows(result, "letters", {"ID", "STATE", "FROM", "TO", "NEXT", "ATTEMPTS", "WHY"}, [](const json::value& l) {
+      return std::vector{member(l, "id"),
+                         member(l, "state"),
+                         member(l, "sender"),
+                         member(l, "recipient"),
+                         time_member(l, "next_attempt"),
+                         member(l, "attempts"),
+                         member(l, "last_error")};
     });
   }
   if (command == "store check") {

@@ -234,9 +234,15 @@ Result<std::int64_t> Shard::change_queue(const std::string& delivery_id, Store::
   auto written = write_now([&](db::Connection& connection) -> Result<void> {
     if (action != Store::QueueAction::drop) {
       const auto state = action == Store::QueueAction::hold ? RecipientState::held : RecipientState::waiting;
-      auto changed = connection.run(
-          "UPDATE queue_recipient SET state = $2, next_attempt = $3, claimed_until = 0 WHERE delivery_id = $1",
-          {delivery_id, static_cast<std::int64_t>(state), to_database(now)});
+      // Letting go is for held rows alone; the others take every row there is.
+      const std::int64_t only =
+          action == Store::QueueAction::release ? static_cast<std::int64_t>(RecipientState::held) : -1;
+      auto changed = connection.run(action == Store::QueueAction::release
+                                        ? "UPDATE queue_recipient SET state = $2, next_attempt = $3, claimed_until = 0 "
+                                          "WHERE delivery_id = $1 AND state = $4"
+                                        : "UPDATE queue_recipient SET state = $2, next_attempt = $3, claimed_until = 0 "
+                                          "WHERE delivery_id = $1 AND state <> $4",
+                                    {delivery_id, static_cast<std::int64_t>(state), to_database(now), only});
       if (!changed) return pass(changed);
       count = *changed;
       return {};

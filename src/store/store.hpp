@@ -187,8 +187,9 @@ class Store {
   /// The traces of a message, newest first, as JSON objects: by delivery id, Message-ID, or "account/mailbox/uid" with
   /// the account's number.
   [[nodiscard]] Result<std::vector<std::string>> traces(std::string_view key);
-  /// What an operator does with the queue rows of a delivery: try again now (held ones too), hold, or drop for good.
-  enum class QueueAction : std::uint8_t { retry, hold, drop };
+  /// What an operator does with the queue rows of a delivery: try again now (held ones too), hold, let go those that
+  /// are held, or drop for good.
+  enum class QueueAction : std::uint8_t { retry, hold, release, drop };
   /// How many rows that was; 0: no such queue entry.
   [[nodiscard]] Result<std::int64_t> change_queue(std::string_view delivery_id, QueueAction action);
   /// The queue as JSON rows.

@@ -197,6 +197,8 @@ TEST_P(StoreTest, AnOperatorHoldsRetriesAndDrops) {
   EXPECT_EQ(store->change_queue("d1", Store::QueueAction::hold), 2);
   store.clock.advance(std::chrono::hours(1));
   EXPECT_EQ(due(), 2) << "the other delivery's";
+  EXPECT_EQ(store->change_queue("d1", Store::QueueAction::release), 2);
+  EXPECT_EQ(store->change_queue("d1", Store::QueueAction::release), 0);
   EXPECT_EQ(store->change_queue("d1", Store::QueueAction::drop), 2);
   EXPECT_EQ(store->change_queue("d1", Store::QueueAction::drop), 0);
   EXPECT_EQ(store->queue_rows()->size(), 2);

@@ -74,23 +74,30 @@ class Acceptor final : public Waiter {
   Timer rest_;
 };
 
-/// Reads the PROXY header and gives the stream the addresses in it.
+/// Reads the PROXY header and gives the stream the addresses in it. What follows the header stays in the socket: it may
+/// be a TLS handshake, which is read from there.
 Async<Result<void>> take_proxy_header(SocketStream* stream, std::chrono::milliseconds timeout) {
+  constexpr std::size_t most_at_once = 512;
   const auto deadline = std::chrono::steady_clock::now() + timeout;
+  std::string octets;
   while (true) {
-    auto parsed = parse_proxy_header(stream->input());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    stream->set_timeout(std::max(left, std::chrono::milliseconds(0)));
+    const auto more = co_await stream->peek(most_at_once);
+    if (!more) co_return pass(more);
+    if (more->empty()) co_return fail(ErrorKind::closed, "connection closed", "ended in the PROXY header");
+    const std::size_t before = octets.size();
+    octets += *more;
+    auto parsed = parse_proxy_header(octets);
     if (!parsed) co_return pass(parsed);
+    // As long as the header isn't whole, all that has come belongs to it.
+    const std::size_t end = *parsed ? (**parsed).size : octets.size();
+    if (auto dropped = stream->drop(end - before); !dropped) co_return dropped;
     if (*parsed) {
       auto& header = **parsed;
-      stream->consume(header.size);
       if (header.source) stream->set_proxied(std::move(*header.source), std::move(*header.destination));
       co_return Result<void>();
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    stream->set_timeout(std::max(left, std::chrono::milliseconds(0)));
-    const auto more = co_await stream->fill();
-    if (!more) co_return pass(more);
-    if (!*more) co_return fail(ErrorKind::closed, "connection closed", "ended in the PROXY header");
   }
 }
 

@@ -91,6 +91,33 @@ bool SocketStream::try_send(std::string_view octets) noexcept {
   return sent == static_cast<ssize_t>(octets.size());
 }
 
+Async<Result<std::string>> SocketStream::peek(std::size_t most) {
+  const auto deadline = after(timeout_);
+  std::string octets(most, '\0');
+  while (true) {
+    if (const auto may = may_read(); !may) co_return pass(may);
+    const auto got = ::recv(descriptor_.native_handle(), octets.data(), octets.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (got >= 0) {
+      octets.resize(static_cast<std::size_t>(got));
+      co_return octets;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) co_return lost("read", errno);
+    if (const auto waited = co_await wait_readable(deadline); !waited) co_return pass(waited);
+  }
+}
+
+Result<void> SocketStream::drop(std::size_t count) {
+  std::string scratch(count, '\0');
+  while (count > 0) {
+    const auto got = ::recv(descriptor_.native_handle(), scratch.data(), count, MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return lost("read", got == 0 ? ECONNRESET : errno);
+    count -= static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
 void SocketStream::consume(std::size_t count) noexcept {
   begin_ += std::min(count, end_ - begin_);
   if (begin_ == end_) begin_ = end_ = 0;

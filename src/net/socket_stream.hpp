@@ -28,6 +28,11 @@ class SocketStream final : public Stream, private Waiter {
   void put_back(std::string_view octets);
   /// Sends what the socket takes at once and forgets the rest, for words of refusal. Whether it took all.
   bool try_send(std::string_view octets) noexcept;
+  /// Up to `most` octets that have arrived on the socket, which stay there; none where the peer has ended its side.
+  /// Only before anything was filled or TLS began. Errors as of fill().
+  [[nodiscard]] Async<Result<std::string>> peek(std::size_t most);
+  /// Takes octets away that peek() has shown.
+  [[nodiscard]] Result<void> drop(std::size_t count);
 
   [[nodiscard]] std::string_view input() const noexcept override {
     return {buffer_.data.get() + begin_, end_ - begin_};

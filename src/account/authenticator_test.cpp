@@ -237,7 +237,7 @@ TEST_F(AuthenticatorTest, LoginMechanism) {
 }
 
 TEST_F(AuthenticatorTest, Mechanisms) {
-  const auto names = [&](ClientFacts of) {
+  const auto names = [&](const ClientFacts& of) {
     std::string list;
     for (const auto name : authenticator->mechanisms(of)) list += std::string(name) + " ";
     return list;

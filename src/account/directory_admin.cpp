@@ -66,7 +66,14 @@ Result<void> Directory::State::change(std::function<Result<void>(Connection&)> w
     raised = *number;
     return work(connection);
   });
-  if (done) raise(raised);
+  if (done) {
+    raise(raised);
+  } else if (raised != 0) {
+    // A commit that failed may have happened all the same. What is in the database says so; if even that can't be read,
+    // nothing cached before counts any more.
+    const auto now = readers.read([](Connection& connection) { return rows::generation(connection); });
+    raise(now ? *now : raised);
+  }
   return done;
 }
 

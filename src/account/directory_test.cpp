@@ -59,8 +59,9 @@ void fill(World& world) {
   world.add("exact+plus@seoul.example");
   const auto gone = world.add("gone@seoul.example");
   must(directory.set_enabled(gone.id, false));
-  const auto add_alias = [&](std::string_view name, std::vector<std::string> targets) {
+  const auto add_alias = [&](std::string_view name, const std::vector<std::string>& targets) {
     std::vector<EmailAddress> parsed;
+    parsed.reserve(targets.size());
     for (const auto& target : targets) parsed.push_back(address(target));
     must(directory.add_alias(address(name), parsed));
   };
@@ -215,7 +216,7 @@ TEST_P(DirectoryTest, Logins) {
   auto& directory = *world.directory;
   must(directory.add_domain(domain("seoul.example")));
   world.add("Alice@seoul.example");
-  const auto login = [&](std::string text) {
+  const auto login = [&](const std::string& text) {
     const auto found = must(run_blocking(directory.find_login(text)));
     EXPECT_TRUE(directory.try_login(text) || text.size() > 1000) << text.substr(0, 100);
     return found->account ? found->account->address.text() : "nobody " + printable(found->name);
@@ -361,6 +362,7 @@ TEST_P(DirectoryTest, ReadersAndChangesFromManyThreads) {
   std::atomic<bool> stop = false;
   std::atomic<int> wrong = 0;
   std::vector<std::jthread> threads;
+  threads.reserve(3);
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&] {
       while (!stop) {

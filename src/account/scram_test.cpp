@@ -114,17 +114,16 @@ TEST(Scram, ClientFirstTable) {
 
 TEST(Scram, ClientFinalTable) {
   const auto verifier = make_scram_verifier(ScramHash::sha256, "pencil", "salt-of-16-octet", 4096);
-  const std::string exporter(32, '\x80');
   // What a client may do to its final message: given the right one, what comes of it.
   struct Case {
-    std::function<std::string(std::string)> change;
+    std::function<std::string(const std::string&)> change;
     std::string expected;
   };
-  const auto replace = [](std::string what, std::string by) {
+  const auto replace = [](const std::string& what, const std::string& by) {
     return [=](std::string message) { return message.replace(message.find(what), what.size(), by); };
   };
   const std::vector<Case> cases = {
-      {[](std::string m) { return m; }, ""},
+      {[](const std::string& m) { return m; }, ""},
       {replace("c=", "C="), "syntax: SCRAM: no channel binding"},
       {replace("c=b", "c=*"), "syntax: SCRAM: invalid channel binding"},
       {replace("c=biws", "c=eSws"), "auth: SCRAM: the channel binding is another one"},  // "y,,"
@@ -138,14 +137,14 @@ TEST(Scram, ClientFinalTable) {
       {replace(",p=", ",m=ext,p="), "syntax: SCRAM: invalid extension"},
       {replace(",p=", ",x=,p="), "syntax: SCRAM: invalid extension"},
       {replace(",p=", ",p"), "syntax: SCRAM: invalid extension"},
-      {[](std::string m) { return m.substr(0, m.find(",p=")); }, "syntax: SCRAM: invalid extension"},
-      {[](std::string m) { return m.substr(0, m.size() - 4); }, "syntax: SCRAM: invalid proof"},
-      {[](std::string m) { return m + ",x=y"; }, "syntax: SCRAM: no proof at the end"},
-      {[](std::string m) { return m + ","; }, "syntax: SCRAM: no proof at the end"},
-      {[](std::string m) { return m + "\n"; }, "syntax: SCRAM: invalid proof"},
-      {[](std::string m) { return m + std::string(1, '\0'); }, "syntax: SCRAM: client-final-message is no text"},
-      {[](std::string) { return std::string(); }, "syntax: SCRAM: no channel binding"},
-      {[](std::string) { return std::string("*"); }, "syntax: SCRAM: no channel binding"},
+      {[](const std::string& m) { return m.substr(0, m.find(",p=")); }, "syntax: SCRAM: invalid extension"},
+      {[](const std::string& m) { return m.substr(0, m.size() - 4); }, "syntax: SCRAM: invalid proof"},
+      {[](const std::string& m) { return m + ",x=y"; }, "syntax: SCRAM: no proof at the end"},
+      {[](const std::string& m) { return m + ","; }, "syntax: SCRAM: no proof at the end"},
+      {[](const std::string& m) { return m + "\n"; }, "syntax: SCRAM: invalid proof"},
+      {[](const std::string& m) { return m + std::string(1, '\0'); }, "syntax: SCRAM: client-final-message is no text"},
+      {[](const std::string&) { return std::string(); }, "syntax: SCRAM: no channel binding"},
+      {[](const std::string&) { return std::string("*"); }, "syntax: SCRAM: no channel binding"},
   };
   for (std::size_t i = 0; i < cases.size(); ++i) {
     ScramServer server(ScramHash::sha256, {}, "server");

@@ -134,11 +134,9 @@ std::optional<Zone> read_zone(Reader& in) noexcept {
 // RFC 5322 §4.3: 00 to 49 are 2000 to 2049, 50 to 99 and three digits count from 1900.
 std::optional<int> read_year(Reader& in) noexcept {
   const auto digits = in.digits();
-  auto value = number(digits, 2, 4);
-  if (!value) return std::nullopt;
-  if (digits.size() == 2) return *value < 50 ? *value + 2000 : *value + 1900;
-  if (digits.size() == 3) return *value + 1900;
-  return *value;
+  const auto value = number(digits, 2, 4);
+  if (!value || digits.size() == 4) return value;
+  return *value + (digits.size() == 2 && *value < 50 ? 2000 : 1900);
 }
 
 }  // namespace

@@ -204,7 +204,7 @@ Converted convert_by_iconv(const char* name, std::string_view octets) {
     void operator()(void* descriptor) const noexcept { ::iconv_close(descriptor); }
   };
   const iconv_t opened = ::iconv_open("UTF-8", name);
-  if (opened == reinterpret_cast<iconv_t>(-1)) return {std::string(), true};
+  if (reinterpret_cast<std::intptr_t>(opened) == -1) return {std::string(), true};
   const std::unique_ptr<void, Close> descriptor(opened);
   Converted out;
   char* source = const_cast<char*>(octets.data());  // iconv does not write there

@@ -22,6 +22,7 @@ std::vector<Setting<ListenerDraft>> make_listener_settings() {
   std::vector<Setting<L>> all;
   const auto word = [](std::vector<std::string_view> words) {
     std::vector<Choice<std::string>> choices;
+    choices.reserve(words.size());
     for (const auto w : words) choices.push_back({w, std::string(w)});
     return choices;
   };

@@ -36,14 +36,14 @@ std::string member(const json::value& object, std::string_view name) {
 }
 
 std::string size_member(const json::value& object, std::string_view name) {
-  const std::string digits = member(object, name);
+  std::string digits = member(object, name);
   const auto octets = parse_decimal(digits);
   return octets ? size_text(*octets) : digits;
 }
 
 /// Seconds since 1970 as a date that people read.
 std::string time_member(const json::value& object, std::string_view name) {
-  const std::string digits = member(object, name);
+  std::string digits = member(object, name);
   const auto seconds = parse_decimal(digits, 253402300799);
   if (!seconds) return digits;
   return codec::format_date(SystemTime(std::chrono::seconds(*seconds)));
@@ -84,6 +84,7 @@ std::string joined(const json::array& texts) {
 
 std::string table(const std::vector<std::string>& headings, const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
+  widths.reserve(headings.size());
   for (const auto& heading : headings) widths.push_back(width(heading));
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));

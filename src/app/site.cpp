@@ -47,7 +47,7 @@ Result<std::string> secret_key(FileSystem& files, Random& random, const std::str
   const auto there = files.exists(path);
   if (!there) return pass(there);
   if (!*there) {
-    const std::string key = random.octets(key_octets);
+    std::string key = random.octets(key_octets);
     if (auto written = replace_file(files, path, codec::hex(key) + "\n"); !written) return pass(written);
     return key;
   }

@@ -173,18 +173,17 @@ Writer::~Writer() {
 
 void Writer::submit(Work work, Outcome outcome) {
   bool wake = false;
-  bool taken = false;
   {
     auto lock = state_->queue.lock();
     if (lock->waiting.size() < state_->options.max_waiting) {
       lock->waiting.push_back({std::move(work), std::move(outcome), {}});
       state_->waiting.fetch_add(1, std::memory_order_relaxed);
       wake = std::exchange(lock->idle, false);
-      taken = true;
+      outcome = nullptr;
     }
   }
   if (wake) state_->wake.notify_one();
-  if (!taken) outcome(fail(ErrorKind::busy, "too busy", "too many writes wait"));
+  if (outcome) outcome(fail(ErrorKind::busy, "too busy", "too many writes wait"));
 }
 
 void Writer::submit(std::vector<std::pair<Work, Outcome>> writes) {

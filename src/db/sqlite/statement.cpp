@@ -12,7 +12,8 @@ std::unexpected<Error> fail_sqlite(sqlite3* handle, std::string_view sql) {
   if (kind == SQLITE_IOERR || kind == SQLITE_FULL || kind == SQLITE_CANTOPEN) {
     // What the disk said.
     sqlite3_vfs* vfs = nullptr;
-    if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) == SQLITE_OK && vfs != nullptr) {
+    if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_VFS_POINTER, static_cast<void*>(&vfs)) == SQLITE_OK &&
+        vfs != nullptr) {
       log += ": " + static_cast<Vfs*>(vfs->pAppData)->last_error();
     }
   }

@@ -164,14 +164,21 @@ TEST(Checkpoint, TheLogStaysSmallUnderConstantReaders) {
       }
     });
   }
+  std::atomic<int> rounds = 0;
   std::jthread keeper([&] {
     while (!stop) {
       ASSERT_TRUE((*database)->maintain());
+      ++rounds;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   });
   const std::string octets(2000, 'x');
   for (int i = 0; i < 3000; ++i) {
+    // The question is what a round of upkeep achieves, not how often a busy machine lets it run.
+    if (i % 25 == 0) {
+      const int before = rounds;
+      while (rounds == before) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     auto done = (*writer)->run([&](Connection& connection) -> Result<void> {
       auto ran = connection.run("INSERT INTO t (v) VALUES ($1)", {Octets{octets}});
       if (!ran) return pass(ran);

@@ -39,8 +39,7 @@ class CacheName {
 
  private:
   static char* copy(char* to, std::string_view text) noexcept {
-    std::memcpy(to, text.data(), text.size());
-    return to + text.size();
+    return std::ranges::copy(text, to).out;  // an empty view may have no address, which memcpy forbids
   }
 
   std::string_view detail_;

@@ -87,8 +87,8 @@ class Connection {
   /// Runs a statement that yields rows. Only one Rows of the same statement text may be alive at a time.
   [[nodiscard]] virtual Result<Rows> query(std::string_view sql, std::span<const Parameter> parameters) = 0;
   /// Runs a statement whose rows, if any, don't matter; returns the number of rows changed (0 for what isn't INSERT,
-  /// UPDATE or DELETE). A broken unique rule is `exists`, another broken rule of the schema `state`, a full or failing
-  /// disk `io`.
+  /// UPDATE or DELETE). A broken unique rule is `exists`, another broken rule of the schema `state`, a failing
+  /// disk `io`, a full one `no_space`.
   [[nodiscard]] virtual Result<std::int64_t> run(std::string_view sql, std::span<const Parameter> parameters) = 0;
   /// Runs several statements without parameters (schema scripts).
   [[nodiscard]] virtual Result<void> script(std::string_view sql) = 0;
@@ -132,8 +132,8 @@ class Database {
   virtual ~Database() = default;
   [[nodiscard]] virtual Result<std::unique_ptr<Connection>> connect() = 0;
   [[nodiscard]] virtual Dialect dialect() const noexcept = 0;
-  /// Upkeep that the engine wants done now and then from a thread of its own (SQLite: the one checkpointer). Returns
-  /// quickly when there is nothing to do.
+  /// Upkeep that the engine wants done now and then (SQLite: a checkpoint, if one is due and its own thread isn't at
+  /// it; and it says what failed in that thread). Returns quickly when there is nothing to do.
   [[nodiscard]] virtual Result<void> maintain() { return {}; }
 };
 

@@ -61,11 +61,11 @@ Result<void> Writer::State::run_work(Write& write, bool alone) {
   if (alone) return result;
   if (result) return connection->release_savepoint();
   if (auto undone = connection->rollback_to_savepoint(); !undone) {
+    // The engine has ended the transaction by itself (a full or failing disk): whoever shared it fails for the same
+    // reason.
     result.error().log += "; then: " + undone.error().log;
-    result.error().kind = ErrorKind::io;
-    // The engine has ended the transaction by itself: whoever shared it fails too.
-    write.result = std::move(result);
-    return undone;
+    if (!result.error().temporary()) result.error().kind = ErrorKind::io;
+    return result;
   }
   write.result = std::move(result);
   return {};

@@ -139,6 +139,7 @@ TEST_F(StoreFailing, AFullDiskHeals) {
       [[maybe_unused]] auto done = store->maintain();
     }
     EXPECT_TRUE(ledger.failures() != 0 || space > 20'000) << space;
+    EXPECT_EQ(ledger.other_failure(), "") << space;
     EXPECT_TRUE(store->healthy()) << space;
     files.heal();
     const auto failures = ledger.failures();

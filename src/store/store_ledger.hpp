@@ -44,7 +44,11 @@ class Ledger {
     const bool upkeep_too = random.below(3) == 0;
     std::jthread upkeep;
     if (upkeep_too) upkeep = std::jthread([&store] { [[maybe_unused]] auto done = store->maintain(); });
-    for (const auto& result : store.run_all(std::move(works))) failures_ += result ? 0 : 1;
+    for (const auto& result : store.run_all(std::move(works))) {
+      if (result) continue;
+      ++failures_;
+      if (result.error().kind != ErrorKind::no_space) other_failure_ = result.error().log;
+    }
   }
 
   /// What of this is broken in the store as it stands, if it stands as it stood at `moment`; empty: every promise is
@@ -82,6 +86,8 @@ class Ledger {
         std::ranges::count_if(letters_, [](const auto& one) { return one.promised != LedgerLetter::never; }));
   }
   [[nodiscard]] std::size_t failures() const noexcept { return failures_; }
+  /// The last failure that was not for want of room on the disk; empty: there was none.
+  [[nodiscard]] const std::string& other_failure() const noexcept { return other_failure_; }
 
   /// Forgets what did not come through a crash at `moment`, as `store` shows it, and goes on from there with a new
   /// count of moments.
@@ -190,6 +196,7 @@ class Ledger {
   std::vector<LedgerLetter> letters_;
   std::uint64_t number_ = 0;
   std::size_t failures_ = 0;
+  std::string other_failure_;
 };
 
 }  // namespace pabal::store

@@ -91,6 +91,13 @@ TEST_F(PostgresTest, TheWriterGoesOnAfterALostConnection) {
   EXPECT_EQ(number(*connection, "SELECT count(*) FROM t"), "2");
 }
 
+TEST_F(PostgresTest, AFullDiskHasAKindOfItsOwn) {
+  auto full = connection->script("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$");
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().kind, ErrorKind::no_space);
+  EXPECT_EQ(full.error().peer, "insufficient storage");
+}
+
 TEST_F(PostgresTest, ARowIsHeldToTheCommit) {
   ASSERT_TRUE(connection->run("INSERT INTO t VALUES (1, 1)"));
   auto second = connect();

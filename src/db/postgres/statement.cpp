@@ -122,7 +122,8 @@ ErrorKind kind_of(std::string_view state) {
   if (state == "23505") return ErrorKind::exists;
   if (state.starts_with("23")) return ErrorKind::state;  // other rules of the schema
   if (state.starts_with("40") || state == "55P03" || state == "53300")
-    return ErrorKind::busy;  // deadlock, lock, connections
+    return ErrorKind::busy;                          // deadlock, lock, connections
+  if (state == "53100") return ErrorKind::no_space;  // disk full
   if (state.starts_with("54")) return ErrorKind::limit;
   if (state.starts_with("22")) return ErrorKind::syntax;  // data that the type can't hold
   return ErrorKind::io;
@@ -150,6 +151,8 @@ std::unexpected<Error> fail_postgres(PGconn* handle, const PGresult* result, std
       return fail(kind, "the database is busy", std::move(log));
     case ErrorKind::limit:
       return fail(kind, "too big for the database", std::move(log));
+    case ErrorKind::no_space:
+      return fail(kind, "insufficient storage", std::move(log));
     default:
       return fail(kind, "local error", std::move(log));
   }

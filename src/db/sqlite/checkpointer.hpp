@@ -1,9 +1,13 @@
 // The one checkpointer of a database: moves the write-ahead log's pages into the database file, so that the log starts
 // anew and stays small.
 #pragma once
+#include <atomic>
+#include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "base/error.hpp"
+#include "base/guarded.hpp"
 #include "db/sqlite/handle.hpp"
 #include "db/sqlite/shared.hpp"
 
@@ -11,9 +15,16 @@ namespace pabal::db::sqlite {
 
 class Checkpointer {
  public:
-  explicit Checkpointer(Shared& shared) : shared_(shared) {}
+  /// Begins to work in the background if the options say so.
+  explicit Checkpointer(Shared& shared);
+  ~Checkpointer();
+  Checkpointer(const Checkpointer&) = delete;
+  Checkpointer& operator=(const Checkpointer&) = delete;
 
-  /// Any thread, one at a time works. Does nothing while the log is short.
+  /// Says what failed in the background since the last call, and works if it is time. Any thread.
+  [[nodiscard]] Result<void> maintain();
+
+  /// One at a time works; others return at once. Does nothing while the log is short.
   ///
   /// First all that is in the log is copied while writers go on; then, with writers held at the gate, the little that
   /// they added meanwhile (without that the log might never be copied whole, and so never start anew). The next commit
@@ -23,12 +34,23 @@ class Checkpointer {
   [[nodiscard]] Result<void> run();
 
  private:
+  struct Background {
+    bool due = false;
+    bool stopping = false;
+    Result<void> outcome;
+  };
   [[nodiscard]] Result<bool> checkpoint(int mode);
+  [[nodiscard]] Result<void> flush_database();
+  [[nodiscard]] bool due() const noexcept;
+  void loop();
 
   Shared& shared_;
   std::mutex working_;
   Handle handle_;
-  int done_frames_ = 0;  ///< the log's length when it was last copied whole
+  std::atomic<int> done_frames_{0};  ///< the log's length when it was last copied whole
+  Guarded<Background> background_;
+  std::condition_variable wake_;
+  std::thread thread_;
 };
 
 }  // namespace pabal::db::sqlite

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/failing_file.hpp"
 #include "base/memory_file.hpp"
 #include "base/random.hpp"
 #include "db/writer.hpp"
@@ -142,7 +143,7 @@ TEST(Checkpoint, NothingIsLostUnderStress) {
 TEST(Checkpoint, TheLogStaysSmallUnderConstantReaders) {
   MemoryFileSystem files;
   constexpr std::uint64_t measure = 200'000;
-  auto database = open(files, "a.db", {.checkpoint_at = measure});
+  auto database = open(files, "a.db", {.checkpoint_at = measure, .background_checkpoints = false});
   ASSERT_TRUE(database);
   auto writer = Writer::start(**database, {});
   ASSERT_TRUE(writer);
@@ -192,6 +193,60 @@ TEST(Checkpoint, TheLogStaysSmallUnderConstantReaders) {
   auto log = files.open("a.db-wal", OpenMode::read);
   ASSERT_TRUE(log);
   EXPECT_LT(*(*log)->size(), 12 * measure) << "3000 commits wrote some 30 MB in all";
+}
+
+TEST(Checkpoint, TheBackgroundDoesItByItself) {
+  MemoryFileSystem files;
+  Shared shared(files, "a.db", {.checkpoint_at = 100'000});
+  const Checkpointer checkpointer(shared);
+  auto writer = shared.open_handle();
+  ASSERT_TRUE(writer);
+  execute(writer->get(), "CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)");
+  int writes = 0;
+  for (; shared.log_restarts < 5 && writes < 20'000; ++writes) {
+    execute(writer->get(), "INSERT INTO t (v) VALUES (randomblob(3000))");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(shared.log_restarts, 5U);
+  EXPECT_EQ(ask(writer->get(), "SELECT count(*) FROM t"), fmt::format("{} ", writes));
+  EXPECT_EQ(ask(writer->get(), "PRAGMA integrity_check"), "ok ");
+}
+
+TEST(Checkpoint, TheBackgroundGoesOnAfterAFullDisk) {
+  MemoryFileSystem memory;
+  FailingFileSystem files(memory);
+  auto database = open(files, "a.db", {.checkpoint_at = 100'000});
+  ASSERT_TRUE(database);
+  auto writer = Writer::start(**database, {});
+  ASSERT_TRUE(writer);
+  const auto run = [&](std::string_view sql) {
+    return (*writer)->run([&](Connection& connection) { return connection.script(sql); });
+  };
+  const auto insert = [&] { return run("INSERT INTO t (v) VALUES (randomblob(3000))"); };
+  ASSERT_TRUE(run("CREATE TABLE t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT"));
+  // The log has its room already, the database file wants to grow: first checkpoints fail, and then commits.
+  std::int64_t rows = 0;
+  for (int i = 0; i < 300; ++i) {
+    if (insert()) ++rows;
+  }
+  EXPECT_EQ(rows, 300);
+  files.set_space(0);
+  Result<void> written;
+  for (int i = 0; i < 20'000 && written; ++i) {
+    written = insert();
+    if (written) ++rows;
+    if (auto said = (*database)->maintain(); !said) EXPECT_EQ(said.error().kind, ErrorKind::no_space);
+  }
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().kind, ErrorKind::no_space) << written.error().log;
+  files.heal();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(insert());
+    ++rows;
+  }
+  auto connection = (*database)->connect();
+  ASSERT_TRUE(connection);
+  EXPECT_EQ(**(*connection)->number("SELECT count(*) FROM t"), rows);
 }
 
 }  // namespace

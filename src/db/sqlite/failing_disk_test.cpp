@@ -34,7 +34,8 @@ struct Answers {
 
 Answers run(FailingFileSystem& files, std::size_t octets) {
   Answers answers;
-  auto database = open(files, "a.db", {.writer_cache_bytes = 64 << 10, .checkpoint_at = 60'000});
+  auto database =
+      open(files, "a.db", {.writer_cache_bytes = 64 << 10, .checkpoint_at = 60'000, .background_checkpoints = false});
   if (!database) return answers;
   auto writer = Writer::start(**database, {});
   if (!writer) return answers;
@@ -147,6 +148,64 @@ TEST(FailingDisk, AFullDiskIsNoEnd) {
       return connection.script("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
     }));
     EXPECT_TRUE((*writer)->run(inserting(1000, 3000)));
+  }
+}
+
+TEST(FailingDisk, AFullDiskHasAKindOfItsOwn) {
+  MemoryFileSystem memory;
+  FailingFileSystem files(memory);
+  auto database = open(files, "a.db");
+  ASSERT_TRUE(database);
+  auto writer = Writer::start(**database, {});
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE((*writer)->run([](Connection& connection) {
+    return connection.script("CREATE TABLE t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
+  }));
+  files.set_space(100);
+  auto full = (*writer)->run(inserting(1, 5000));
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().kind, ErrorKind::no_space) << full.error().log;
+  files.heal();
+  EXPECT_TRUE((*writer)->run(inserting(1, 5000)));
+}
+
+// Whether the disk is full in the middle of a group's statements (a small cache spills) or in its commit: all that did
+// not get in hear that there is no room, never anything else.
+TEST(FailingDisk, EachWriteOfAGroupHearsThatTheDiskIsFull) {
+  for (const std::uint64_t space : {0U, 100U, 20'000U, 50'000U, 200'000U}) {
+    SCOPED_TRACE(space);
+    MemoryFileSystem memory;
+    FailingFileSystem files(memory);
+    auto database = open(files, "a.db", {.writer_cache_bytes = 16 << 10});
+    ASSERT_TRUE(database);
+    std::vector<Result<void>> outcomes(40, fail(ErrorKind::state, "never told"));
+    {
+      auto writer = Writer::start(**database, {});
+      ASSERT_TRUE(writer);
+      ASSERT_TRUE((*writer)->run([](Connection& connection) {
+        return connection.script("CREATE TABLE t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
+      }));
+      files.set_space(space);
+      std::vector<std::pair<Work, Outcome>> writes;
+      for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        writes.emplace_back(inserting(static_cast<std::int64_t>(i), 5000),
+                            [&outcomes, i](Result<void> outcome) { outcomes[i] = std::move(outcome); });
+      }
+      (*writer)->submit(std::move(writes));
+    }
+    std::int64_t done = 0;
+    for (const auto& outcome : outcomes) {
+      if (outcome) {
+        ++done;
+      } else {
+        EXPECT_EQ(outcome.error().kind, ErrorKind::no_space) << outcome.error().log;
+        EXPECT_EQ(outcome.error().peer, "insufficient storage");
+      }
+    }
+    EXPECT_LT(done, 40);
+    auto connection = (*database)->connect();
+    ASSERT_TRUE(connection);
+    EXPECT_EQ(**(*connection)->number("SELECT count(*) FROM t"), done * rows_each);
   }
 }
 

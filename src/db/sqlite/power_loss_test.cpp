@@ -58,7 +58,7 @@ Result<void> change(Connection& connection, Random& random, std::int64_t version
 
 Result<void> work(FileSystem& files, RecordingFileSystem* recorder, History& run, std::uint64_t seed,
                   int transactions) {
-  auto database = open(files, "/d/a.db", {.checkpoint_at = 100'000});
+  auto database = open(files, "/d/a.db", {.checkpoint_at = 100'000, .background_checkpoints = false});
   if (!database) return pass(database);
   auto opened = (*database)->connect();
   if (!opened) return pass(opened);

@@ -19,7 +19,7 @@ class SqliteDatabase final : public Database {
     return std::make_unique<SqliteConnection>(*shared_, std::move(*handle));
   }
   Dialect dialect() const noexcept override { return Dialect::sqlite; }
-  Result<void> maintain() override { return checkpointer_.run(); }
+  Result<void> maintain() override { return checkpointer_.maintain(); }
 
  private:
   std::unique_ptr<Shared> shared_;
@@ -27,8 +27,13 @@ class SqliteDatabase final : public Database {
 };
 
 // Every commit tells how many frames the log has then.
-int note_log(void* shared, sqlite3*, const char*, int frames) {
-  static_cast<Shared*>(shared)->log_frames.store(frames, std::memory_order_relaxed);
+int note_log(void* context, sqlite3*, const char*, int frames) {
+  auto& shared = *static_cast<Shared*>(context);
+  const int before = shared.log_frames.exchange(frames, std::memory_order_relaxed);
+  if (frames < before) shared.log_restarts.fetch_add(1, std::memory_order_relaxed);
+  if (shared.log_grew && static_cast<std::uint64_t>(frames) * frame_octets >= shared.options.checkpoint_at) {
+    shared.log_grew();
+  }
   return SQLITE_OK;
 }
 

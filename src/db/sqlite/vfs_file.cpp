@@ -8,6 +8,9 @@ namespace pabal::db::sqlite {
 
 namespace {
 
+// A full disk has a code of its own, so that those who write can be told.
+int full_or(const Error& error, int code) noexcept { return error.kind == ErrorKind::no_space ? SQLITE_FULL : code; }
+
 class VfsFile {
  public:
   VfsFile(Vfs& vfs, std::unique_ptr<File> file, std::string path, bool is_log)
@@ -56,7 +59,7 @@ class VfsFile {
     if (const int code = write_gathered(); code != SQLITE_OK) return code;
     if (auto now = file_->size(); now && *now == static_cast<std::uint64_t>(size)) return SQLITE_OK;
     if (auto done = file_->truncate(static_cast<std::uint64_t>(size)); !done) {
-      return vfs_.note(done.error(), SQLITE_IOERR_TRUNCATE);
+      return vfs_.note(done.error(), full_or(done.error(), SQLITE_IOERR_TRUNCATE));
     }
     flush_.written.fetch_add(1, std::memory_order_release);
     return SQLITE_OK;
@@ -138,7 +141,9 @@ class VfsFile {
   static constexpr std::size_t most_gathered = 1 << 20;
 
   int write_now(std::string_view octets, std::uint64_t offset) {
-    if (auto done = file_->write_at(octets, offset); !done) return vfs_.note(done.error(), SQLITE_IOERR_WRITE);
+    if (auto done = file_->write_at(octets, offset); !done) {
+      return vfs_.note(done.error(), full_or(done.error(), SQLITE_IOERR_WRITE));
+    }
     flush_.written.fetch_add(1, std::memory_order_release);
     return SQLITE_OK;
   }
@@ -243,7 +248,9 @@ int open_vfs_file(Vfs& vfs, const char* path, sqlite3_file* file, int flags, int
     mode = (flags & SQLITE_OPEN_EXCLUSIVE) != 0 ? OpenMode::create_new : OpenMode::create;
   }
   auto opened = vfs.files().open(name, mode);
-  if (!opened) return vfs.note(opened.error(), SQLITE_CANTOPEN);
+  if (!opened) {
+    return vfs.note(opened.error(), full_or(opened.error(), SQLITE_CANTOPEN));
+  }
   const bool is_log = (flags & SQLITE_OPEN_WAL) != 0;
   auto made = std::make_unique<VfsFile>(vfs, std::move(*opened), name, is_log);
   if (is_log) made->belongs_to(self(sqlite3_database_file_object(path)));

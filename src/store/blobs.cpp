@@ -23,19 +23,23 @@ Result<void> insert_blob(db::Connection& connection, const BlobRow& row) {
   return {};
 }
 
-Result<void> insert_blob_data(db::Connection& connection, BlobId blob, std::string_view octets) {
-  if (octets.size() > kDataPart * static_cast<std::size_t>(kDataParts)) {
+Result<void> insert_blob_data(db::Connection& connection, BlobId blob, const Incoming& content) {
+  const auto size = content.size();
+  if (size > kDataPart * static_cast<std::uint64_t>(kDataParts)) {
     return fail(ErrorKind::limit, "message too big", "a blob is too big for the database");
   }
-  std::int64_t part = 0;
+  std::string buffer;
+  std::int64_t number = 0;
+  std::uint64_t at = 0;
   do {
-    const auto now = octets.substr(0, kDataPart);
+    auto part = content.part(at, kDataPart, buffer);
+    if (!part) return pass(part);
     auto inserted = connection.run("INSERT INTO blob_data (data_id, octets) VALUES ($1, $2)",
-                                   {(blob.value * kDataParts) + part, db::Octets{now}});
+                                   {(blob.value * kDataParts) + number, db::Octets{*part}});
     if (!inserted) return pass(inserted);
-    octets.remove_prefix(now.size());
-    ++part;
-  } while (!octets.empty());
+    at += part->size();
+    ++number;
+  } while (at < size);
   return {};
 }
 
@@ -98,13 +102,16 @@ Result<bool> read_blob_data(db::Connection& connection, const BlobRow& row, std:
   while (count != 0) {
     const auto part = as_signed(offset / kDataPart);
     const auto skip = static_cast<std::size_t>(offset % kDataPart);
-    auto rows =
-        connection.query("SELECT octets FROM blob_data WHERE data_id = $1", {(row.id.value * kDataParts) + part});
+    // Of a big part no more than is wanted comes over the wire.
+    auto rows = connection.query(
+        "SELECT substr(octets, CAST($2 AS INTEGER), CAST($3 AS INTEGER)) FROM blob_data WHERE data_id = $1",
+        {(row.id.value * kDataParts) + part, as_signed(skip + 1), as_signed(std::min(count, kDataPart - skip))});
     if (!rows) return pass(rows);
     auto any = rows->next();
     if (!any) return pass(any);
-    if (!*any || rows->octets(0).size() <= skip) return false;
-    const auto octets = rows->octets(0).substr(skip, count);
+    if (!*any) return false;
+    const auto octets = rows->octets(0);
+    if (octets.empty()) return false;
     out.append(octets);
     count -= octets.size();
     offset += octets.size();

@@ -14,6 +14,7 @@
 #include "base/ids.hpp"
 #include "db/writer.hpp"
 #include "store/compact.hpp"
+#include "store/incoming.hpp"
 #include "store/record.hpp"
 #include "store/schema.hpp"
 #include "store/segments.hpp"
@@ -36,7 +37,8 @@ struct BlobRow {
 // In the writer's transaction.
 [[nodiscard]] Result<void> insert_blob(db::Connection& connection, const BlobRow& row);
 /// Octets of a blob whose location is row or database.
-[[nodiscard]] Result<void> insert_blob_data(db::Connection& connection, BlobId blob, std::string_view octets);
+/// The content is all in memory or all in its file.
+[[nodiscard]] Result<void> insert_blob_data(db::Connection& connection, BlobId blob, const Incoming& content);
 [[nodiscard]] Result<void> add_references(db::Connection& connection, std::span<const Piece> pieces,
                                           std::int64_t count);
 /// Takes `count` references from each piece's blob; one that nobody refers to any more is noted as dead since `now`.

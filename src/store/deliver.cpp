@@ -92,7 +92,7 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
   auto& content = write->delivery.content;
   const std::uint64_t size = content.size();
   // A file that was received in another shard's folder can't be renamed into this one.
-  if (content.has_file() && content.spilling_ != spilling_) {
+  if (segments_ && content.has_file() && content.spilling_ != spilling_) {
     auto copied = co_await copy_of(&content);
     if (!copied) co_return pass(copied);
     content = std::move(*copied);
@@ -103,6 +103,15 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
   if (to_file) {
     auto kept = co_await around_.pool->run([this, w = write.get()] { return keep_file(*w); });
     if (!kept) co_return pass(kept);
+  } else if (content.has_file()) {
+    // Received into a file, and from there into the database piece by piece.
+    auto spilled = co_await content.spill();
+    if (!spilled) co_return pass(spilled);
+    const auto& file = *content.file_;
+    write->blob.size = file.written;
+    write->blob.salt = file.salt;
+    write->blob.checksum = file.checksum.checksum();
+    write->blob.location = Location::database;
   } else {
     write->blob.size = size;
     write->blob.salt = mix(around_.key, salts_.fetch_add(1, std::memory_order_relaxed));
@@ -205,6 +214,8 @@ void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& out
   // knows.
   const bool undone = outcome ? !write->wrote_blob : write->rows_failed;
   if (write->blob.location == Location::file && !undone) write->delivery.content.file_->kept = true;
+  // A file that is of no more use goes before anybody is told.
+  if (write->delivery.content.has_file()) write->delivery.content = Incoming();
   if (outcome) delivered_.add();
   finish(std::move(write), outcome);
 }
@@ -212,24 +223,19 @@ void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& out
 Async<Result<Incoming>> Shard::copy_of(const Incoming* content) {
   co_return co_await around_.pool->run([this, content]() -> Result<Incoming> {
     Incoming copy;
-    if (segments_) {
+    if (spilling_) {
       copy.spilling_ = spilling_;
       copy.spill_at_ = around_.options.spill_at;
     }
-    if (content->file_) {
-      std::string part;
-      for (std::uint64_t at = 0; at < content->file_->written; at += part.size()) {
-        part.resize(static_cast<std::size_t>(std::min<std::uint64_t>(1 << 20, content->file_->written - at)));
-        auto read = content->file_->file->read_at(part, at);
-        if (!read) return pass(read);
-        if (*read != part.size())
-          return fail(ErrorKind::io, "local error", content->file_->path + ": shorter than written");
-        copy.append(part);
-        if (!copy.wants_spill()) continue;
-        if (auto spilled = copy.spill_now(); !spilled) return pass(spilled);
-      }
+    std::string buffer;
+    for (std::uint64_t at = 0; at < content->size();) {
+      auto part = content->part(at, 1 << 20, buffer);
+      if (!part) return pass(part);
+      at += part->size();
+      copy.append(*part);
+      if (!copy.wants_spill()) continue;
+      if (auto spilled = copy.spill_now(); !spilled) return pass(spilled);
     }
-    copy.append(content->memory_);
     return copy;
   });
 }

@@ -324,8 +324,7 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
   if (write.blob.refs == 0) return {};
   if (auto inserted = insert_blob(connection, write.blob); !inserted) return inserted;
   if (write.blob.location == Location::row || write.blob.location == Location::database) {
-    if (auto inserted = insert_blob_data(connection, write.blob.id, delivery.content.memory()); !inserted)
-      return inserted;
+    if (auto inserted = insert_blob_data(connection, write.blob.id, delivery.content); !inserted) return inserted;
   }
   write.wrote_blob = true;
   reached.insert(reached.begin(), before.reached.begin(), before.reached.end());

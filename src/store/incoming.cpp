@@ -42,6 +42,19 @@ Result<void> Incoming::spill_now() {
   return {};
 }
 
+Result<std::string_view> Incoming::part(std::uint64_t offset, std::size_t count, std::string& buffer) const {
+  const std::uint64_t in_file = file_ ? file_->written : 0;
+  if (offset >= in_file) {
+    const auto at = std::min<std::uint64_t>(offset - in_file, memory_.size());
+    return std::string_view(memory_).substr(static_cast<std::size_t>(at), count);
+  }
+  buffer.resize(static_cast<std::size_t>(std::min<std::uint64_t>(count, in_file - offset)));
+  auto read = file_->file->read_at(buffer, offset);
+  if (!read) return pass(read);
+  if (*read != buffer.size()) return fail(ErrorKind::io, "local error", file_->path + ": shorter than written");
+  return std::string_view(buffer);
+}
+
 Async<Result<void>> Incoming::spill() {
   if (!spilling_) co_return Result<void>{};
   co_return co_await spilling_->pool->run([this] { return spill_now(); });

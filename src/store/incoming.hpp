@@ -33,6 +33,9 @@ class Incoming {
   /// What is in memory: the whole message while nothing was spilled, which has_file() tells.
   [[nodiscard]] const std::string& memory() const noexcept { return memory_; }
   [[nodiscard]] bool has_file() const noexcept { return file_ != nullptr; }
+  /// Some of the octets from `offset` on, at most `count`, read into `buffer` where they are in the file; empty at the
+  /// end. Blocking: on pool and writer threads.
+  [[nodiscard]] Result<std::string_view> part(std::uint64_t offset, std::size_t count, std::string& buffer) const;
   /// The message's beginning: all of it while nothing was spilled, else its first 16 KiB.
   [[nodiscard]] std::string_view head() const noexcept { return file_ ? std::string_view(head_) : memory_; }
 

@@ -79,12 +79,9 @@ Result<void> Shard::start() {
     if (!lock) return pass(lock);
     lock_ = std::move(*lock);
     files_folder_ = folder + "/files";
-    auto spilling = std::make_shared<Incoming::Spilling>();
-    spilling->files = &files;
-    spilling->pool = around_.pool;
-    spilling->folder = files_folder_;
-    spilling->key = mix(around_.key, 1);
-    spilling_ = std::move(spilling);
+    spill_into(files_folder_);
+  } else if (!place_.arrivals.empty()) {
+    if (auto opened = open_arrivals(); !opened) return opened;
   }
   auto connection = place_.database->connect();
   if (!connection) return pass(connection);
@@ -103,6 +100,33 @@ Result<void> Shard::start() {
         *segments_, [this](AppendGroup group, Result<void> outcome) { flushed(std::move(group), std::move(outcome)); });
   }
   if (around_.options.upkeep_every.count() != 0) upkeep_thread_ = std::thread([this] { upkeep_loop(); });
+  return {};
+}
+
+void Shard::spill_into(const std::string& folder) {
+  auto spilling = std::make_shared<Incoming::Spilling>();
+  spilling->files = around_.files;
+  spilling->pool = around_.pool;
+  spilling->folder = folder;
+  spilling->key = mix(around_.key, 1);
+  spilling_ = std::move(spilling);
+}
+
+// Nothing in it outlives the process: a message is promised once it is in the database.
+Result<void> Shard::open_arrivals() {
+  auto& files = *around_.files;
+  const auto& folder = place_.arrivals;
+  if (auto made = files.make_folder(folder); !made) return made;
+  auto lock = files.lock(folder + "/lock");
+  if (!lock) return pass(lock);
+  lock_ = std::move(*lock);
+  auto names = files.list(folder);
+  if (!names) return pass(names);
+  for (const auto& name : *names) {
+    if (name == "lock") continue;
+    if (auto removed = files.remove(folder + "/" + name); !removed) return removed;
+  }
+  spill_into(folder);
   return {};
 }
 

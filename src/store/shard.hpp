@@ -126,6 +126,8 @@ class Shard {
   friend class BlobCheck;
   Shard(ShardPlace place, Surroundings around);
   [[nodiscard]] Result<void> start();
+  [[nodiscard]] Result<void> open_arrivals();
+  void spill_into(const std::string& folder);
   [[nodiscard]] Result<void> remove_leftovers(db::Connection& connection);
 
   // deliver.cpp

@@ -20,6 +20,8 @@ class TestEngine {
   [[nodiscard]] virtual Result<std::unique_ptr<db::Database>> open(FileSystem& files, int shard) = 0;
   /// The shard's folder for blobs; empty: they stay in the database.
   [[nodiscard]] virtual std::string folder(int shard) const = 0;
+  /// Where big messages arrive in a shard without a folder.
+  [[nodiscard]] virtual std::string arrivals(int /*shard*/) const { return {}; }
 };
 
 class SqliteTestEngine final : public TestEngine {
@@ -61,7 +63,7 @@ class TestStore {
       databases_.push_back(std::move(*database));
       auto& failing = failing_.emplace_back(std::make_unique<db::FailingDatabase>(*databases_.back()));
       failing->fail_at(failure);
-      places.push_back({ShardId{shard}, failing.get(), engine_->folder(shard)});
+      places.push_back({ShardId{shard}, failing.get(), engine_->folder(shard), engine_->arrivals(shard)});
     }
     auto store = Store::open(std::move(places), *files_, pool_, clock, random_, Log::to_lines(log), metrics_, options);
     if (!store) return pass(store);

@@ -24,6 +24,7 @@ class PostgresTestEngine final : public TestEngine {
     return db::postgres::open(where);
   }
   std::string folder(int /*shard*/) const override { return {}; }
+  std::string arrivals(int shard) const override { return "/arrivals/" + std::to_string(shard); }
 
  private:
   std::map<int, std::string> where_;
@@ -297,6 +298,48 @@ TEST_P(StoreOnDisk, SpilledLettersBecomeFiles) {
     EXPECT_EQ(files_in("files"), 2);
   }
   EXPECT_EQ(files_in("files"), 1);
+}
+
+// Where octets are kept in the database, a big letter waits in a file until it has arrived, and goes in piece by piece.
+TEST_P(StoreTest, ABigLetterArrivesThroughAFile) {
+  const auto text = letter_text(5, (3 << 20) + 77);
+  const auto deliver = [&](std::string id, std::int64_t account) {
+    auto delivery = store.letter(std::move(id), "", {TestStore::target(account)});
+    delivery.content = store->receive(text.size());
+    for (std::size_t at = 0; at < text.size(); at += 50'000) {
+      delivery.content.append(std::string_view(text).substr(at, 50'000));
+      if (delivery.content.wants_spill()) EXPECT_TRUE(store.run(delivery.content.spill()));
+    }
+    EXPECT_TRUE(delivery.content.has_file());
+    EXPECT_LT(delivery.content.memory().size(), 100'000);
+    return first_error(store.deliver(std::move(delivery)));
+  };
+  const auto arriving = [&] {
+    auto names = files.list("/arrivals/1");
+    return names ? names->size() - 1 : 0;  // without the lock
+  };
+  EXPECT_EQ(deliver("d1", 1), "");
+  EXPECT_EQ(deliver("d2", 77), "all: not_found");
+  EXPECT_EQ(arriving(), 0);
+  const auto whole = "Delivered-To: user1@example.org\r\n" + text;
+  EXPECT_TRUE(store.read(1)->at(1) == whole);
+  auto email = store.run(store->open_email(TestStore::place(1), EmailId{7}));
+  ASSERT_TRUE(email) << email.error().log;
+  for (const std::size_t border : {0U, 1U << 20, 2U << 20, 3U << 20}) {
+    for (const std::size_t count : {1U, 70U, 5000U, 1'100'000U}) {
+      const std::size_t from = border < 30 ? 0 : border - 30;
+      auto part = store.run((*email)->read(from, count));
+      ASSERT_TRUE(part) << part.error().log;
+      EXPECT_TRUE(*part == whole.substr(from, count)) << from << " " << count;
+    }
+  }
+  email->reset();
+  if (engine() == Engine::postgresql) {
+    store.close();
+    ASSERT_TRUE(files.open("/arrivals/1/arriving-0123", OpenMode::create));
+    reopen();
+    EXPECT_EQ(arriving(), 0);
+  }
 }
 
 TEST_P(StoreOnDisk, LeftOversOfACrashGo) {

@@ -99,14 +99,17 @@ def epoch(server: Server, chooser: random.Random, rounds: int, first: int) -> Ve
     return verdict
 
 
-def run(rounds: int, seed: int, each: int = 10) -> int:
+# Small segments and files, so that recycling and reclaiming happen within minutes.
+SEGMENTS = '[store]\nsegment_size = "4M"\nfile_min = "1M"\nspill_at = "256k"\n'
+
+
+def run(rounds: int, seed: int, each: int = 10, settings: str = SEGMENTS) -> int:
     """How many things went wrong."""
     chooser = random.Random(seed)
     print(f"kill: {rounds} rounds, seed {seed} (scripts/soak kill --rounds {rounds} --seed {seed} repeats it)", flush=True)
     wrong = 0
     total = 0
-    # Small segments and files, so that recycling and reclaiming happen within minutes.
-    with Server(settings='[store]\nsegment_size = "4M"\nfile_min = "1M"\nspill_at = "256k"\n') as server:
+    with Server(settings=settings) as server:
         server.add_domain()
         server.add_users(USERS)
         server.start()

@@ -29,7 +29,7 @@ namespace pabal::store {
 struct ShardPlace {
   ShardId id;
   db::Database* database = nullptr;
-  std::string folder;    ///< segments, big files, lock; empty: blobs stay in the database
+  std::string folder;      ///< segments, big files, lock; empty: blobs stay in the database
   std::string arrivals{};  ///< where there is no folder: one for big messages while they arrive; empty: in memory
 };
 

@@ -10,8 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "message/header.hpp"
-
 namespace pabal::message {
 
 struct MimeLimits {

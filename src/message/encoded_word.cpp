@@ -1,0 +1,262 @@
+#include "message/encoded_word.hpp"
+
+#include <optional>
+
+#include "base/text.hpp"
+#include "codec/base64.hpp"
+#include "codec/charset.hpp"
+#include "codec/transfer.hpp"
+#include "codec/unicode.hpp"
+
+namespace pabal::message {
+
+namespace {
+
+// RFC 2047 allows 75; mailers write much longer ones.
+constexpr std::size_t kLongestRead = 4'096;
+
+// One encoded word in raw octets, its charset not yet applied.
+struct Word {
+  std::string charset;
+  std::string octets;
+  std::size_t length = 0;  ///< of its text
+};
+
+int hex_value(char c) noexcept {
+  if (is_digit(c)) return c - '0';
+  c = ascii_lower(c);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+std::string decode_q(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '_') {
+      out += ' ';
+      continue;
+    }
+    if (text[i] == '=' && i + 2 < text.size()) {
+      const int high = hex_value(text[i + 1]);
+      const int low = hex_value(text[i + 2]);
+      if (high >= 0 && low >= 0) {
+        out += static_cast<char>(high << 4 | low);
+        i += 2;
+        continue;
+      }
+    }
+    out += text[i];
+  }
+  return out;
+}
+
+// `=?charset?encoding?text?=` at the front (RFC 2047 §2). Spaces within the text, which are forbidden and common, are
+// taken; so is a word whose `?=` is missing at the end of the field.
+std::optional<Word> read_word(std::string_view text) {
+  if (!text.starts_with("=?")) return std::nullopt;
+  const auto charset_end = text.find('?', 2);
+  if (charset_end == std::string_view::npos || charset_end == 2 || charset_end > 80) return std::nullopt;
+  const std::string_view charset = text.substr(2, charset_end - 2);
+  if (charset.find_first_of(" \t=") != std::string_view::npos) return std::nullopt;
+  if (charset_end + 2 >= text.size() || text[charset_end + 2] != '?') return std::nullopt;
+  const char encoding = ascii_lower(text[charset_end + 1]);
+  if (encoding != 'q' && encoding != 'b') return std::nullopt;
+  const std::size_t begin = charset_end + 3;
+  // The search is bounded, so that a field full of beginnings costs no more than its length times this.
+  const std::string_view window = text.substr(0, kLongestRead);
+  auto end = window.find("?=", begin);
+  // A raw '?' before an escape looks like the end: `=?utf-8?Q?why?=20not?=`. It is none if the word goes on without a
+  // space.
+  for (int i = 0; i < 8 && encoding == 'q' && end != std::string_view::npos && end + 4 < window.size(); ++i) {
+    if (hex_value(window[end + 2]) < 0 || hex_value(window[end + 3]) < 0) break;
+    const auto stop = window.find_first_of(" \t?", end + 2);
+    if (stop == std::string_view::npos || window[stop] != '?' || !window.substr(stop).starts_with("?=")) break;
+    end = stop;
+  }
+  Word word;
+  std::string_view coded;
+  if (end == std::string_view::npos) {
+    if (text.size() > kLongestRead) return std::nullopt;
+    // Cut off: believable only where nothing else follows.
+    coded = text.substr(begin);
+    if (coded.find_first_of(" \t") != std::string_view::npos || coded.empty()) return std::nullopt;
+    if (coded.ends_with('?')) coded.remove_suffix(1);
+    word.length = text.size();
+  } else {
+    coded = text.substr(begin, end - begin);
+    word.length = end + 2;
+  }
+  const auto language = charset.find('*');  // RFC 2231 §5
+  word.charset = charset.substr(0, language);
+  word.octets = encoding == 'q' ? decode_q(coded) : codec::decode_base64_body(coded).octets;
+  return word;
+}
+
+// Pieces of raw 8-bit beside encoded words.
+std::string plain_text(std::string_view text) {
+  return is_utf8(text) ? std::string(text) : codec::guess_to_utf8(text).utf8;
+}
+
+void append_without_controls(std::string& out, std::string_view utf8) {
+  for (const char c : utf8) {
+    if (c == '\t' || c == '\r' || c == '\n') {
+      out += ' ';
+    } else if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F) {
+      out += c;
+    }
+  }
+}
+
+}  // namespace
+
+std::string unfold(std::string_view field_body) {
+  std::string out;
+  out.reserve(field_body.size());
+  for (std::size_t i = 0; i < field_body.size(); ++i) {
+    const char c = field_body[i];
+    if (c == '\r' || c == '\n') continue;
+    out += c == '\0' ? ' ' : c;
+  }
+  const auto begin = out.find_first_not_of(" \t");
+  if (begin == std::string::npos) return {};
+  out.erase(out.find_last_not_of(" \t") + 1);
+  out.erase(0, begin);
+  return out;
+}
+
+std::string decode_words(std::string_view unfolded) {
+  if (unfolded.find("=?") == std::string_view::npos) {
+    std::string out;
+    append_without_controls(out, plain_text(unfolded));
+    return is_ascii(out) ? out : codec::nfc(out);
+  }
+  std::string out;
+  std::string pending;  // octets of neighbouring words of one charset: a character may be split over them
+  std::string pending_charset;
+  const auto flush = [&] {
+    if (!pending_charset.empty()) append_without_controls(out, codec::to_utf8(pending, pending_charset).utf8);
+    pending.clear();
+    pending_charset.clear();
+  };
+  std::size_t plain_begin = 0;
+  std::size_t at = 0;
+  while (at < unfolded.size()) {
+    const auto start = unfolded.find("=?", at);
+    if (start == std::string_view::npos) break;
+    auto word = read_word(unfolded.substr(start));
+    if (!word) {
+      at = start + 2;
+      continue;
+    }
+    const std::string_view between = unfolded.substr(plain_begin, start - plain_begin);
+    // RFC 2047 §6.2: white space between two encoded words is not shown.
+    const bool neighbours = !pending_charset.empty() && between.find_first_not_of(" \t") == std::string_view::npos;
+    if (!neighbours) {
+      flush();
+      append_without_controls(out, plain_text(between));
+    }
+    if (!equal_ignoring_case(pending_charset, word->charset)) {
+      flush();
+      pending_charset = word->charset;
+    }
+    pending += word->octets;
+    at = plain_begin = start + word->length;
+  }
+  flush();
+  append_without_controls(out, plain_text(unfolded.substr(plain_begin)));
+  return is_ascii(out) ? out : codec::nfc(out);
+}
+
+std::string decode_text(std::string_view field_body) { return decode_words(unfold(field_body)); }
+
+namespace {
+
+constexpr std::size_t kLongestWord = 75;
+
+bool is_q_safe(char c) noexcept {
+  return is_digit(c) || is_alpha(c) || c == '!' || c == '*' || c == '+' || c == '-' || c == '/';
+}
+
+std::size_t q_length(std::string_view text) noexcept {
+  std::size_t length = 0;
+  for (const char c : text) length += c == ' ' || is_q_safe(c) ? 1 : 3;
+  return length;
+}
+
+std::string encode_word(std::string_view utf8, bool q) {
+  if (!q) return "=?utf-8?B?" + codec::base64(utf8) + "?=";
+  static constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out = "=?utf-8?Q?";
+  for (const char c : utf8) {
+    if (c == ' ') {
+      out += '_';
+    } else if (is_q_safe(c)) {
+      out += c;
+    } else {
+      out += {'=', digits[static_cast<unsigned char>(c) >> 4], digits[static_cast<unsigned char>(c) & 15]};
+    }
+  }
+  return out += "?=";
+}
+
+// Encoded words with a space between them, no character split.
+std::string encode_words(std::string_view utf8) {
+  const bool q = q_length(utf8) <= (utf8.size() + 2) / 3 * 4;
+  std::string out;
+  while (!utf8.empty()) {
+    std::size_t taken = 0;
+    while (taken < utf8.size()) {
+      std::size_t width = 1;
+      while (taken + width < utf8.size() && (static_cast<unsigned char>(utf8[taken + width]) & 0xC0U) == 0x80U) ++width;
+      const auto piece = utf8.substr(0, taken + width);
+      const std::size_t length = 12 + (q ? q_length(piece) : (piece.size() + 2) / 3 * 4);
+      if (length > kLongestWord && taken > 0) break;
+      taken += width;
+    }
+    if (!out.empty()) out += ' ';
+    out += encode_word(utf8.substr(0, taken), q);
+    utf8.remove_prefix(taken);
+  }
+  return out;
+}
+
+std::string without_controls(std::string_view utf8) {
+  std::string out(utf8);
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return out;
+}
+
+bool is_phrase_of_atoms(std::string_view text) noexcept {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    const bool atom = is_digit(c) || is_alpha(c) ||
+                      std::string_view("!#$%&'*+-/=?^_`{|}~ ").find(c) != std::string_view::npos ||
+                      static_cast<unsigned char>(c) >= 0x80;
+    if (!atom) return false;
+  }
+  return text.front() != ' ' && text.back() != ' ' && text.find("  ") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string encode_text(std::string_view utf8, bool raw_utf8) {
+  const std::string text = without_controls(utf8);
+  // What looks like an encoded word would be read as one.
+  const bool plain = (is_ascii(text) || raw_utf8) && text.find("=?") == std::string::npos;
+  return plain ? text : encode_words(text);
+}
+
+std::string encode_phrase(std::string_view utf8, bool raw_utf8) {
+  const std::string text = without_controls(utf8);
+  if (!(is_ascii(text) || raw_utf8) || text.find("=?") != std::string::npos) return encode_words(text);
+  if (is_phrase_of_atoms(text)) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out += '"';
+}
+
+}  // namespace pabal::message

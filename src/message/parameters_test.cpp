@@ -1,0 +1,88 @@
+#include "message/parameters.hpp"
+
+#include <gtest/gtest.h>
+
+namespace pabal::message {
+namespace {
+
+std::string dump(std::string_view body) {
+  const auto parsed = parse_parameters(body);
+  std::string out = parsed.value;
+  for (const auto& parameter : parsed.parameters) {
+    out += fmt::format("|{}={}", parameter.name, parameter.value);
+    if (!parameter.language.empty()) out += "@" + parameter.language;
+  }
+  return out;
+}
+
+TEST(Parameters, AsTheyCome) {
+  struct Case {
+    std::string_view body;
+    std::string_view result;
+  };
+  static constexpr Case cases[] = {
+      {"", ""},
+      {"text/plain", "text/plain"},
+      {" Text / Plain ; Charset = UTF-8", "text/plain|charset=UTF-8"},
+      {"text/plain (comment (nested)); charset=\"utf-8\" (more)", "text/plain|charset=utf-8"},
+      {"text/plain; charset=utf-8;", "text/plain|charset=utf-8"},
+      {"text/plain;; ; charset=utf-8", "text/plain|charset=utf-8"},
+      {"text/plain charset=utf-8", "text/plain|charset=utf-8"},
+      {"text/plain; charset", "text/plain"},
+      {"text/plain; =x; a=b", "text/plain|a=b"},
+      {"a/b; n=1; n=2", "a/b|n=1"},
+      {"a/b; name=my file.txt; size=1", "a/b|name=my file.txt|size=1"},
+      {"a/b; name=my file.txt size=1", "a/b|name=my file.txt|size=1"},
+      {"a/b; name=\"quo\\\"ted\"", "a/b|name=quo\"ted"},
+      {"a/b; name=\"C:\\dir\\file.txt\"", "a/b|name=C:\\dir\\file.txt"},
+      {"a/b; name=\"never closed", "a/b|name=never closed"},
+      {"a/b;\r\n name=\"folded\r\n name\"", "a/b|name=folded name"},
+      // RFC 2231
+      {"a/b; URL*0=\"ftp://\"; URL*1=\"cs.utk.edu/\"", "a/b|url=ftp://cs.utk.edu/"},
+      {"a/b; title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A", "a/b|title=This is ***fun***@en-us"},
+      {"a/b; title*0*=us-ascii'en'This%20is%20even%20more%20; title*1*=%2A%2A%2Afun%2A%2A%2A%20; title*2=\"isn't it!\"",
+       "a/b|title=This is even more ***fun*** isn't it!@en"},
+      {"attachment; filename*1=b; filename*0=a", "attachment|filename=ab"},
+      {"attachment; filename*0=a; filename*2=c", "attachment|filename=a"},
+      {"attachment; filename=plain.txt; filename*=utf-8''%ED%8C%8C%EB%B0%9C.txt", "attachment|filename=파발.txt"},
+      {"attachment; filename*=utf-8''%ED%8C%8C%EB%B0%9C.txt; filename=plain.txt", "attachment|filename=파발.txt"},
+      {"attachment; filename*0*=utf-8''%ED%8C; filename*1*=%8C", "attachment|filename=파"},
+      {"attachment; filename*=''%ED%8C%8C", "attachment|filename=파"},
+      {"attachment; filename*=%zz%4", "attachment|filename=%zz%4"},
+      {"attachment; filename*=euc-kr''%C6%C4%B9%DF", "attachment|filename=파발"},
+      // habits
+      {"attachment; filename=\"=?utf-8?B?7YyM67CcLnR4dA==?=\"", "attachment|filename=파발.txt"},
+      {"attachment; filename=\"=?utf-8?B?7YyM?=\r\n =?utf-8?B?67Cc?=\"", "attachment|filename=파발"},
+      {"attachment; filename=\"파발.txt\"", "attachment|filename=파발.txt"},
+      {"attachment; filename=\"\xC6\xC4\xB9\xDF.txt\"", "attachment|filename=파발.txt"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(dump(c.body), c.result) << c.body;
+    for (std::size_t n = 0; n < c.body.size(); ++n) dump(c.body.substr(0, n));
+  }
+}
+
+TEST(Parameters, FileNames) {
+  EXPECT_EQ(file_name("attachment; filename=\"../../etc/passwd\"", ""), "passwd");
+  EXPECT_EQ(file_name("attachment; filename=\"C:\\\\x\\\\y.doc\"", ""), "y.doc");
+  EXPECT_EQ(file_name("attachment", "text/plain; name=a.txt"), "a.txt");
+  EXPECT_EQ(file_name("attachment; filename=..", ""), std::nullopt);
+  EXPECT_EQ(file_name("", ""), std::nullopt);
+}
+
+TEST(Parameters, Written) {
+  EXPECT_EQ(format_parameter("name", "a.txt", false), "; name=a.txt");
+  EXPECT_EQ(format_parameter("name", "a b\"c.txt", false), "; name=\"a b\\\"c.txt\"");
+  EXPECT_EQ(format_parameter("name", "파발.txt", true), "; name=\"파발.txt\"");
+  EXPECT_EQ(format_parameter("filename", "파발.txt", false), "; filename*=utf-8''%ED%8C%8C%EB%B0%9C.txt");
+  EXPECT_EQ(format_parameter("name", "a\r\nBcc: x", false), "; name=\"a  Bcc: x\"");
+  for (const std::string_view name :
+       {"아주 긴 한글 파일 이름은 여러 조각으로 나뉘어야 한다.pdf", "plain", "", "'%*",
+        "a very long name of plain words that does not fit into one line of the header.txt"}) {
+    EXPECT_EQ(dump("attachment" + format_parameter("filename", name, false)),
+              fmt::format("attachment|filename={}", name));
+  }
+}
+
+}  // namespace
+}  // namespace pabal::message

@@ -51,7 +51,7 @@ TEST(HeaderWriter, TextTable) {
        "Subject: "
        "=?utf-8?B?7Jik64qYIOyggOuFgSDtmozsnZjripQg7J286rOxIOyLnOyXkCA=?=| "
        "=?utf-8?B?7Iuc7J6R7ZWp64uI64ukLiDrqqjrkZAg7LC47ISd7ZW0IOyjvOyLnOq4sCA=?=| =?utf-8?B?67CU656N64uI64ukLg==?=|"},
-      {"Grüße aus dem fernen Korea", "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= aus dem fernen Korea|"},
+      {"Grüße aus dem fernen Korea", "Subject: =?utf-8?B?R3LDvMOfZQ==?= aus dem fernen Korea|"},
   };
   for (const auto& [text, expected] : cases) EXPECT_EQ(text_field(text), expected) << printable(text);
   EXPECT_EQ(text_field("Re: 한국어 test", HeaderStyle::utf8), "Subject: Re: 한국어 test|");

@@ -1,0 +1,160 @@
+#include "message/content.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "codec/charset.hpp"
+#include "message/field_parameters.hpp"
+
+namespace pabal::message {
+
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+bool is_base64_digit(char c) noexcept { return is_alpha(c) || is_digit(c) || c == '+' || c == '/'; }
+
+// A web page says its charset within itself where the header doesn't: <meta charset=…> or http-equiv's content.
+std::string_view meta_charset(std::string_view html) noexcept {
+  constexpr std::size_t looked_at = 2048;
+  constexpr std::string_view wanted = "charset=";
+  html = html.substr(0, looked_at);
+  for (auto meta = html.find('<'); meta != std::string_view::npos; meta = html.find('<', meta + 1)) {
+    if (!starts_with_ignoring_case(html.substr(meta + 1), "meta")) continue;
+    const std::string_view tag = html.substr(meta, html.find('>', meta) - meta);
+    for (std::size_t at = 0; at + wanted.size() < tag.size(); ++at) {
+      if (!starts_with_ignoring_case(tag.substr(at), wanted)) continue;
+      auto value = tag.substr(at + wanted.size());
+      while (!value.empty() && (value.front() == '"' || value.front() == '\'' || value.front() == ' ')) {
+        value.remove_prefix(1);
+      }
+      return value.substr(0, value.find_first_of("\"' />;"));
+    }
+  }
+  return {};
+}
+
+codec::Converted converted(std::string_view octets, const Part& part) {
+  const std::string label = charset_label(part);
+  if (!label.empty()) return codec::to_utf8(octets, label);
+  if (is_ascii(octets) && octets.find('\x1B') == std::string_view::npos) return {std::string(octets), false};
+  if (equal_ignoring_case(part.subtype, "html")) {
+    // What the page was written in may be read from it only if it can be: a UTF-16 page has no such ASCII text.
+    const auto said = meta_charset(octets);
+    if (!said.empty() && codec::is_known_charset(said) && !starts_with_ignoring_case(said, "utf-16")) {
+      return codec::to_utf8(octets, said);
+    }
+  }
+  // ISO-2022 texts without a label, as Korean and Japanese mailers of the nineties sent them.
+  if (is_ascii(octets)) {
+    if (octets.find("\x1B$)C") != std::string_view::npos) return codec::to_utf8(octets, "iso-2022-kr");
+    if (octets.find("\x1B$B") != std::string_view::npos || octets.find("\x1B$@") != std::string_view::npos) {
+      return codec::to_utf8(octets, "iso-2022-jp");
+    }
+  }
+  return codec::guess_to_utf8(octets);
+}
+
+}  // namespace
+
+std::string_view encoded_body(std::string_view message, const Part& part) noexcept {
+  return message.substr(part.body_begin, part.body_end - part.body_begin);
+}
+
+// Up to a line end where possible, and never within a group of four digits.
+std::size_t ContentPieces::cut_base64() const noexcept {
+  for (std::size_t size = piece_octets_;; size *= 2) {
+    std::size_t cut = cut_lines(size);
+    if (cut == rest_.size()) return cut;
+    std::size_t open = 0;
+    for (const char c : rest_.substr(0, cut)) {
+      if (is_base64_digit(c)) {
+        open = (open + 1) & 3U;
+      } else if (c == '=') {
+        open = 0;
+      }
+    }
+    for (; open > 0; --cut) {
+      if (is_base64_digit(rest_[cut - 1])) --open;
+    }
+    if (cut > 0) return cut;  // otherwise there is no whole group in it
+  }
+}
+
+std::size_t ContentPieces::cut_lines(std::size_t size) const noexcept {
+  if (rest_.size() <= size) return rest_.size();
+  auto end = rest_.rfind('\n', size - 1);
+  // One line that is longer than a piece is taken whole.
+  if (end == std::string_view::npos) end = rest_.find('\n', size);
+  return end == std::string_view::npos ? rest_.size() : end + 1;
+}
+
+std::optional<std::string> ContentPieces::next() {
+  if (rest_.empty()) return std::nullopt;
+  std::size_t cut = std::min(rest_.size(), piece_octets_);
+  if (encoding_ == codec::TransferEncoding::base64) cut = cut_base64();
+  if (encoding_ == codec::TransferEncoding::quoted_printable) cut = cut_lines(piece_octets_);
+  auto decoded = codec::decode_body(encoding_, rest_.substr(0, cut));
+  rest_.remove_prefix(cut);
+  damaged_ = damaged_ || decoded.damaged;
+  return std::move(decoded.octets);
+}
+
+std::uint64_t decoded_size(std::string_view message, const Part& part) {
+  const auto encoding = codec::transfer_encoding(part.encoding);
+  const auto body = encoded_body(message, part);
+  if (encoding == codec::TransferEncoding::identity || encoding == codec::TransferEncoding::unknown) return body.size();
+  std::uint64_t size = 0;
+  ContentPieces pieces(encoding, body);
+  while (const auto piece = pieces.next()) size += piece->size();
+  return size;
+}
+
+std::string charset_label(const Part& part) {
+  return raw_parameter(part.content_type, "charset").value_or(std::string());
+}
+
+std::string_view utf8_prefix(std::string_view utf8, std::size_t max_octets) noexcept {
+  if (utf8.size() <= max_octets) return utf8;
+  while (max_octets > 0 && (static_cast<unsigned char>(utf8[max_octets]) & 0xC0U) == 0x80U) --max_octets;
+  return utf8.substr(0, max_octets);
+}
+
+void normalize_line_ends(std::string& text) {
+  auto at = text.find('\r');
+  if (at == std::string::npos) return;
+  std::size_t out = at;
+  for (; at < text.size(); ++at) {
+    if (text[at] != '\r') {
+      text[out++] = text[at];
+    } else if (at + 1 == text.size() || text[at + 1] != '\n') {
+      text[out++] = '\n';
+    }
+  }
+  text.resize(out);
+}
+
+PartText text_of(std::string_view message, const Part& part, std::size_t max_octets) {
+  // The widest step is from one octet to three of UTF-8, the narrowest from four (UTF-32, ISO-2022's escapes are more)
+  // to one; that much is read, and what a cut character leaves at the end is dropped.
+  constexpr std::size_t most_narrow = 8;
+  const auto encoding = codec::transfer_encoding(part.encoding);
+  const auto body = encoded_body(message, part);
+  const std::size_t limit = max_octets < SIZE_MAX / most_narrow - 64 ? max_octets * most_narrow + 64 : SIZE_MAX;
+  auto decoded = codec::decode_body(encoding, body, limit);
+  const bool cut = decoded.octets.size() == limit;
+
+  auto text = converted(decoded.octets, part);
+  PartText result{std::move(text.utf8), text.damaged || encoding == codec::TransferEncoding::unknown, false};
+  if (cut && result.utf8.ends_with(kReplacement)) {
+    result.utf8.resize(result.utf8.size() - kReplacement.size());
+    result.encoding_problem = result.utf8.find(kReplacement) != std::string::npos;
+  }
+  normalize_line_ends(result.utf8);
+  const auto kept = utf8_prefix(result.utf8, max_octets).size();
+  result.truncated = cut || kept < result.utf8.size();
+  result.utf8.resize(kept);
+  return result;
+}
+
+}  // namespace pabal::message

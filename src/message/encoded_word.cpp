@@ -1,5 +1,6 @@
 #include "message/encoded_word.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/text.hpp"
@@ -51,7 +52,9 @@ std::string decode_q(std::string_view text) {
 
 // `=?charset?encoding?text?=` at the front (RFC 2047 §2). Spaces within the text, which are forbidden and common, are
 // taken; so is a word whose `?=` is missing at the end of the field.
-std::optional<Word> read_word(std::string_view text) {
+// `no_end_before` is how far into the text no `?=` is known to stand (of no beginning after this one either); it saves
+// going through the same octets for each of many beginnings.
+std::optional<Word> read_word(std::string_view text, std::size_t& no_end_before) {
   if (!text.starts_with("=?")) return std::nullopt;
   const auto charset_end = text.find('?', 2);
   if (charset_end == std::string_view::npos || charset_end == 2 || charset_end > 80) return std::nullopt;
@@ -61,9 +64,9 @@ std::optional<Word> read_word(std::string_view text) {
   const char encoding = ascii_lower(text[charset_end + 1]);
   if (encoding != 'q' && encoding != 'b') return std::nullopt;
   const std::size_t begin = charset_end + 3;
-  // The search is bounded, so that a field full of beginnings costs no more than its length times this.
   const std::string_view window = text.substr(0, kLongestRead);
-  auto end = window.find("?=", begin);
+  auto end = window.find("?=", std::max(begin, no_end_before));
+  if (end == std::string_view::npos) no_end_before = std::max(begin, window.size() - 1);
   // A raw '?' before an escape looks like the end: `=?utf-8?Q?why?=20not?=`. It is none if the word goes on without a
   // space.
   for (int i = 0; i < 8 && encoding == 'q' && end != std::string_view::npos && end + 4 < window.size(); ++i) {
@@ -139,10 +142,13 @@ std::string decode_words(std::string_view unfolded) {
   };
   std::size_t plain_begin = 0;
   std::size_t at = 0;
+  std::size_t no_end_before = 0;
   while (at < unfolded.size()) {
     const auto start = unfolded.find("=?", at);
     if (start == std::string_view::npos) break;
-    auto word = read_word(unfolded.substr(start));
+    std::size_t known = no_end_before > start ? no_end_before - start : 0;
+    auto word = read_word(unfolded.substr(start), known);
+    no_end_before = std::max(no_end_before, start + known);
     if (!word) {
       at = start + 2;
       continue;

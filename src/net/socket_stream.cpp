@@ -166,6 +166,7 @@ Result<void> SocketStream::may_write() const {
 }
 
 void SocketStream::begin_wait(SteadyTime& which, SteadyTime deadline) {
+  turns_.waited();
   which = deadline;
   home_.watch(*this);
 }
@@ -249,6 +250,7 @@ Async<Result<bool>> SocketStream::fill() {
         end_ += got->count;
         likely_more_ = got->count == room.size();
         if (bulk_ && likely_more_) next_size_ = std::min(buffer_.size * 4, kMostInput);
+        if (turns_.step(got->count)) co_await give_way();
         co_return true;
       case TlsSession::Step::ended:
         ended_ = true;
@@ -351,6 +353,7 @@ Async<Result<void>> SocketStream::write(std::string_view octets) {
   const std::string_view pieces[] = {octets};
   const auto sent = try_write(pieces, 0);
   if (!sent) co_return pass(sent);
+  if (turns_.step(*sent)) co_await give_way();
   if (*sent == octets.size()) co_return Result<void>();
   co_return co_await write_all(pieces, *sent);
 }
@@ -359,6 +362,7 @@ Async<Result<void>> SocketStream::write_pieces(std::span<const std::string_view>
   if (auto may = may_write(); !may) co_return may;
   const auto sent = try_write(pieces, 0);
   if (!sent) co_return pass(sent);
+  if (turns_.step(*sent)) co_await give_way();
   if (*sent == total(pieces)) co_return Result<void>();
   co_return co_await write_all(pieces, *sent);
 }

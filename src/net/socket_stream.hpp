@@ -6,6 +6,7 @@
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
+#include "net/give_way.hpp"
 #include "net/home.hpp"
 #include "net/listener.hpp"
 #include "net/stream.hpp"
@@ -85,6 +86,9 @@ class SocketStream final : public Stream, private Waiter {
   [[nodiscard]] Async<Result<void>> write_all(std::span<const std::string_view> pieces, std::size_t offset);
   [[nodiscard]] Async<Result<void>> shake_hands(Result<std::unique_ptr<TlsSession>> session);
 
+  /// Octets that are read or written in one turn.
+  static constexpr std::size_t kOctetsATurn = 256UL << 10;
+
   Descriptor descriptor_;
   Home& home_;
   std::unique_ptr<TlsSession> tls_;
@@ -98,6 +102,7 @@ class SocketStream final : public Stream, private Waiter {
   std::chrono::milliseconds timeout_ = std::chrono::minutes(5);
   Endpoint peer_;
   Endpoint local_;
+  Turns turns_{kOctetsATurn};
   TlsSession::Step tls_write_blocked_on_ = TlsSession::Step::want_write;
   bool socket_is_loopback_;
   bool bulk_ = false;

@@ -190,5 +190,51 @@ TEST(SocketStream, InputGrowsToItsLimitAndIsKeptInOrder) {
   }(at));
 }
 
+/// Two ends of a TCP connection; the first is not blocking.
+struct Ends {
+  FileDescriptor ours;
+  FileDescriptor theirs;
+  Ends() {
+    const Deaf listener(1);
+    const auto at = SocketAddress::of(listener.at);
+    theirs = FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(theirs.get(), at->get(), at->size()) != 0) throw std::runtime_error("connect");
+    ours = FileDescriptor(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!ours) throw std::runtime_error("accept");
+  }
+};
+
+// A peer whose octets are always there already, or that takes all of ours at once, lets the others of the thread have
+// their turns all the same.
+TEST(SocketStream, GivesWayWhereItNeverWaits) {
+  constexpr std::size_t plenty = 1UL << 20;
+  run_to_end([]() -> Async<> {
+    const auto home = co_await asio::this_coro::executor;
+    for (const bool reading : {true, false}) {
+      Ends ends;
+      const std::string octets(64UL << 10, 'x');
+      if (reading) {
+        while (::send(ends.theirs.get(), octets.data(), octets.size(), MSG_DONTWAIT) > 0) continue;
+      }
+      SocketStream stream(home, std::move(ends.ours), Endpoint(), Endpoint());
+      stream.expect_bulk(true);
+      bool others = false;
+      asio::post(home, [&others] { others = true; });
+      std::size_t moved = 0;
+      while (moved < plenty && !others) {
+        if (reading) {
+          if (!(co_await stream.fill()).value_or(false)) break;
+          moved += stream.input().size();
+          stream.consume(stream.input().size());
+        } else {
+          if (!co_await stream.write(octets)) break;
+          moved += octets.size();
+        }
+      }
+      EXPECT_TRUE(others) << moved;
+    }
+  }());
+}
+
 }  // namespace
 }  // namespace pabal::net

@@ -1,9 +1,29 @@
 #include "smtp/line.hpp"
 
+#include <utility>
+
 namespace pabal::smtp {
 
 namespace {
 constexpr std::size_t kFloodFactor = 16;
+constexpr std::string_view kBdat = "BDAT";
+constexpr std::uint8_t kNoMatch = 0xFF;
+}  // namespace
+
+void LineSplitter::look_through(std::string_view refused) noexcept {
+  for (const char octet : refused) {
+    if (octet == '\r' || octet == '\n' || octet == '\0') {
+      matched_ = 0;
+    } else if (matched_ < kBdat.size()) {
+      const char upper = octet >= 'a' && octet <= 'z' ? static_cast<char>(octet - 'a' + 'A') : octet;
+      matched_ = upper == kBdat[matched_] ? static_cast<std::uint8_t>(matched_ + 1) : kNoMatch;
+      if (matched_ == kBdat.size()) bdat_seen_ = true;
+    }
+  }
+}
+
+LineSplitter::Event LineSplitter::refuse(Kind kind, std::size_t consumed) noexcept {
+  return {.kind = kind, .text = {}, .consumed = consumed, .may_be_bdat = std::exchange(bdat_seen_, false)};
 }
 
 LineSplitter::Event LineSplitter::next(std::string_view input, std::size_t limit) noexcept {
@@ -20,10 +40,13 @@ LineSplitter::Event LineSplitter::next(std::string_view input, std::size_t limit
         kind = Kind::too_long;
         skipping_ = Skipping::too_long;
         skipped_ = 0;
+        matched_ = 0;
       }
+      look_through(rest.substr(0, useless));
       skipped_ += useless;
       if (skipped_ > kFloodFactor * limit) kind = Kind::flood;
-      return {.kind = kind, .text = {}, .consumed = passed + useless};
+      if (kind == Kind::incomplete && !bdat_seen_) return {.consumed = passed + useless};
+      return refuse(kind == Kind::incomplete ? Kind::bare_lf : kind, passed + useless);
     }
     const bool whole = lf > 0 && rest[lf - 1] == '\r';
     passed += lf + 1;
@@ -32,16 +55,25 @@ LineSplitter::Event LineSplitter::next(std::string_view input, std::size_t limit
       if (lf + 1 > limit) {
         if (!whole) skipping_ = Skipping::too_long;
         skipped_ = lf;
-        return {.kind = lf > kFloodFactor * limit ? Kind::flood : Kind::too_long, .text = {}, .consumed = passed};
+        matched_ = 0;
+        look_through(rest.substr(0, lf + 1));
+        return refuse(lf > kFloodFactor * limit ? Kind::flood : Kind::too_long, passed);
       }
+      const bool clean =
+          whole && text.find('\r') == std::string_view::npos && text.find('\0') == std::string_view::npos;
+      if (clean) return {.kind = Kind::line, .text = text, .consumed = passed};
       if (!whole) {
         skipping_ = Skipping::bare_lf;
         skipped_ = 0;
-        return {.kind = Kind::bare_lf, .text = {}, .consumed = passed};
       }
-      const bool clean = text.find('\r') == std::string_view::npos && text.find('\0') == std::string_view::npos;
-      return {
-          .kind = clean ? Kind::line : Kind::bare_lf, .text = clean ? text : std::string_view(), .consumed = passed};
+      matched_ = 0;
+      look_through(rest.substr(0, lf + 1));
+      return refuse(Kind::bare_lf, passed);
+    }
+    look_through(rest.substr(0, lf + 1));
+    if (bdat_seen_) {
+      if (whole) skipping_ = Skipping::nothing;
+      return refuse(Kind::bare_lf, passed);
     }
     if (whole) {
       skipping_ = Skipping::nothing;  // the end of a refused line: go on behind it, without a word

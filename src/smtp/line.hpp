@@ -25,6 +25,9 @@ class LineSplitter {
     Kind kind = Kind::incomplete;
     std::string_view text = {};  ///< a view into the input
     std::size_t consumed = 0;    ///< how much of the input to take away, once `text` was used
+    /// In what was refused a line began with BDAT, by anybody's rule of where lines begin: what follows is a chunk, of
+    /// a size that nobody knows, and must not be read as commands.
+    bool may_be_bdat = false;
   };
 
   /// `limit` is the longest line with its CRLF, in octets.
@@ -33,8 +36,14 @@ class LineSplitter {
  private:
   /// Why what comes up to the next CRLF is thrown away.
   enum class Skipping : std::uint8_t { nothing, bare_lf, too_long };
+  /// Looks through refused octets for a BDAT; they may come in pieces.
+  void look_through(std::string_view refused) noexcept;
+  [[nodiscard]] Event refuse(Kind kind, std::size_t consumed) noexcept;
+
   Skipping skipping_ = Skipping::nothing;
   std::size_t skipped_ = 0;
+  std::uint8_t matched_ = 0;  ///< how much of BDAT stands at the beginning of the refused line
+  bool bdat_seen_ = false;
 };
 
 }  // namespace pabal::smtp

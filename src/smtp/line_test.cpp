@@ -8,7 +8,8 @@
 namespace pabal::smtp {
 namespace {
 
-// One word an event: (text), bare, long or flood. Input arrives in pieces of `step` octets.
+// One word an event: (text), bare, long or flood, with a ! where a BDAT may be in it. Input arrives in pieces of `step`
+// octets.
 std::string events(std::string_view octets, std::size_t limit, std::size_t step) {
   LineSplitter splitter;
   std::string out;
@@ -21,10 +22,10 @@ std::string events(std::string_view octets, std::size_t limit, std::size_t step)
         out += "(" + std::string(event.text) + ")";
         break;
       case LineSplitter::Kind::bare_lf:
-        out += "bare ";
+        out += event.may_be_bdat ? "bare! " : "bare ";
         break;
       case LineSplitter::Kind::too_long:
-        out += "long ";
+        out += event.may_be_bdat ? "long! " : "long ";
         break;
       case LineSplitter::Kind::flood:
         return out + "flood";
@@ -68,6 +69,16 @@ TEST(LineSplitter, TheSameHoweverItArrives) {
       {"x\n12345678901234567890\r\nRSET\r\n", "bare (RSET)"},
       {std::string(9, 'x') + "\n" + std::string(9, 'y') + "\r\nRSET\r\n", "bare (RSET)"},
       {std::string(500, 'x'), "long flood"},
+      // Refused lines that announce a chunk, by anybody's rule of where lines begin.
+      {"BDAT 1\nRSET\r\nRSET\r\n", "bare! (RSET)"},
+      {"bdat\0 1\r\nRSET\r\n"s, "bare! (RSET)"},
+      {"BDAT 1\r \r\nRSET\r\n", "bare! (RSET)"},
+      {"x\rBDAT\r\nRSET\r\n", "bare! (RSET)"},
+      {"x\nBDAT 1\r\nRSET\r\n", "bare bare! (RSET)"},
+      {"x\nxBDAT 1\r\nRSET\r\n", "bare (RSET)"},
+      {"BDAT 12345678\r\nRSET\r\n", "long! (RSET)"},
+      {"xBDAT 12345678\r\nRSET\r\n", "long (RSET)"},
+      {"BDAt1234567\nRSET\r\nBDAT 1\r\n", "long! (BDAT 1)"},
   };
   for (const auto& [input, expected] : cases) {
     for (const std::size_t step : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}}) {

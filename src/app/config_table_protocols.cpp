@@ -197,6 +197,9 @@ std::vector<Setting<Config>> protocol_settings() {
       {"pop3", "max_errors", "Unknown or misplaced commands before a session is ended."},
       [](C& c) -> auto& { return c.pop3.max_errors; }, 1, 10'000));
   add(number<C>(
+      {"pop3", "max_commands_before_login", "Commands before the login, whatever they are; then the session is ended."},
+      [](C& c) -> auto& { return c.pop3.max_commands_before_login; }, 10, 100'000));
+  add(number<C>(
       {"pop3", "max_login_failures", "Wrong passwords before a session is ended."},
       [](C& c) -> auto& { return c.pop3.max_login_failures; }, 1, 100));
   add(number<C>(

@@ -26,11 +26,12 @@ struct Limits {
   std::chrono::milliseconds login_timeout = std::chrono::minutes(10);  ///< from the greeting to the login
   std::chrono::milliseconds write_timeout = std::chrono::minutes(5);   ///< until a client has taken a window
   std::chrono::milliseconds relax_after =
-      std::chrono::seconds(5);          ///< an idle session then gives back what it read ahead
-  std::size_t max_errors = 20;          ///< commands that were no commands, or came at the wrong time
-  std::size_t max_login_failures = 5;   ///< in one connection
-  std::size_t window_bytes = 64 << 10;  ///< what is read and written at once
-  std::size_t read_ahead = 32;          ///< messages that are opened at once for a client that takes one after another
+      std::chrono::seconds(5);                  ///< an idle session then gives back what it read ahead
+  std::size_t max_errors = 20;                  ///< commands that were no commands, or came at the wrong time
+  std::size_t max_commands_before_login = 100;  ///< whatever they are
+  std::size_t max_login_failures = 5;           ///< in one connection
+  std::size_t window_bytes = 64 << 10;          ///< what is read and written at once
+  std::size_t read_ahead = 32;  ///< messages that are opened at once for a client that takes one after another
   std::size_t read_ahead_bytes = 1 << 20;  ///< and their octets
 };
 

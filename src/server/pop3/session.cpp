@@ -1,6 +1,7 @@
 #include "server/pop3/session.hpp"
 
 #include "codec/base64.hpp"
+#include "net/give_way.hpp"
 #include "server/pop3/commands.hpp"
 
 namespace pabal::server::pop3 {
@@ -251,6 +252,10 @@ Async<bool> Session::serve_line(Result<Command> command) {
     co_return co_await respond(
         {.reply = no(unknown ? Text::unknown_command : Text::wrong_arguments), .is_error = true});
   }
+  if (!std::holds_alternative<Transaction>(phase_) && command->verb != Verb::quit &&
+      ++commands_before_login_ > shared_->limits.max_commands_before_login) {
+    co_return co_await respond({.reply = no(Text::too_many_errors), .then = Answer::Then::end});
+  }
   const auto verb = command->verb;
   shared_->commands[static_cast<std::size_t>(verb)].add();
   if (auto refused = refusal(verb, facts())) {
@@ -277,6 +282,7 @@ Async<> Session::run() {
       auto command = grammar::parse_command(line.text);
       stream_->consume(line.size);
       line_deadline_.reset();
+      if (turns_.step()) co_await net::give_way();
       going = co_await serve_line(std::move(command));
       // Replies to commands that came together leave together (RFC 2449 §6.6).
       if (going && out_.size() >= limits.window_bytes) going = co_await flush();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/guarded.hpp"
+#include "net/give_way.hpp"
 #include "pop3/command.hpp"
 #include "pop3/maildrop.hpp"
 #include "pop3/multiline.hpp"
@@ -159,7 +160,9 @@ class Session {
   std::uint64_t flushes_ = 0;
   SteadyTime login_deadline_;
   std::optional<SteadyTime> line_deadline_;  ///< of the line that is awaited
+  net::Turns turns_{net::kCommandsATurn};
   std::size_t errors_ = 0;
+  std::size_t commands_before_login_ = 0;
   std::size_t login_failures_ = 0;
   std::uint64_t retrieved_ = 0;
   grammar::Language language_ = grammar::Language::english;

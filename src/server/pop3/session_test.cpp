@@ -1,6 +1,7 @@
 // What dialogues can't show: faults of stream and store, big messages, pipelining, several sessions, endings.
 #include <gtest/gtest.h>
 
+#include "net/give_way.hpp"
 #include "net/memory_stream.hpp"
 #include "net/test_support.hpp"
 #include "pop3/multiline.hpp"
@@ -318,6 +319,40 @@ TEST(Session, LoginTakesNoLongerThanAllowed) {
   World world({.login_timeout = std::chrono::milliseconds(30)});
   net::MemoryStream stream({.ends = false, .peer = loopback()});
   EXPECT_EQ(world.run(stream), kGreeting);
+}
+
+TEST(Session, CommandsBeforeTheLoginAreCounted) {
+  World world({.max_commands_before_login = 3});
+  const std::string name = "USER alice@seoul.example\r\n";
+  const std::string taken = "+OK send the password\r\n";
+  EXPECT_EQ(world.run({name + name + name + name + name}),
+            kGreeting + taken + taken + taken + "-ERR too many errors\r\n");
+  EXPECT_EQ(world.run({name + name + name + "QUIT\r\n"}), kGreeting + taken + taken + taken + "+OK goodbye\r\n");
+  // Behind it they are not.
+  EXPECT_TRUE(world.after_login("NOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nQUIT\r\n").ends_with("+OK goodbye\r\n"));
+}
+
+Async<> count_turns(const net::MemoryStream* stream, std::size_t* turns) {
+  while (!stream->is_closed()) {
+    ++*turns;
+    co_await net::give_way();
+  }
+}
+
+// A peer that never makes us wait lets the others of the thread have their turns all the same.
+TEST(Session, APipelineWithoutEndGivesWay) {
+  World world;
+  std::string input = kLogin;
+  for (int i = 0; i < 10'000; ++i) input += "NOOP\r\n";
+  net::MemoryStream stream({.input = {input}, .peer = loopback()});
+  asio::io_context io(1);
+  std::size_t turns = 0;
+  asio::co_spawn(io.get_executor(), world.server.serve(&stream, {.id = "test", .log = Log()}, {}),
+                 [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+  asio::co_spawn(io.get_executor(), count_turns(&stream, &turns),
+                 [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+  io.run();
+  EXPECT_GE(turns, 100U);
 }
 
 TEST(Session, ListingsOfBigMailboxesPassInWindows) {

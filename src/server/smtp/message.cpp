@@ -130,6 +130,7 @@ Async<Outcome> Session::deliver(std::unique_ptr<Transaction> transaction, std::u
     metrics.accepted.add();
     metrics.octets.add(static_cast<double>(octets));
     errors_ = 0;
+    put_off_ = 0;
   } else {
     (first.is_permanent_failure() ? metrics.rejected : metrics.deferred).add();
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "net/give_way.hpp"
 
 namespace pabal::server::smtp {
 
@@ -26,6 +27,12 @@ pabal::smtp::ParseRules parse_rules(const Settings& settings) noexcept {
           .binary_mime = settings.binary_mime,
           .require_tls = settings.require_tls_extension,
           .priority = false};
+}
+
+/// A chunk is work that its peer shares; without octets it is as idle as NOOP.
+bool moves_octets(const Command& command) noexcept {
+  const auto* bdat = std::get_if<Bdat>(&command);
+  return bdat != nullptr && (bdat->size > 0 || bdat->last);
 }
 }  // namespace
 
@@ -64,6 +71,14 @@ std::chrono::milliseconds Session::time_left(std::chrono::milliseconds timeout) 
   return std::clamp(left, std::chrono::milliseconds(1), timeout);
 }
 
+// A peer that never stops talking never runs into a timeout: it is told at the next command, or in the middle of a
+// text.
+bool Session::is_too_late() {
+  if (server_->services().clock->steady() < ends_at_) return false;
+  say_goodbye(421, "4.4.2", "The session has lasted too long");
+  return true;
+}
+
 Async<bool> Session::flush() {
   if (out_.empty()) co_return true;
   stream_->set_timeout(settings_->command_timeout);
@@ -76,7 +91,7 @@ Async<bool> Session::flush() {
 
 // The one place where the session waits for its peer: replies go out when the input has run dry (RFC 2920 §3.2).
 Async<bool> Session::wait_for_input(std::chrono::milliseconds timeout) {
-  if (!co_await flush()) co_return false;
+  if (is_too_late() || !co_await flush()) co_return false;
   stream_->set_timeout(time_left(timeout));
   const auto filled = co_await stream_->fill();
   if (filled && *filled) co_return true;
@@ -117,6 +132,8 @@ Async<> Session::turn() {
     say_goodbye(421, "4.3.2", "The server is shutting down");
     co_return;
   }
+  if (is_too_late()) co_return;
+  if (turns_.step()) co_await net::give_way();
   const auto event = splitter_.next(stream_->input(), line_limit());
   switch (event.kind) {
     case LineSplitter::Kind::incomplete:
@@ -125,11 +142,12 @@ Async<> Session::turn() {
       co_return;
     case LineSplitter::Kind::bare_lf:
       stream_->consume(event.consumed);
-      refuse_line({500, "5.5.2", "Lines end with CR LF, and have no CR, LF or NUL otherwise"});
+      refuse_line({500, "5.5.2", "Lines end with CR LF, and have no CR, LF or NUL otherwise"}, event.may_be_bdat);
       co_return;
     case LineSplitter::Kind::too_long:
       stream_->consume(event.consumed);
-      refuse_line({500, std::holds_alternative<Authenticating>(phase_) ? "5.5.6" : "5.5.2", "The line is too long"});
+      refuse_line({500, std::holds_alternative<Authenticating>(phase_) ? "5.5.6" : "5.5.2", "The line is too long"},
+                  event.may_be_bdat);
       co_return;
     case LineSplitter::Kind::flood:
       stream_->consume(event.consumed);
@@ -169,7 +187,7 @@ Async<> Session::run_command(Command command) {
     conclude({554, "5.5.0", "You talk on without waiting for the reply", Then::close});
     co_return;
   }
-  if (verb != Verb::rcpt && verb != Verb::bdat && ++idle_commands_ > settings_->max_commands_without_mail) {
+  if (verb != Verb::rcpt && !moves_octets(command) && ++idle_commands_ > settings_->max_commands_without_mail) {
     conclude({421, "4.7.0", settings_->hostname + " Too many commands without a message", Then::close});
     co_return;
   }
@@ -191,7 +209,7 @@ Async<> Session::run_command(Command command) {
       conclude(co_await mail(std::get<pabal::smtp::Mail>(std::move(command))));
       break;
     case Verb::rcpt:
-      conclude(co_await rcpt(std::get<pabal::smtp::Rcpt>(std::move(command))));
+      conclude_rcpt(co_await rcpt(std::get<pabal::smtp::Rcpt>(std::move(command))));
       break;
     case Verb::data:
       conclude(data());
@@ -215,9 +233,9 @@ Async<> Session::run_command(Command command) {
 }
 
 // Only from here and from conclude() do replies go out.
-void Session::refuse_line(Reply reply) {
+void Session::refuse_line(Reply reply, bool may_be_bdat) {
   if (std::holds_alternative<Authenticating>(phase_)) phase_ = Greeted();
-  conclude(std::move(reply));
+  conclude({std::move(reply), may_be_bdat ? Then::close : Then::go_on});
 }
 
 void Session::conclude(Outcome outcome) {
@@ -230,6 +248,15 @@ void Session::conclude(Outcome outcome) {
   count_error(outcome.reply);
   if (outcome.then == Then::start_tls) start_tls_ = true;
   if (outcome.then == Then::close) ended_ = true;
+}
+
+// RFC 5321 §4.5.3.1.10: recipients beyond the limit are no error of the client's, which sends to them next time. Only
+// who never sends has no end of them.
+void Session::conclude_rcpt(Outcome outcome) {
+  const int code = outcome.reply.code;
+  conclude(std::move(outcome));
+  if (code < 400 || code >= 500 || ended_) return;
+  if (++put_off_ > settings_->max_recipients) say_goodbye(421, "4.7.0", "Too many recipients that were put off");
 }
 
 void Session::count_error(const Reply& reply) {

@@ -14,6 +14,7 @@
 #include "account/authenticator.hpp"
 #include "base/log.hpp"
 #include "delivery/mda.hpp"
+#include "net/give_way.hpp"
 #include "net/stream.hpp"
 #include "server/smtp/outcome.hpp"
 #include "server/smtp/reception.hpp"
@@ -71,8 +72,10 @@ class Session {
   [[nodiscard]] Async<> switch_to_tls();
   void say(const Reply& reply) { reply.append_to(out_); }
   void say_goodbye(int code, std::string_view status, std::string words);
+  [[nodiscard]] bool is_too_late();
   void conclude(Outcome outcome);
-  void refuse_line(Reply reply);
+  void conclude_rcpt(Outcome outcome);
+  void refuse_line(Reply reply, bool may_be_bdat);
   void count_error(const Reply& reply);
   [[nodiscard]] std::size_t line_limit() const noexcept;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds timeout) const noexcept;
@@ -130,6 +133,8 @@ class Session {
   std::size_t auth_failures_ = 0;
   std::size_t transactions_ = 0;
   std::size_t idle_commands_ = 0;
+  std::size_t put_off_ = 0;  ///< RCPTs with a 4yz reply since the last accepted message
+  net::Turns turns_{net::kCommandsATurn};
 };
 
 }  // namespace pabal::server::smtp

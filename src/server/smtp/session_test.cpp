@@ -1,6 +1,7 @@
 // Sessions under hostile networks: input cut anywhere, and every operation of the stream failing once.
 #include <gtest/gtest.h>
 
+#include "net/give_way.hpp"
 #include "net/test_support.hpp"
 #include "server/smtp/dialogue.hpp"
 
@@ -114,6 +115,65 @@ TEST(Session, SessionTimeIsLimited) {
   net::MemoryStream stream({.ends = false});
   net::run_to_end(world.serve(stream));
   EXPECT_TRUE(stream.written().ends_with("421 4.4.2 mail.busan.example Timeout, closing the connection\r\n"));
+}
+
+// Says the same again every minute, until it is hung up on.
+Async<> talk_on(net::MemoryStream* stream, ManualClock* clock, std::string words, int* minutes) {
+  while (!stream->is_closed() && *minutes < 1000) {
+    stream->feed(words);
+    clock->advance(std::chrono::minutes(1));
+    ++*minutes;
+    for (int turns = 0; turns < 4; ++turns) co_await net::give_way();
+  }
+}
+
+TEST(Session, SessionTimeIsLimitedForTheTalkative) {
+  const std::string to_bob = "EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<bob@busan.example>\r\n";
+  const std::pair<std::string, std::string> cases[] = {
+      {"EHLO x\r\n", "NOOP\r\n"},
+      {"EHLO x\r\n", "N"},
+      {to_bob + "DATA\r\n", "text\r\n"},
+      {to_bob + "BDAT 10000\r\n", "text\r\n"},
+      {"EHLO x\r\nBDAT 10000\r\n", "text\r\n"},
+  };
+  for (const auto& [beginning, words] : cases) {
+    World world({.max_session_time = std::chrono::minutes(20), .strict_pipelining = false});
+    net::MemoryStream stream({.input = {beginning}, .ends = false});
+    asio::io_context io(1);
+    int minutes = 0;
+    asio::co_spawn(io.get_executor(), world.serve(stream),
+                   [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+    asio::co_spawn(io.get_executor(), talk_on(&stream, &world.clock, words, &minutes),
+                   [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+    io.run();
+    EXPECT_LE(minutes, 25) << beginning << words;
+    EXPECT_TRUE(stream.written().ends_with("421 4.4.2 mail.busan.example The session has lasted too long\r\n"))
+        << stream.written();
+    EXPECT_TRUE(world.mda.kept.empty());
+  }
+}
+
+Async<> count_turns(const net::MemoryStream* stream, std::size_t* turns) {
+  while (!stream->is_closed()) {
+    ++*turns;
+    co_await net::give_way();
+  }
+}
+
+// A peer that never makes us wait lets the others of the thread have their turns all the same.
+TEST(Session, APipelineWithoutEndGivesWay) {
+  World world({.max_commands_without_mail = 100'000});
+  std::string group;
+  for (int i = 0; i < 10'000; ++i) group += "NOOP\r\n";
+  net::MemoryStream stream({.input = {"EHLO x\r\n", group}});
+  asio::io_context io(1);
+  std::size_t turns = 0;
+  asio::co_spawn(io.get_executor(), world.serve(stream),
+                 [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+  asio::co_spawn(io.get_executor(), count_turns(&stream, &turns),
+                 [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+  io.run();
+  EXPECT_GE(turns, 100U);
 }
 
 TEST(Session, WhoTalksBeforeTheGreetingIsRefused) {

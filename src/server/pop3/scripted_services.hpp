@@ -17,6 +17,8 @@ class ScriptedLogins final : public Logins {
  public:
   /// Makes every login fail for a passing reason.
   bool unavailable = false;
+  /// As the last login told it.
+  account::ClientFacts client;
 
   [[nodiscard]] static account::Account alice() {
     return {.id = AccountId{7},
@@ -34,14 +36,15 @@ class ScriptedLogins final : public Logins {
 
   Result<std::unique_ptr<account::SaslExchange>> begin(std::string_view mechanism,
                                                        account::ClientFacts facts) override {
+    client = facts;
     for (const auto name : mechanisms(facts)) {
       if (name == mechanism) return std::make_unique<Exchange>(*this, mechanism);
     }
     return fail(ErrorKind::unsupported, "mechanism not available");
   }
 
-  Async<Result<account::Account>> login(std::string user, std::string password,
-                                        account::ClientFacts /*facts*/) override {
+  Async<Result<account::Account>> login(std::string user, std::string password, account::ClientFacts facts) override {
+    client = std::move(facts);
     co_return judge(user, password);
   }
 

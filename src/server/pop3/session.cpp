@@ -9,6 +9,7 @@ namespace pabal::server::pop3 {
 Session::Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy)
     : shared_(&shared),
       stream_(&stream),
+      id_(std::move(facts.id)),
       log_(std::move(facts.log)),
       policy_(std::move(policy)),
       login_deadline_(shared.clock->steady() + shared.limits.login_timeout) {
@@ -34,7 +35,8 @@ account::ClientFacts Session::client() const {
   return {.address = stream_->peer().address ? stream_->peer().host() : std::string(),
           .encrypted = facts().plaintext_allowed,
           .tls_exporter = tls == nullptr ? std::string() : tls->exporter,
-          .protocol = "pop3"};
+          .protocol = "pop3",
+          .session = id_};
 }
 
 // What is said goes into a buffer that is borrowed while there is something to say.

@@ -153,6 +153,7 @@ class Session {
 
   Shared* shared_;
   net::Stream* stream_;
+  std::string id_;
   Log log_;
   Policy policy_;
   std::variant<Authorization, Transaction> phase_;

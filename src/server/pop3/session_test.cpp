@@ -380,6 +380,17 @@ TEST(Session, GoingThroughTheMailboxOpensInBatches) {
   EXPECT_EQ(world.mailboxes.opened, 100U);
 }
 
+// The log lines of logins are those of the session.
+TEST(Session, WhatALoginIsToldAboutTheClient) {
+  for (const auto* login : {"USER alice@seoul.example\r\nPASS demo\r\n", "AUTH PLAIN =\r\n"}) {
+    World world;
+    world.run({login});
+    EXPECT_EQ(world.logins.client.session, "test");
+    EXPECT_EQ(world.logins.client.protocol, "pop3");
+    EXPECT_EQ(world.logins.client.address, "127.0.0.1");
+  }
+}
+
 TEST(Session, PasswordsAndNamesNeverReachTheLog) {
   World world;
   world.run({"USER alice@seoul.example\r\nPASS secret-word\r\n" + kLogin + "QUIT\r\n"});

@@ -11,7 +11,8 @@ account::ClientFacts Session::client_facts() const {
   if (stream_->peer().address) facts.address = stream_->peer().host();
   facts.encrypted = stream_->tls() != nullptr || listener_->allow_plaintext_auth || stream_->is_loopback();
   if (const auto* tls = stream_->tls()) facts.tls_exporter = tls->exporter;
-  facts.protocol = listener_->protocol == Protocol::submission ? "submission" : "smtp";
+  facts.protocol = name_of(listener_->protocol);
+  facts.session = id_;
   return facts;
 }
 

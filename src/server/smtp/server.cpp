@@ -6,7 +6,6 @@
 
 namespace pabal::server::smtp {
 
-namespace {
 std::string name_of(pabal::smtp::Protocol protocol) {
   switch (protocol) {
     case pabal::smtp::Protocol::smtp:
@@ -18,7 +17,6 @@ std::string name_of(pabal::smtp::Protocol protocol) {
   }
   return "smtp";
 }
-}  // namespace
 
 RateLimits::RateLimits(const Settings& settings, Random& random)
     : exempt_(settings.rate_exempt),

@@ -14,6 +14,9 @@
 
 namespace pabal::server::smtp {
 
+/// "smtp", "submission", "lmtp": for the log and the metrics.
+[[nodiscard]] std::string name_of(pabal::smtp::Protocol protocol);
+
 /// Limits that all listeners share.
 class RateLimits {
  public:

@@ -270,5 +270,20 @@ TEST(Session, WhatIsLogged) {
   EXPECT_EQ(messages, 3U);
 }
 
+// The log lines of logins are those of the session.
+TEST(Session, WhatALoginIsToldAboutTheClient) {
+  for (const auto protocol : {smtp_protocol::smtp, smtp_protocol::submission}) {
+    World world({}, {.protocol = protocol, .starttls = true});
+    net::MemoryStream stream({.input = eventful()});
+    net::run_to_end(world.serve(stream));
+    const auto& client = world.accounts.client;
+    EXPECT_EQ(client.session, "session");
+    EXPECT_EQ(client.protocol, protocol == smtp_protocol::smtp ? "smtp" : "submission");
+    EXPECT_EQ(client.address, "192.0.2.1");
+    EXPECT_EQ(client.tls_exporter, std::string(32, 'e'));
+    EXPECT_TRUE(client.encrypted);
+  }
+}
+
 }  // namespace
 }  // namespace pabal::server::smtp

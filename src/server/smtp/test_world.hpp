@@ -90,6 +90,7 @@ class ScriptedAccounts final : public Accounts {
   }
   [[nodiscard]] Result<std::unique_ptr<account::SaslExchange>> begin(std::string_view mechanism,
                                                                      account::ClientFacts facts) override {
+    client = facts;
     for (const auto known : mechanisms(facts)) {
       if (known == mechanism) return std::make_unique<ScriptedExchange>(std::string(mechanism));
     }
@@ -97,6 +98,7 @@ class ScriptedAccounts final : public Accounts {
   }
 
   bool scram_without_tls = true;
+  account::ClientFacts client;  ///< as the last AUTH told it
 
  private:
   static account::LocalTarget target(std::int64_t id, const std::string& name) {

@@ -27,4 +27,10 @@ struct Date {
 /// the date counts. Second 60 (a leap second) is read as the next minute's first.
 [[nodiscard]] std::optional<Date> parse_date(std::string_view text);
 
+/// The same for a Date field as any mailer of the world wrote it: besides what parse_date() takes full names of days
+/// and months, any order (asctime, ISO 8601, 7/1/2003, 1.7.2003, 1-Jul-03), AM and PM (오전, 오후 too), names of zones
+/// beyond the standard's, "GMT+0900", years of three digits, words around it. A missing zone or a nonsensical one is
+/// UTC and unknown, a missing time midnight. Nothing where no day, month and year can be made out.
+[[nodiscard]] std::optional<Date> parse_any_date(std::string_view text);
+
 }  // namespace pabal::codec

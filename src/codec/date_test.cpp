@@ -77,6 +77,88 @@ TEST(Date, Table) {
   for (const auto& [text, expected] : cases) EXPECT_EQ(dump(text), expected) << text;
 }
 
+std::string dump_any(std::string_view text) {
+  const auto date = parse_any_date(text);
+  if (!date) return "no";
+  return format_date(date->time, date->offset_minutes) + (date->zone_unknown ? " ?" : "");
+}
+
+TEST(Date, AsTheyCome) {
+  const std::vector<std::pair<std::string_view, std::string_view>> cases = {
+      // right ones, as parse_date() has them
+      {"Fri, 21 Nov 1997 09:55:06 -0600", "Fri, 21 Nov 1997 09:55:06 -0600"},
+      {"1 Jan 101 00:00 Z", "Mon, 01 Jan 2001 00:00:00 +0000"},
+      {"1 Jan 2000 00:00 -0000", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      // zones
+      {"1 Jan 2000 00:00 KST", "Sat, 01 Jan 2000 00:00:00 +0900"},
+      {"1 Jan 2000 00:00:00 JST", "Sat, 01 Jan 2000 00:00:00 +0900"},
+      {"1 Jan 2000 00:00:00 CEST", "Sat, 01 Jan 2000 00:00:00 +0200"},
+      {"1 Jan 2000 00:00:00 IST", "Sat, 01 Jan 2000 00:00:00 +0530"},
+      {"1 Jan 2000 00:00:00 XYZ", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      {"1 Jan 2000 00:00:00 A", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      {"1 Jan 2000 00:00:00", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      {"1 Jan 2000 00:00:00 GMT+0900", "Sat, 01 Jan 2000 00:00:00 +0900"},
+      {"1 Jan 2000 00:00:00 GMT-5", "Sat, 01 Jan 2000 00:00:00 -0500"},
+      {"1 Jan 2000 00:00:00 +09:00", "Sat, 01 Jan 2000 00:00:00 +0900"},
+      {"1 Jan 2000 00:00:00 +9", "Sat, 01 Jan 2000 00:00:00 +0900"},
+      {"1 Jan 2000 00:00:00 +0900 (KST)", "Sat, 01 Jan 2000 00:00:00 +0900"},
+      {"1 Jan 2000 00:00:00 -0500 (EST) EST", "Sat, 01 Jan 2000 00:00:00 -0500"},
+      {"1 Jan 2000 00:00:00 +9999", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      {"1 Jan 2000 00:00:00 +0900 (open", "Sat, 01 Jan 2000 00:00:00 +0900"},
+      {"1 Jan 2000 00:00:00 \"GMT\"", "Sat, 01 Jan 2000 00:00:00 +0000"},
+      {"Sat, 1 Jan 2000 00:00:00 0900", "Sat, 01 Jan 2000 00:00:00 +0000 ?"},
+      // names in full, commas missing or too many, the wrong day's name
+      {"Saturday, 1 January 2000 00:00:00 +0000", "Sat, 01 Jan 2000 00:00:00 +0000"},
+      {"Sat 1 Jan 2000 00:00:00 +0000", "Sat, 01 Jan 2000 00:00:00 +0000"},
+      {"Sat,, 1, Jan, 2000, 00:00:00 +0000", "Sat, 01 Jan 2000 00:00:00 +0000"},
+      {"Saturday, January 1, 2000 3:04 PM", "Sat, 01 Jan 2000 15:04:00 +0000 ?"},
+      {"Mon, 5 Sept 2005 10:00:00 +0200", "Mon, 05 Sep 2005 10:00:00 +0200"},
+      {"January 1st, 2000 12:30 am", "Sat, 01 Jan 2000 00:30:00 +0000 ?"},
+      {"Xyz, 1 Jan 2000 00:00:00 +0000", "Sat, 01 Jan 2000 00:00:00 +0000"},
+      // AM and PM
+      {"1 Jan 2000 12:00:00 PM +0100", "Sat, 01 Jan 2000 12:00:00 +0100"},
+      {"1 Jan 2000 12:00:00AM +0100", "Sat, 01 Jan 2000 00:00:00 +0100"},
+      {"1 Jan 2000 1:02:03 pm", "Sat, 01 Jan 2000 13:02:03 +0000 ?"},
+      {"1 Jan 2000 13:02:03 PM", "Sat, 01 Jan 2000 13:02:03 +0000 ?"},
+      // asctime, date(1), ctime with a zone
+      {"Sat Jan  1 01:02:03 2000", "Sat, 01 Jan 2000 01:02:03 +0000 ?"},
+      {"Sat Jan  1 01:02:03 EST 2000", "Sat, 01 Jan 2000 01:02:03 -0500"},
+      {"Sat Jan 1 01:02:03 2000 +0900", "Sat, 01 Jan 2000 01:02:03 +0900"},
+      {"Sat, Jan 01 2000 01:02:03 GMT", "Sat, 01 Jan 2000 01:02:03 +0000"},
+      // ISO 8601 and other numbers
+      {"2000-01-02T03:04:05Z", "Sun, 02 Jan 2000 03:04:05 +0000"},
+      {"2000-01-02T03:04:05.678+09:00", "Sun, 02 Jan 2000 03:04:05 +0900"},
+      {"2000-01-02 03:04:05", "Sun, 02 Jan 2000 03:04:05 +0000 ?"},
+      {"2000-01-02 03:04:05-0500", "Sun, 02 Jan 2000 03:04:05 -0500"},
+      {"2000/01/02 03:04", "Sun, 02 Jan 2000 03:04:00 +0000 ?"},
+      {"1/2/2000 03:04:05", "Sun, 02 Jan 2000 03:04:05 +0000 ?"},
+      {"13/2/2000 03:04:05", "Sun, 13 Feb 2000 03:04:05 +0000 ?"},
+      {"2.1.2000 03:04:05", "Sun, 02 Jan 2000 03:04:05 +0000 ?"},
+      {"02-Jan-2000 03:04:05 +0000", "Sun, 02 Jan 2000 03:04:05 +0000"},
+      {"2-Jan-00 03:04:05 +0000", "Sun, 02 Jan 2000 03:04:05 +0000"},
+      {"Sun, 2 Jan 2000 03.04.05 +0000", "Sun, 02 Jan 2000 03:04:05 +0000"},
+      {"2 Jan 2000", "Sun, 02 Jan 2000 00:00:00 +0000 ?"},
+      {"2 Jan 2000 24:00:00 +0000", "Mon, 03 Jan 2000 00:00:00 +0000"},
+      {"2 Jan 2000 3:4:5 +0000", "Sun, 02 Jan 2000 03:04:05 +0000"},
+      // Korean
+      {"2000년 1월 2일 오후 3:04:05", "Sun, 02 Jan 2000 15:04:05 +0000 ?"},
+      {"2000년 1월 2일 (일) 15시 4분 5초 +0900", "Sun, 02 Jan 2000 15:04:05 +0900"},
+      // none
+      {"", "no"},
+      {"yesterday", "no"},
+      {"31 Apr 2000 00:00:00 +0000", "no"},
+      {"1 Jan 2000 25:00:00 +0000", "no"},
+      {"1 Jan 2000 00:61:00 +0000", "no"},
+      {"12:00:00", "no"},
+      {"99999 Jan 99999", "no"},
+      {"((((((((", "no"},
+  };
+  for (const auto& [text, expected] : cases) {
+    EXPECT_EQ(dump_any(text), expected) << text;
+    for (std::size_t n = 0; n < text.size(); ++n) EXPECT_FALSE(dump_any(text.substr(0, n)).empty());
+  }
+}
+
 TEST(Date, EveryPrefixIsRefused) {
   const std::string_view text = "Sun, 22 Nov 2026 03:34:21 +0000";
   for (std::size_t n = 0; n < text.size(); ++n) EXPECT_EQ(dump(text.substr(0, n)), "no") << n;

@@ -1,0 +1,66 @@
+// Feedback reports (ARF, RFC 5965): a recipient's server tells the sender's of a complaint, or (RFC 6591) of a message
+// whose proofs of origin failed. Written and read.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/date.hpp"
+#include "message/report_fields.hpp"
+
+namespace pabal::message {
+
+/// RFC 6591 §3.2; all of it optional but the failure.
+struct AuthFailure {
+  std::string failure;  ///< "dkim", "spf", "bodyhash", "revoked", "signature", "adsp", "dmarc"
+  std::string delivery_result;
+  std::string dkim_domain;
+  std::string dkim_identity;
+  std::string dkim_selector;
+  std::string dkim_canonicalized_header;  ///< base64, as written
+  std::string dkim_canonicalized_body;
+  std::string dkim_selector_dns;
+  std::string spf_dns;
+  std::string identity_alignment;  ///< RFC 7489 §7.3.1: "dkim", "spf", "none"
+};
+
+struct FeedbackReport {
+  std::string type;  ///< "abuse", "fraud", "virus", "not-spam", "auth-failure", "other"; lower case
+  std::string user_agent;
+  std::string version = "1";
+  std::string envelope_id;
+  std::string mail_from;  ///< with the angle brackets, if it has them
+  std::optional<codec::Date> arrival;
+  TypedValue reporting_mta;
+  std::string source_ip;
+  std::uint64_t incidents = 1;
+  std::vector<std::string> authentication_results;
+  std::vector<std::string> recipients;
+  std::vector<std::string> domains;
+  std::vector<std::string> uris;
+  std::optional<AuthFailure> auth_failure;
+  FieldGroup others;
+};
+
+/// The body of a message/feedback-report part. Nothing where the type is missing.
+[[nodiscard]] std::optional<FeedbackReport> read_feedback_report(std::string_view body);
+
+struct Arf {
+  FeedbackReport report;
+  ReturnedView returned;
+};
+[[nodiscard]] std::optional<Arf> read_arf(std::string_view message, const MimeTree& tree);
+
+/// Error (`syntax`) where type or user agent is missing.
+[[nodiscard]] Result<std::string> format_feedback_report(const FeedbackReport& report, HeaderStyle style);
+
+struct ArfSpec {
+  ReportEnvelope envelope;
+  std::string human_text;
+  FeedbackReport report;
+  Returned returned;
+};
+[[nodiscard]] Result<OutgoingMessage> make_arf(ArfSpec spec, HeaderStyle style);
+
+}  // namespace pabal::message

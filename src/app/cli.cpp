@@ -81,6 +81,7 @@ int run(int argc, char** argv) {
   add_server_commands(root, invocation);
   add_address_commands(root, invocation);
   add_letter_commands(root, invocation);
+  add_message_commands(root, invocation);
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -45,6 +45,7 @@ void print_result(const Invocation& invocation, std::string_view command, const 
 void add_server_commands(CLI::App& root, Invocation& invocation);
 void add_address_commands(CLI::App& root, Invocation& invocation);
 void add_letter_commands(CLI::App& root, Invocation& invocation);
+void add_message_commands(CLI::App& root, Invocation& invocation);
 
 /// One request to the server (or its data); nothing where it was refused, which standard error then says.
 [[nodiscard]] std::optional<json::value> result_of(const Invocation& invocation, const json::object& request);

@@ -216,7 +216,13 @@ void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& out
   if (write->blob.location == Location::file && !undone) write->delivery.content.file_->kept = true;
   // A file that is of no more use goes before anybody is told.
   if (write->delivery.content.has_file()) write->delivery.content = Incoming();
-  if (outcome) delivered_.add();
+  if (outcome) {
+    delivered_.add();
+    if (write->blob.location == Location::row && write->wrote_blob &&
+        in_rows_.fetch_add(1, std::memory_order_relaxed) + 1 == move_rows_at) {
+      wake_.notify_one();
+    }
+  }
   finish(std::move(write), outcome);
 }
 

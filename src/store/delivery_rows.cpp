@@ -5,6 +5,7 @@
 
 #include <xxhash.h>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace pabal::store {
@@ -120,6 +121,24 @@ Result<bool> queued_before(db::Connection& connection, std::string_view delivery
       {delivery_id, target.place.account.value, target.mailbox});
   if (!number) return pass(number);
   return number->has_value();
+}
+
+// The trace with those targets that the sender is told of; empty where there are none.
+std::string document_with_refusals(const DeliveryWrite& write) {
+  json::array refused;
+  for (std::size_t i = 0; i < write.outcomes.size(); ++i) {
+    const auto& outcome = write.outcomes[i];
+    const auto& target = write.delivery.targets[i];
+    if (outcome.result || outcome.queued) continue;
+    refused.push_back(json::object{{"account", target.place.account.value},
+                                   {"mailbox", printable(target.mailbox)},
+                                   {"why", outcome.result.error().log}});
+  }
+  if (refused.empty()) return {};
+  auto document = parse_json(write.delivery.trace);
+  if (!document || !document->is_object()) return {};
+  document->as_object()["refused"] = std::move(refused);
+  return json::serialize(*document);
 }
 
 // A target under its own savepoint: what goes wrong with it is its own outcome.
@@ -329,13 +348,14 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
   write.wrote_blob = true;
   reached.insert(reached.begin(), before.reached.begin(), before.reached.end());
   const std::string reached_octets = encode_reached(reached);
+  const std::string document = known ? std::string() : document_with_refusals(write);
   auto traced =
       known ? connection.run("UPDATE trace SET reached = $2 WHERE delivery_id = $1",
                              {delivery.id, db::Octets{reached_octets}})
             : connection.run(
                   "INSERT INTO trace (delivery_id, made, message_key, reached, document) VALUES ($1, $2, $3, $4, $5)",
                   {delivery.id, to_database(write.now), key_of_message_id(delivery.message_id),
-                   db::Octets{reached_octets}, delivery.trace});
+                   db::Octets{reached_octets}, document.empty() ? std::string_view(delivery.trace) : document});
   if (!traced) return pass(traced);
   return {};
 }

@@ -312,48 +312,4 @@ Result<void> Shard::remove_account(AccountId account) {
   return {};
 }
 
-Result<std::vector<std::string>> Shard::traces(std::string_view key) {
-  // "account/mailbox/uid"
-  const auto first = key.find('/');
-  const auto last = key.rfind('/');
-  const bool by_place = first != std::string_view::npos && first != last;
-  const auto account = by_place ? parse_decimal(key.substr(0, first), INT64_MAX) : std::nullopt;
-  const auto uid = by_place ? parse_decimal(key.substr(last + 1), INT64_MAX) : std::nullopt;
-  return readers_.read([&](db::Connection& connection) -> Result<std::vector<std::string>> {
-    std::vector<std::string> found;
-    const auto take = [&](Result<db::Rows> rows) -> Result<void> {
-      if (!rows) return pass(rows);
-      while (true) {
-        auto any = rows->next();
-        if (!any) return pass(any);
-        if (!*any) return {};
-        if (!rows->text(0).empty()) found.emplace_back(rows->text(0));
-      }
-    };
-    if (account && uid) {
-      auto path = mailbox_path(key.substr(first + 1, last - first - 1));
-      if (!path) return found;
-      auto taken = take(connection.query(
-          "SELECT trace.document FROM mailbox "
-          "JOIN membership ON membership.account_id = mailbox.account_id AND membership.mailbox_id = "
-          "mailbox.mailbox_id "
-          "JOIN email ON email.account_id = membership.account_id AND email.email_id = membership.email_id "
-          "JOIN trace ON trace.delivery_id = email.delivery_id "
-          "WHERE mailbox.account_id = $1 AND mailbox.path = $2 AND membership.uid = $3",
-          {static_cast<std::int64_t>(*account), *path, static_cast<std::int64_t>(*uid)}));
-      if (!taken) return pass(taken);
-      return found;
-    }
-    if (key.find('\0') != std::string_view::npos) return found;
-    auto taken = take(connection.query("SELECT document FROM trace WHERE delivery_id = $1", {key}));
-    if (!taken) return pass(taken);
-    if (!found.empty()) return found;
-    // By Message-ID: a look through all of them. Rare, and worth no index that each delivery would pay for.
-    taken = take(connection.query("SELECT document FROM trace WHERE message_key = $1 ORDER BY made DESC",
-                                  {key_of_message_id(key)}));
-    if (!taken) return pass(taken);
-    return found;
-  });
-}
-
 }  // namespace pabal::store

@@ -183,7 +183,20 @@ CREATE TABLE queue_recipient (
 CREATE INDEX queue_due ON queue_recipient (kind, state, next_attempt);
 )sql";
 
-constexpr std::array kSteps = {db::Migration{1, kFirst}};
+// Traces by Message-ID. An index of the table itself would cost each delivery a page at a random place, so this one is
+// filled now and then, many rows in the order of their keys at once (traces.cpp); what is younger is looked for in
+// trace_recent, which grows at its end only.
+constexpr std::string_view kTraceMessage = R"sql(
+CREATE TABLE trace_message (
+  message_key INTEGER NOT NULL,
+  made INTEGER NOT NULL,
+  PRIMARY KEY (message_key, made)
+) STRICT, WITHOUT ROWID;
+DROP INDEX trace_made;
+CREATE INDEX trace_recent ON trace (made, message_key);
+)sql";
+
+constexpr std::array kSteps = {db::Migration{1, kFirst}, db::Migration{2, kTraceMessage}};
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // Shard: one database with its blobs. The Store hands each call to the shard that it is for. The parts of this class
 // stand in files of their own: shard.cpp (opening, closing), deliver.cpp, delivery_rows.cpp, queue.cpp, mailboxes.cpp,
-// octets.cpp, upkeep.cpp, check.cpp.
+// octets.cpp, traces.cpp, upkeep.cpp, check.cpp.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/json.hpp"
 #include "store/appender.hpp"
 #include "store/blobs.hpp"
 #include "store/incoming.hpp"
@@ -111,7 +112,20 @@ class Shard {
   [[nodiscard]] Result<void> create_account(AccountId account, std::optional<std::uint64_t> quota_bytes);
   [[nodiscard]] Result<void> set_quota(AccountId account, std::optional<std::uint64_t> quota_bytes);
   [[nodiscard]] Result<void> remove_account(AccountId account);
-  [[nodiscard]] Result<std::vector<std::string>> traces(std::string_view key);
+  // traces.cpp
+  /// Where a delivery went, as this shard knows it.
+  struct Trace {
+    std::string delivery_id;
+    std::int64_t made = 0;
+    std::string document;
+    json::array mailboxes;
+    json::array queued;
+    [[nodiscard]] static bool newer(const Trace& a, const Trace& b) noexcept {
+      return a.made != b.made ? a.made > b.made : a.delivery_id < b.delivery_id;
+    }
+  };
+  /// Newest first.
+  [[nodiscard]] Result<std::vector<Trace>> traces(std::string_view key);
 
   // octets.cpp
   [[nodiscard]] Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> open_emails(AccountId account,
@@ -159,6 +173,10 @@ class Shard {
 
   // upkeep.cpp
   void upkeep_loop();
+  /// So many blobs in rows wake the upkeep: what they leave free in the database is soon taken by the next ones.
+  static constexpr std::size_t move_rows_at = 128;
+  [[nodiscard]] bool rows_want_to_move(SteadyTime now);
+  [[nodiscard]] Result<void> round(bool move_rows);
   [[nodiscard]] Result<void> move_rows_to_segments();
   [[nodiscard]] Result<bool> move_some_rows(BlobId& last);
   /// The records with their places.
@@ -167,7 +185,12 @@ class Shard {
   [[nodiscard]] Result<void> reclaim();
   [[nodiscard]] Result<bool> reclaim_segment(std::int64_t number);
   [[nodiscard]] Result<void> retire_emptied();
-  [[nodiscard]] Result<void> forget_old();
+
+  // traces.cpp
+  [[nodiscard]] Result<void> keep_traces();
+  [[nodiscard]] Result<void> index_traces(SystemTime now);
+  [[nodiscard]] Result<void> forget_traces(SystemTime now);
+  [[nodiscard]] Result<void> forget_indexed(SystemTime now, std::int64_t before);
 
   ShardPlace place_;
   Surroundings around_;
@@ -181,6 +204,7 @@ class Shard {
   BlobNumbers numbers_;
   std::atomic<std::uint64_t> salts_{0};
   std::atomic<std::size_t> under_way_{0};  ///< deliveries
+  std::atomic<std::size_t> in_rows_{1};    ///< blobs that came in rows since the last move; one may be left from before
   std::atomic<bool> flush_failed_{false};
   ReadGate gate_;
   BlobPins pins_;
@@ -194,7 +218,8 @@ class Shard {
   };
   std::vector<Emptied> emptied_;    ///< under upkeep_: free in the database, perhaps still read
   std::set<std::int64_t> damaged_;  ///< under upkeep_: segments that could not be emptied
-  SystemTime forgot_{};
+  SystemTime traces_kept_{};        ///< under upkeep_: when they were last looked after
+  SteadyTime moved_rows_{};         ///< the upkeep thread's own
 
   struct Sleep {
     bool stopping = false;

@@ -250,16 +250,34 @@ Result<void> Store::remove_account(Place place) {
 }
 
 Result<std::vector<std::string>> Store::traces(std::string_view key) {
-  std::vector<std::string> all;
+  std::vector<Shard::Trace> all;
   for (const auto& shard : state_->shards) {
     auto found = shard->traces(key);
-    if (!found) return found;
+    if (!found) return pass(found);
     for (auto& trace : *found) {
-      // A delivery to several shards leaves its trace in each.
-      if (std::ranges::find(all, trace) == all.end()) all.push_back(std::move(trace));
+      // A delivery to several shards leaves its trace in each, with what was reached there.
+      const auto known = std::ranges::find(all, trace.delivery_id, &Shard::Trace::delivery_id);
+      if (known == all.end()) {
+        all.push_back(std::move(trace));
+      } else {
+        std::ranges::move(trace.mailboxes, std::back_inserter(known->mailboxes));
+        std::ranges::move(trace.queued, std::back_inserter(known->queued));
+      }
     }
   }
-  return all;
+  std::ranges::sort(all, Shard::Trace::newer);
+  std::vector<std::string> documents;
+  for (auto& trace : all) {
+    auto document = parse_json(trace.document);
+    if (!document || !document->is_object()) {
+      documents.push_back(std::move(trace.document));
+      continue;
+    }
+    document->as_object()["mailboxes"] = std::move(trace.mailboxes);
+    if (!trace.queued.empty()) document->as_object()["queued"] = std::move(trace.queued);
+    documents.push_back(json::serialize(*document));
+  }
+  return documents;
 }
 
 Result<std::int64_t> Store::change_queue(std::string_view delivery_id, QueueAction action) {

@@ -186,7 +186,9 @@ class Store {
   /// Deliveries to it fail from now on (`busy`, then `not_found`); its emails go piece by piece.
   [[nodiscard]] Result<void> remove_account(Place place);
   /// The traces of a message, newest first, as JSON objects: by delivery id, Message-ID, or "account/mailbox/uid" with
-  /// the account's number.
+  /// the account's number. To what was given with the delivery comes what is so now: "mailboxes" (account, mailbox,
+  /// uid, email, state: there or gone) and, where some wait, "queued" (recipient, state, attempts, next_attempt,
+  /// last_error). "refused" (account, mailbox, why) are those that the sender was told of while others were reached.
   [[nodiscard]] Result<std::vector<std::string>> traces(std::string_view key);
   /// What an operator does with the queue rows of a delivery: try again now (held ones too), hold, let go those that
   /// are held, or drop for good.

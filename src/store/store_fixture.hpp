@@ -75,6 +75,7 @@ class TestStore {
     failing_.clear();
     databases_.clear();
   }
+  [[nodiscard]] db::Database& database(std::size_t shard = 0) { return *databases_.at(shard); }
   [[nodiscard]] bool is_open() const noexcept { return store_ != nullptr; }
   Store& operator*() { return *store_; }
   Store* operator->() { return store_.get(); }

@@ -1,5 +1,6 @@
 // The background work of a shard: blobs that rode in rows move into segments, what nobody refers to goes, half-dead
-// segments are emptied and written anew, old traces are forgotten, and the database gets its checkpoints.
+// segments are emptied and written anew, traces are indexed and forgotten (traces.cpp), and the database gets its
+// upkeep.
 //
 // Everything here may stop at any point and be taken up again: a blob is at its old place until the commit that gives
 // it the new one, and the old place is written anew only when no reader can come to it any more.
@@ -13,10 +14,9 @@ namespace {
 
 constexpr std::size_t kMoveAtOnce = 256;  ///< blobs
 constexpr std::uint64_t kMoveOctetsAtOnce = 4 << 20;
+constexpr std::size_t kMoveAtLeast = 64;        ///< blobs that ride in rows; fewer wait for company
+constexpr std::chrono::seconds kMoveAfter{30};  ///< but no longer than this
 constexpr std::size_t kCollectAtOnce = 500;
-constexpr std::chrono::minutes kForgetEvery{10};
-constexpr std::chrono::hours kDeliveryIdKept{7 * 24};  ///< however short traces are kept
-constexpr std::int64_t kForgetAtOnce = 1000;
 
 Result<void> drop_count(Result<std::int64_t> result) {
   if (!result) return pass(result);
@@ -58,13 +58,17 @@ void Shard::upkeep_loop() {
   while (true) {
     {
       auto sleep = sleep_.lock();
-      wake_.wait_for(sleep.unique_lock(), around_.options.upkeep_every, [&] { return sleep->stopping; });
+      wake_.wait_for(sleep.unique_lock(), around_.options.upkeep_every,
+                     [&] { return sleep->stopping || in_rows_.load(std::memory_order_relaxed) >= move_rows_at; });
       if (sleep->stopping) return;
     }
-    if (!healthy()) continue;
-    auto done = maintain();
-    if (done) continue;
+    if (!healthy()) {
+      in_rows_ = 0;  // nothing moves any more
+      continue;
+    }
     const auto now = around_.clock->steady();
+    auto done = round(rows_want_to_move(now));
+    if (done) continue;
     if (done.error().log == last_said && now - said < say_again) continue;
     last_said = done.error().log;
     said = now;
@@ -72,16 +76,29 @@ void Shard::upkeep_loop() {
   }
 }
 
+// A blob that moves alone costs two flushes and its row's pages once more; in company next to nothing.
+bool Shard::rows_want_to_move(SteadyTime now) {
+  const auto waiting = in_rows_.load(std::memory_order_relaxed);
+  if (waiting < kMoveAtLeast && (waiting == 0 || now - moved_rows_ < kMoveAfter)) {
+    if (waiting == 0) moved_rows_ = now;
+    return false;
+  }
+  moved_rows_ = now;
+  return true;
+}
+
+Result<void> Shard::maintain() { return round(true); }
+
 // One step that fails (a damaged blob, a full disk) does not keep the others from their work; the first failure is
 // told.
-Result<void> Shard::maintain() {
+Result<void> Shard::round(bool move_rows) {
   const std::lock_guard one_at_a_time(upkeep_);
   Result<void> outcome;
   const auto step = [&outcome](Result<void> done) {
     if (!done && outcome) outcome = std::move(done);
   };
   if (segments_) {
-    step(move_rows_to_segments());
+    if (move_rows) step(move_rows_to_segments());
     step(segments_->prepare());
   }
   step(collect_dead());
@@ -90,7 +107,7 @@ Result<void> Shard::maintain() {
     step(reclaim());
     step(retire_emptied());
   }
-  step(forget_old());
+  step(keep_traces());
   step(place_.database->maintain());
   return outcome;
 }
@@ -106,19 +123,25 @@ Result<std::vector<Append>> Shard::append_now(std::vector<Append> records) {
 }
 
 Result<void> Shard::move_rows_to_segments() {
+  in_rows_ = 0;  // those that come from here on count for the next time
   BlobId last;
   for (bool more = true; more;) {
     auto moved = move_some_rows(last);
-    if (!moved) return pass(moved);
+    if (!moved) {
+      in_rows_.fetch_add(1, std::memory_order_relaxed);
+      return pass(moved);
+    }
     more = *moved;
   }
   return {};
 }
 
-// Moves some of the blobs after `last`, which goes on with them; false when there are no more.
+// Moves some of the blobs after `last`, which goes on with them; false when there are no more, or so few that they must
+// have come since the call before: a lone sender's letters are not chased one by one.
 Result<bool> Shard::move_some_rows(BlobId& last) {
   std::vector<BlobRow> rows;
   std::vector<std::string> octets;
+  bool more = false;
   auto read = readers_.read([&](db::Connection& connection) -> Result<void> {
     std::vector<BlobRow> found;
     auto listed = each_row(
@@ -131,8 +154,12 @@ Result<bool> Shard::move_some_rows(BlobId& last) {
         });
     if (!listed) return listed;
     std::uint64_t total = 0;
+    more = found.size() == kMoveAtOnce;
     for (const auto& row : found) {
-      if (total >= kMoveOctetsAtOnce) break;
+      if (total >= kMoveOctetsAtOnce) {
+        more = true;
+        break;
+      }
       last = row.id;
       std::string data;
       auto loaded = read_blob_data(connection, row, 0, static_cast<std::size_t>(row.size), data);
@@ -145,7 +172,7 @@ Result<bool> Shard::move_some_rows(BlobId& last) {
     return {};
   });
   if (!read) return pass(read);
-  if (rows.empty()) return false;
+  if (rows.empty()) return more;
   std::vector<Append> records;
   records.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) records.push_back(record_of(rows[i], octets[i]));
@@ -163,7 +190,7 @@ Result<bool> Shard::move_some_rows(BlobId& last) {
     return {};
   });
   if (!written) return pass(written);
-  return true;
+  return more;
 }
 
 Result<void> Shard::collect_dead() {
@@ -328,37 +355,6 @@ Result<void> Shard::retire_emptied() {
     if (auto retired = segments_->retire(one.segment, one.generation); !retired) return retired;
   }
   emptied_.insert(emptied_.end(), still_read.begin(), still_read.end());
-  return {};
-}
-
-Result<void> Shard::forget_old() {
-  const auto now = around_.clock->now();
-  if (now - forgot_ < kForgetEvery && forgot_ <= now) return {};
-  const auto trace_before = to_database(now - around_.options.trace_kept);
-  const auto id_before = to_database(now - std::max<std::chrono::seconds>(around_.options.trace_kept, kDeliveryIdKept));
-  while (true) {
-    std::int64_t count = 0;
-    auto forgotten = write_now([&](db::Connection& connection) -> Result<void> {
-      auto gone = connection.run(
-          "DELETE FROM trace WHERE delivery_id IN (SELECT delivery_id FROM trace WHERE made < $1 ORDER BY made LIMIT "
-          "$2)",
-          {id_before, kForgetAtOnce});
-      if (!gone) return pass(gone);
-      count = *gone;
-      return {};
-    });
-    if (!forgotten) return forgotten;
-    if (count < kForgetAtOnce) break;
-  }
-  if (trace_before > id_before) {
-    // The id outlives its trace.
-    auto emptied = write_now([&](db::Connection& connection) {
-      return drop_count(
-          connection.run("UPDATE trace SET document = '' WHERE made < $1 AND document <> ''", {trace_before}));
-    });
-    if (!emptied) return emptied;
-  }
-  forgot_ = now;
   return {};
 }
 

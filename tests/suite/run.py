@@ -53,18 +53,20 @@ def python_tests(folder: str, options: argparse.Namespace) -> Counts:
     return counts
 
 
-# Figures that a short run on a busy machine must keep, too: name, most, what it is. Flushes have room here: senders that a busy
-# machine holds up make smaller groups (0.085 on a quiet one).
+# Figures that a short run on a busy machine must keep, too: name, most, what it is. Where the benchmarks may not go before all
+# else, flushes have room: senders that a busy machine holds up make smaller groups (0.085 on a quiet one).
 BUDGETS = (
     ("idle_plain_pss_kib", 12.0, "KiB of memory for an idle plain connection"),
     ("idle_tls_pss_kib", 40.0, "KiB of memory for an idle TLS connection"),
-    ("ingest_64_flushes", 0.15, "flushes for a message from 64 senders"),
+    ("ingest_64_flushes", 0.1, "flushes for a message from 64 senders"),
+    ("ingest_1_flushes", 1.3, "flushes for a message from one sender"),
 )
+ROOM_ON_A_BUSY_MACHINE = {"ingest_64_flushes": 0.15}
 
 
 def bench() -> Counts:
     """The short form of all benchmarks: each figure is shown, those with a budget are tests."""
-    counts = simple("bench", ["scripts/bench"], seconds=900)
+    counts = simple("bench", ["scripts/bench", "--realtime"], seconds=900)
     if counts.failed:
         return counts
     figures = dict(line.split("=", 1) for line in (LOGS / "bench.log").read_text().splitlines() if "=" in line)
@@ -72,6 +74,8 @@ def bench() -> Counts:
         if not name.startswith(("ingest_64_cpu_percent", "pop3_cpu_percent")):
             print(f"   {name}={value}")
     for name, most, what in BUDGETS:
+        if figures.get("realtime") != "1":
+            most = ROOM_ON_A_BUSY_MACHINE.get(name, most)
         if name not in figures:
             counts.add(skipped(f"bench {name}: not measured"))
         elif float(figures[name]) > most:

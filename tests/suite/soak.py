@@ -25,7 +25,7 @@ def kill(options: argparse.Namespace) -> bool:
 
 
 def unit(program: str, tests: str, environment: dict[str, str], *more: str) -> bool:
-    """A part of a GoogleTest program, run longer than the suite does. It prints its seed when it fails."""
+    """A part of a GoogleTest program, run longer than the suite does."""
     make("release", program)
     found = next((ROOT / "build" / "release" / "src").rglob(program))
     command = [str(found), f"--gtest_filter={tests}", *more]
@@ -35,14 +35,14 @@ def unit(program: str, tests: str, environment: dict[str, str], *more: str) -> b
 
 def powerloss(options: argparse.Namespace) -> bool:
     """The disk as a power loss may leave it, thousands of times: of the database alone, and of the whole store."""
-    environment = {"PABAL_POWER_LOSS_STATES": str(options.states)}
+    environment = {"PABAL_POWER_LOSS_STATES": str(options.states), "PABAL_SEED": str(options.seed)}
     results = [unit(program, "PowerLoss*:*PowerLoss*", environment) for program in ("db_sqlite_test", "store_test")]
     return all(results)
 
 
 def walreset(options: argparse.Namespace) -> bool:
     """Checkpoints against commits."""
-    return unit("db_sqlite_test", "Checkpoint*", {}, f"--gtest_repeat={options.repeat}", "--gtest_break_on_failure")
+    return unit("db_sqlite_test", "Checkpoint*", {"PABAL_SEED": str(options.seed)}, f"--gtest_repeat={options.repeat}", "--gtest_break_on_failure")
 
 
 def fuzz(options: argparse.Namespace) -> bool:

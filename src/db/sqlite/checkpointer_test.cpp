@@ -1,6 +1,8 @@
 // Checkpoints against commits: nothing is lost, and the log stays small.
 #include "db/sqlite/checkpointer.hpp"
 
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 
 #include "base/failing_file.hpp"
@@ -73,6 +75,9 @@ TEST(Checkpoint, TheGateKeepsTheLogFromStartingAnewInACheckpoint) {
 }
 
 TEST(Checkpoint, NothingIsLostUnderStress) {
+  const char* given = std::getenv("PABAL_SEED");  // to repeat a run, as far as threads allow
+  const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
   MemoryFileSystem files;
   auto database = open(files, "a.db", {.checkpoint_at = 30'000});
   ASSERT_TRUE(database);
@@ -92,7 +97,7 @@ TEST(Checkpoint, NothingIsLostUnderStress) {
       threads.emplace_back([&, t] {
         auto connection = (*database)->connect();
         ASSERT_TRUE(connection);
-        SeededRandom random(static_cast<std::uint64_t>(t));
+        SeededRandom random(seed + static_cast<std::uint64_t>(t));
         for (std::int64_t i = 0; !stop; ++i) {
           ASSERT_TRUE((*connection)->begin(true));
           for (int n = 0; n < 3; ++n) {

@@ -134,7 +134,8 @@ int states_wanted() {
 }
 
 TEST(PowerLoss, CommitsSurvive) {
-  const std::uint64_t seed = std::random_device{}();
+  const char* given = std::getenv("PABAL_SEED");  // to repeat a run
+  const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   SeededRandom random(seed);
   int states = 0;

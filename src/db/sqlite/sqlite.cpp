@@ -56,8 +56,11 @@ Result<Handle> Shared::open_handle() {
   // A query must mean what it says: "name" is a column, never a string.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  // Debian's SQLite would write zeros over each page that becomes free; of the octets of letters that leave the
+  // database for a segment that is all of them once more. FAST does so only where it costs no writing.
   const auto settings = fmt::format(
-      "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; "
+      "PRAGMA secure_delete = FAST; PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+      "PRAGMA wal_autocheckpoint = 0; "
       "PRAGMA journal_size_limit = -1; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; "
       "PRAGMA cache_size = -{}; PRAGMA trusted_schema = OFF",
       options.reader_cache_bytes >> 10);

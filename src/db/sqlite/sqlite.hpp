@@ -17,7 +17,9 @@ struct Options {
   std::size_t writer_cache_bytes = 32 << 20;       ///< pages kept by a connection once it has written
   std::size_t reader_cache_bytes = 2 << 20;        ///< and by one that has only read
   std::chrono::milliseconds busy_timeout{10'000};  ///< how long a second writer waits for the first
-  std::uint64_t checkpoint_at = 4 << 20;  ///< octets of write-ahead log at which they are moved into the database
+  /// Octets of write-ahead log at which they are moved into the database. Measured, letters of 10 KiB: from 4 to 16 MiB
+  /// a lone sender's slowest hundredth falls from 3.5 to 1.2 ms and a tenth less is written; more gains little.
+  std::uint64_t checkpoint_at = 16 << 20;
   /// A thread of its own does that as soon as it is time. Otherwise only maintain() does (tests that want to say when).
   bool background_checkpoints = true;
 };

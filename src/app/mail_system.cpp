@@ -9,7 +9,7 @@
 #include "app/folder.hpp"
 #include "net/process.hpp"
 #include "server/control/control.hpp"
-#include "server/http/metrics.hpp"
+#include "server/http/monitor.hpp"
 #include "server/pop3/server.hpp"
 #include "server/smtp/server.hpp"
 
@@ -153,8 +153,10 @@ Result<void> MailSystem::make_handlers() {
         break;
       case Protocol::metrics:
         all.of_listener.push_back(
-            server::http::make_metrics_handler({.text = [metrics = &machine_.metrics] { return metrics->text(); },
-                                                .healthy = [store = &site_->store()] { return store->healthy(); }}));
+            server::http::make_monitor(machine_.metrics, [store = &site_->store()]() -> Result<void> {
+              if (!store->healthy()) return fail(ErrorKind::io, "a shard takes no more writes");
+              return {};
+            }));
         break;
       case Protocol::smtp:
       case Protocol::submission:

@@ -36,14 +36,15 @@ Answer plain(beast::status status, std::string body) {
 }
 
 Answer answer(const Monitor& monitor, const Request& request) {
-  const bool known = request.path == "/metrics" || request.path == "/healthz";
-  if (!known) return plain(beast::status::not_found, "not found");
+  const bool metrics = request.path == "/metrics";
+  const bool health = request.path == "/healthz" || request.path == "/health";
+  if (!metrics && !health) return plain(beast::status::not_found, "not found");
   if (request.method != beast::verb::get && request.method != beast::verb::head) {
     auto refusal = plain(beast::status::method_not_allowed, "only GET and HEAD");
     refusal.more_fields = "Allow: GET, HEAD\r\n";  // RFC 9110 §15.5.6
     return refusal;
   }
-  if (request.path == "/metrics") {
+  if (metrics) {
     return {.status = beast::status::ok,
             .type = "text/plain; version=0.0.4; charset=utf-8",
             .body = monitor.metrics->text(),

@@ -1,6 +1,6 @@
 // The listener for those who watch over the server (protocol "metrics"): GET /metrics in Prometheus' text format and
-// GET /healthz, over HTTP/1.1 (RFC 9112). It changes nothing and needs no login, so it belongs on an address that only
-// they reach.
+// GET /healthz (or /health), over HTTP/1.1 (RFC 9112). It changes nothing and needs no login, so it belongs on an
+// address that only they reach.
 #pragma once
 #include <chrono>
 #include <cstddef>

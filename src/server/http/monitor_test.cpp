@@ -44,6 +44,7 @@ TEST(Monitor, Table) {
   Dialogue dialogue;
   const std::pair<std::string, std::string> cases[] = {
       {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK | ok\n"},
+      {"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK | ok\n"},
       {"GET /healthz?verbose HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK | ok\n"},
       {"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK | "},
       {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404 Not Found | not found\n"},

@@ -68,16 +68,16 @@ Async<> Server::serve(std::unique_ptr<net::Stream> stream, std::string id, Log l
 
 Async<> Server::talk(net::Stream& stream, std::string id, Log log) const {
   metrics_.sessions.add();
-  std::string failure;
   {
-    Session session(*this, stream, std::move(id), log);
+    Session session(*this, stream, std::move(id), std::move(log));
+    std::string failure;
     try {
       co_await session.run();
     } catch (const std::exception& error) {
       failure = error.what();  // a bug or exhausted memory: it ends this connection alone
     }
+    if (!failure.empty()) session.log().error("session ended by an exception", {{"what", failure}});
   }
-  if (!failure.empty()) log.error("session ended by an exception", {{"what", failure}});
   co_await stream.close();
 }
 

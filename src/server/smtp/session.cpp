@@ -36,18 +36,36 @@ bool moves_octets(const Command& command) noexcept {
 }
 }  // namespace
 
-Session::Session(const Server& server, net::Stream& stream, std::string id, const Log& log)
+Session::Session(const Server& server, net::Stream& stream, std::string id, Log log)
     : server_(&server),
       settings_(&server.settings()),
       listener_(&server.listener()),
       stream_(&stream),
       id_(std::move(id)),
-      log_(log),
+      log_(std::move(log)),
       ends_at_(server.services().clock->steady() + settings_->max_session_time) {}
 
 Async<> Session::run() {
   if (co_await greet()) {
-    while (!ended_) co_await turn();
+    while (!ended_) {
+      if (std::holds_alternative<Receiving>(phase_)) {
+        conclude(co_await receive_text());
+      } else if (start_tls_ || out_.size() > kMostGathered) {
+        if (co_await flush() && start_tls_) co_await switch_to_tls();
+      } else if (stream_->interrupted()) {
+        say_goodbye(421, "4.3.2", "The server is shutting down");
+      } else if (!is_too_late()) {
+        if (turns_.step()) co_await net::give_way();
+        const auto event = splitter_.next(stream_->input(), line_limit());
+        if (event.kind == LineSplitter::Kind::incomplete) {
+          // The wait stands here, where no frame of a command is alive, so that an idle session is small.
+          stream_->consume(event.consumed);
+          co_await wait_for_input(settings_->command_timeout);
+        } else {
+          co_await handle(event);
+        }
+      }
+    }
   }
   co_await flush();
 }
@@ -117,28 +135,10 @@ std::size_t Session::line_limit() const noexcept {
   return long_line ? std::max(settings_->max_auth_line, settings_->max_command_line) : settings_->max_command_line;
 }
 
-// One step: a line, the text of a message, or a wait for more.
-Async<> Session::turn() {
-  if (std::holds_alternative<Receiving>(phase_)) {
-    conclude(co_await receive_text());
-    co_return;
-  }
-  if (start_tls_ || out_.size() > kMostGathered) {
-    if (!co_await flush()) co_return;
-    if (start_tls_) co_await switch_to_tls();
-    co_return;
-  }
-  if (stream_->interrupted()) {
-    say_goodbye(421, "4.3.2", "The server is shutting down");
-    co_return;
-  }
-  if (is_too_late()) co_return;
-  if (turns_.step()) co_await net::give_way();
-  const auto event = splitter_.next(stream_->input(), line_limit());
+// One line; `event` looks into the stream's input, from which the line is taken away here.
+Async<> Session::handle(LineSplitter::Event event) {
   switch (event.kind) {
     case LineSplitter::Kind::incomplete:
-      stream_->consume(event.consumed);
-      co_await wait_for_input(settings_->command_timeout);
       co_return;
     case LineSplitter::Kind::bare_lf:
       stream_->consume(event.consumed);

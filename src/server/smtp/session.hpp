@@ -56,17 +56,18 @@ using Phase = std::variant<Connected, Greeted, Authenticating, Envelope, Receivi
 class Session {
  public:
   /// All must outlive it.
-  Session(const Server& server, net::Stream& stream, std::string id, const Log& log);
+  Session(const Server& server, net::Stream& stream, std::string id, Log log);
 
   /// The whole conversation. All replies are written when it ends; the caller closes the stream.
   [[nodiscard]] Async<> run();
+  [[nodiscard]] const Log& log() const noexcept { return log_; }
 
  private:
   // The loop, session.cpp.
   [[nodiscard]] Async<bool> greet();
   [[nodiscard]] Async<bool> wait_for_input(std::chrono::milliseconds timeout);
   [[nodiscard]] Async<bool> flush();
-  [[nodiscard]] Async<> turn();
+  [[nodiscard]] Async<> handle(pabal::smtp::LineSplitter::Event event);
   [[nodiscard]] Async<> run_command(pabal::smtp::Command command);
   [[nodiscard]] Async<> refuse_bdat(pabal::smtp::Bdat bdat, Reply refusal);
   [[nodiscard]] Async<> switch_to_tls();

@@ -1,8 +1,10 @@
 // What a message of 10 KiB costs between the stream and the store: the whole session over a memory stream, with
 // services that answer at once. The stream's own copying is in it.
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include "net/test_support.hpp"
+#include "server/smtp/session.hpp"
 #include "server/smtp/test_world.hpp"
 
 namespace pabal::server::smtp {
@@ -50,6 +52,37 @@ void messages(benchmark::State& state, std::size_t size) {
 
 void message_of_10_kib(benchmark::State& state) { messages(state, 10'240); }
 void message_of_1_kib(benchmark::State& state) { messages(state, 1024); }
+
+// What an idle session holds after EHLO, beside its stream.
+void idle_session(benchmark::State& state) {
+  constexpr std::size_t kSessions = 1000;
+  const Log log = Log::to_stderr(LogLevel::warning, false).with({"session", "0123456789abcdef"});
+  double octets = 0;
+  for (auto _ : state) {
+    World world;
+    asio::io_context io(1);
+    std::vector<std::unique_ptr<net::MemoryStream>> streams;
+    for (std::size_t i = 0; i < kSessions; ++i) {
+      streams.push_back(std::make_unique<net::MemoryStream>(net::MemoryStreamOptions{.ends = false}));
+    }
+    const auto before = mallinfo2().uordblks;
+    for (auto& stream : streams) {
+      asio::co_spawn(io.get_executor(), world.server.talk(*stream, "0123456789abcdef", log), [](std::exception_ptr) {});
+      stream->feed("EHLO x.example\r\n");
+    }
+    io.poll();
+    octets = static_cast<double>(mallinfo2().uordblks - before) / kSessions;
+    for (auto& stream : streams) {
+      octets -= static_cast<double>(stream->written().capacity()) / kSessions;
+      stream->end();
+    }
+    io.restart();
+    io.run();
+  }
+  state.counters["octets_a_session"] = octets;
+  state.counters["session_object"] = sizeof(Session);
+}
+BENCHMARK(idle_session)->Iterations(3);
 BENCHMARK(message_of_10_kib);
 BENCHMARK(message_of_1_kib);
 

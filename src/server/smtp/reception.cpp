@@ -119,10 +119,12 @@ void Reception::review_header(std::string_view header) {
 }
 
 Async<> Reception::spill() {
-  if (!std::exchange(reviewed_, true)) {
-    // Afterwards the header is no longer in memory.
+  if (!reviewed_) {
+    // Once it is written the header is no longer in memory, so it stays there until it is whole or too big.
     const auto text = std::string_view(content_.memory()).substr(received_octets_);
-    review_header(text.substr(0, message::header_size(text).value_or(text.size())));
+    const auto header_octets = message::header_size(text);
+    if (!header_octets && text.size() <= settings_->max_header_size) co_return;
+    review_header(text.substr(0, header_octets.value_or(text.size())));
     if (refusal_) co_return;
   }
   if (auto spilled = co_await content_.spill(); !spilled) refuse(reply_for(spilled.error(), *settings_, false));

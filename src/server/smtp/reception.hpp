@@ -32,7 +32,7 @@ class Reception {
   void take(std::string_view& input);
   /// DATA: the end was seen.
   [[nodiscard]] bool ended() const noexcept { return decoder_.ended(); }
-  /// To be called after every take() that leaves wants_spill() true; a failure is a refusal.
+  /// spill() is to be called after every take() that leaves wants_spill() true; a failure is a refusal.
   [[nodiscard]] bool wants_spill() const noexcept { return !refusal_ && content_.wants_spill(); }
   [[nodiscard]] Async<> spill();
   /// All has arrived: the last checks. Once.

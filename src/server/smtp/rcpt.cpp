@@ -20,7 +20,9 @@ Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
   }
 
   Result<account::Resolution> resolved = fail(ErrorKind::io, "local error in processing");
-  if (command.recipient) {
+  if (const auto known = command.recipient ? services.accounts->try_resolve(*command.recipient) : nullptr) {
+    resolved = *known;  // the common case: no wait, no frame
+  } else if (command.recipient) {
     resolved = co_await services.accounts->resolve(*command.recipient);
   } else {
     resolved = co_await services.accounts->postmaster();

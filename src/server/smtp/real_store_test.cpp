@@ -56,7 +56,7 @@ class StoreWorld {
   /// What the server says to these pieces.
   std::string talk(std::vector<std::string> pieces) {
     net::MemoryStream stream({.input = std::move(pieces)});
-    run_blocking(server->talk(stream, "session", Log()));
+    net::run_to_end(server->talk(stream, "session", Log()));
     return stream.written();
   }
 
@@ -142,6 +142,23 @@ TEST(RealStore, BigLettersAreLookedAtToo) {
   EXPECT_TRUE(store.talk(as_data(header.substr(0, 70UL << 10) + "\r\n\r\n")).contains("\r\n250 2.0.0 Ok"));
   EXPECT_TRUE(store.talk(as_data("Subject: x\r\n\r\n" + lines(300'000) + "a\nb\r\n")).contains("\r\n550 5.6.0 "));
   EXPECT_TRUE(store.letters(1).size() == 1);
+}
+
+// Exact to the octet, also where the letter is far bigger than what memory is given to it.
+TEST(RealStore, TheHeadersLimitIsExact) {
+  StoreWorld store;
+  const std::size_t limit = store.world.settings.max_header_size;
+  for (const std::size_t octets : {limit - 1, limit, limit + 1}) {
+    std::string header;
+    while (header.size() < limit - 1000) header += "X: a field among very many\r\n";
+    header += "Y: " + std::string(octets - header.size() - 7, 'y') + "\r\n\r\n";
+    ASSERT_EQ(header.size(), octets);
+    for (const std::size_t body : {10UL, 400'000UL}) {
+      const auto said = store.talk(as_data(header + lines(body)));
+      EXPECT_EQ(said.contains("\r\n250 2.0.0 Ok: "), octets <= limit) << octets << " and " << body;
+      EXPECT_EQ(said.contains("\r\n552 5.3.4 The header is bigger"), octets > limit) << octets << " and " << body;
+    }
+  }
 }
 
 }  // namespace

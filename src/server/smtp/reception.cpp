@@ -122,8 +122,11 @@ Async<> Reception::spill() {
   if (!reviewed_) {
     // Once it is written the header is no longer in memory, so it stays there until it is whole or too big.
     const auto text = std::string_view(content_.memory()).substr(received_octets_);
-    const auto header_octets = message::header_size(text);
-    if (!header_octets && text.size() <= settings_->max_header_size) co_return;
+    const auto header_octets = message::header_size(text, looked_at_);
+    if (!header_octets && text.size() <= settings_->max_header_size) {
+      looked_at_ = text.size() < 3 ? 0 : text.size() - 3;
+      co_return;
+    }
     review_header(text.substr(0, header_octets.value_or(text.size())));
     if (refusal_) co_return;
   }

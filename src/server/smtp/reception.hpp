@@ -62,6 +62,7 @@ class Reception {
   bool binary_;
   bool reviewed_ = false;
   std::size_t received_octets_;  ///< of our Received field
+  std::size_t looked_at_ = 0;    ///< spill() has seen no end of the header before it
   std::uint64_t octets_ = 0;
   std::uint64_t discarded_ = 0;
   std::optional<Reply> refusal_;

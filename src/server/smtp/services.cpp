@@ -6,6 +6,10 @@ Async<Result<account::Resolution>> DirectoryAccounts::resolve(EmailAddress recip
   return directory_->resolve(std::move(recipient));
 }
 
+std::shared_ptr<const account::Resolution> DirectoryAccounts::try_resolve(const EmailAddress& recipient) {
+  return directory_->try_resolve(recipient);
+}
+
 Async<Result<account::Resolution>> DirectoryAccounts::postmaster() { return directory_->postmaster(); }
 
 Async<Result<bool>> DirectoryAccounts::may_send_as(AccountId account, EmailAddress sender) {

@@ -22,6 +22,8 @@ class Accounts {
  public:
   virtual ~Accounts() = default;
   [[nodiscard]] virtual Async<Result<account::Resolution>> resolve(EmailAddress recipient) = 0;
+  /// The answer where memory has it, without a wait; else null, and resolve() is to be asked.
+  [[nodiscard]] virtual std::shared_ptr<const account::Resolution> try_resolve(const EmailAddress& recipient) = 0;
   /// RCPT TO:<postmaster> without a domain.
   [[nodiscard]] virtual Async<Result<account::Resolution>> postmaster() = 0;
   [[nodiscard]] virtual Async<Result<bool>> may_send_as(AccountId account, EmailAddress sender) = 0;
@@ -36,6 +38,7 @@ class DirectoryAccounts final : public Accounts {
   DirectoryAccounts(account::Directory& directory, account::Authenticator& authenticator)
       : directory_(&directory), authenticator_(&authenticator) {}
   [[nodiscard]] Async<Result<account::Resolution>> resolve(EmailAddress recipient) override;
+  [[nodiscard]] std::shared_ptr<const account::Resolution> try_resolve(const EmailAddress& recipient) override;
   [[nodiscard]] Async<Result<account::Resolution>> postmaster() override;
   [[nodiscard]] Async<Result<bool>> may_send_as(AccountId account, EmailAddress sender) override;
   [[nodiscard]] std::vector<std::string_view> mechanisms(const account::ClientFacts& facts) override;

@@ -76,6 +76,12 @@ class ScriptedAccounts final : public Accounts {
   [[nodiscard]] Async<Result<account::Resolution>> resolve(EmailAddress recipient) override {
     co_return resolve_now(recipient);
   }
+  /// Half of the names are in memory.
+  [[nodiscard]] std::shared_ptr<const account::Resolution> try_resolve(const EmailAddress& recipient) override {
+    if (recipient.local_part().size() % 2 == 0) return nullptr;
+    auto answer = resolve_now(recipient);
+    return answer ? std::make_shared<const account::Resolution>(*std::move(answer)) : nullptr;
+  }
   [[nodiscard]] Async<Result<account::Resolution>> postmaster() override {
     co_return resolve_now(address_of("postmaster@busan.example"));
   }

@@ -14,6 +14,10 @@ constexpr std::chrono::hours trust_time{30 * 24};
 
 std::string refused_words() { return "authentication credentials invalid"; }
 
+DelayOptions delays_of(const AuthenticatorOptions& options) {
+  return {options.first_failure_delay, options.max_failure_delay, options.failure_memory, options.max_tracked};
+}
+
 }  // namespace
 
 Wiped::~Wiped() { sodium_memzero(text_.data(), text_.size()); }
@@ -30,15 +34,17 @@ Authenticator::State::State(Directory& the_directory, db::Database& the_database
       log(std::move(the_log)),
       metrics(the_metrics),
       options(the_options),
+      live{.scram_sha_1 = the_options.scram_sha_1,
+           .cache_time = the_options.cache_time,
+           .max_waiting_hashes = the_options.max_waiting_hashes,
+           .max_delayed = the_options.max_delayed},
       secrets(key),
       dummy_hash(std::move(the_dummy_hash)),
       readers(the_database),
       good_logins(the_options.max_tracked),
       trusted_pairs(the_options.max_tracked),
-      address_failures(the_clock, {the_options.first_failure_delay, the_options.max_failure_delay,
-                                   the_options.failure_memory, the_options.max_tracked}),
-      account_failures(the_clock, {the_options.first_failure_delay, the_options.max_failure_delay,
-                                   the_options.failure_memory, the_options.max_tracked}),
+      address_failures(the_clock, delays_of(the_options)),
+      account_failures(the_clock, delays_of(the_options)),
       hash_seconds(the_metrics.seconds("pabal_password_hash_seconds", "Time that checking a password took")),
       hashers(std::max<std::size_t>(1, the_options.max_concurrent_hashes)) {
   randombytes_buf(process_key.data(), process_key.size());
@@ -61,12 +67,25 @@ Result<std::unique_ptr<Authenticator>> Authenticator::open(Directory& directory,
                                                 metrics, wiped_key.get(), options, *std::move(dummy))));
 }
 
+void Authenticator::change(const AuthenticatorOptions& options) {
+  auto& live = state_->live;
+  live.scram_sha_1 = options.scram_sha_1;
+  live.cache_time = options.cache_time;
+  live.max_waiting_hashes = options.max_waiting_hashes;
+  live.max_delayed = options.max_delayed;
+  // Their tables keep the size that they were made with.
+  auto delays = delays_of(options);
+  delays.max_tracked = state_->options.max_tracked;
+  state_->address_failures.set_options(delays);
+  state_->account_failures.set_options(delays);
+}
+
 std::vector<std::string_view> Authenticator::mechanisms(const ClientFacts& facts) const {
   std::vector<std::string_view> names;
   const bool can_bind = !facts.tls_exporter.empty();
   if (can_bind) names.emplace_back("SCRAM-SHA-256-PLUS");
   names.emplace_back("SCRAM-SHA-256");
-  if (state_->options.scram_sha_1) {
+  if (state_->live.scram_sha_1) {
     if (can_bind) names.emplace_back("SCRAM-SHA-1-PLUS");
     names.emplace_back("SCRAM-SHA-1");
   }
@@ -95,7 +114,7 @@ Async<Result<Account>> Authenticator::login(std::string user, std::string passwo
 }
 
 std::vector<ScramHash> Authenticator::State::scram_hashes() const {
-  return options.scram_sha_1 ? std::vector{ScramHash::sha256, ScramHash::sha1} : std::vector{ScramHash::sha256};
+  return live.scram_sha_1 ? std::vector{ScramHash::sha256, ScramHash::sha1} : std::vector{ScramHash::sha256};
 }
 
 Counter Authenticator::State::counter(const Attempt& attempt, std::string_view result) {
@@ -133,7 +152,7 @@ Async<Result<Authenticator::State::Attempt>> Authenticator::State::admit(ClientF
   if (name.empty()) co_return attempt;  // a Unix socket
   const auto delay = failures.before_attempt(name);
   if (delay.count() == 0) co_return attempt;
-  if (!failures.begin_wait(name, options.max_delayed)) {
+  if (!failures.begin_wait(name, live.max_delayed)) {
     co_return give_up(attempt, fail(ErrorKind::busy, "too many failed logins, try again later").error());
   }
   co_await sleep_for(delay);

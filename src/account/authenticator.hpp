@@ -90,6 +90,10 @@ class Authenticator {
   /// USER and PASS. Errors as of SaslExchange::step; `policy` where the connection isn't encrypted.
   [[nodiscard]] Async<Result<Account>> login(std::string user, std::string password, ClientFacts facts);
 
+  /// Takes over, for attempts from now on, what may change while it runs: scram_sha_1, cache_time, the delays after
+  /// failures and how long they are remembered, max_waiting_hashes, max_delayed. Any thread.
+  void change(const AuthenticatorOptions& options);
+
   // Blocking, for the command line and the control thread.
   /// Sets the main password: Argon2id hash and SCRAM verifiers of its SASLprep'd form; the generation grows. It must be
   /// an OpaqueString (RFC 8265): not empty, no control characters; at most 1,024 octets. App passwords stay.

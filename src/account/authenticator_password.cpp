@@ -62,7 +62,7 @@ Async<Result<Account>> Authenticator::State::check_password(ClientFacts facts, s
   if (!verdict) co_return give_up(attempt, verdict.error());
   if (!verdict->right || attempt.account() == nullptr) co_return refuse(attempt, reason(attempt));
   if (!*self) co_return refuse(attempt, "another authorisation identity");
-  good_logins.put(remembered, clock.steady() + options.cache_time, 0);
+  good_logins.put(remembered, clock.steady() + live.cache_time.load(), 0);
   after_verdict(*attempt.account(), *verdict, secret);
   co_return succeed(attempt, false);
 }

@@ -72,7 +72,7 @@ struct Authenticator::State {
   /// Runs a slow job on the hashing threads; `busy` when too many wait already.
   template <class Work>
   [[nodiscard]] Async<std::invoke_result_t<Work&>> run_hash(Work work) {
-    if (waiting_hashes.fetch_add(1, std::memory_order_relaxed) >= options.max_waiting_hashes) {
+    if (waiting_hashes.fetch_add(1, std::memory_order_relaxed) >= live.max_waiting_hashes) {
       waiting_hashes.fetch_sub(1, std::memory_order_relaxed);
       co_return fail(ErrorKind::busy, "too many logins at once, try again later");
     }
@@ -106,7 +106,14 @@ struct Authenticator::State {
   Random& random;
   const Log log;
   Metrics& metrics;
-  const AuthenticatorOptions options;
+  const AuthenticatorOptions options;  ///< as at the start
+  /// Those of them that may change, as they are now.
+  struct Live {
+    std::atomic<bool> scram_sha_1;
+    std::atomic<std::chrono::seconds> cache_time;
+    std::atomic<std::size_t> max_waiting_hashes;
+    std::atomic<std::size_t> max_delayed;
+  } live;
   const Secrets secrets;
   const std::string dummy_hash;  ///< what the password of nobody is checked against
   std::array<unsigned char, 32> process_key{};

@@ -404,6 +404,23 @@ TEST_F(AuthenticatorTest, FailuresSlowDownWhatFollows) {
   EXPECT_LT(took([&] { EXPECT_EQ(login("nobody", "c", "192.0.2.1"), out); }), 35ms);
 }
 
+// At a reload of the settings.
+TEST_F(AuthenticatorTest, SomeSettingsChangeWhileItRuns) {
+  start(cheap());
+  const auto offers_sha_1 = [&] {
+    const auto names = authenticator->mechanisms(facts());
+    return std::ranges::find(names, "SCRAM-SHA-1") != names.end();
+  };
+  EXPECT_FALSE(offers_sha_1());
+  auto options = cheap();
+  options.scram_sha_1 = true;
+  options.max_waiting_hashes = 0;
+  options.first_failure_delay = options.max_failure_delay = 0ms;
+  authenticator->change(options);
+  EXPECT_TRUE(offers_sha_1());
+  EXPECT_EQ(login("alice", "a", "192.0.2.9"), "busy: too many logins at once, try again later");
+}
+
 Async<> count_busy(Authenticator* authenticator, std::string user, ClientFacts facts,
                    std::map<std::string, int>* kinds) {
   const auto result = co_await authenticator->login(std::move(user), "wrong", std::move(facts));

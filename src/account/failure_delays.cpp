@@ -13,10 +13,10 @@ std::chrono::milliseconds FailureDelays::before_attempt(std::string_view name) {
   const auto found = names->places.find(name);
   if (found == names->places.end() || found->second->failures == 0) return {};
   const Entry& entry = *found->second;
-  if (clock_.steady() - entry.last >= options_.memory) return {};
+  if (clock_.steady() - entry.last >= names->options.memory) return {};
   // Twenty doublings pass any sensible limit and no integer's.
   const auto doublings = std::min<std::uint32_t>(entry.failures - 1, 20);
-  return std::min(options_.most, options_.first * (std::int64_t{1} << doublings));
+  return std::min(names->options.most, names->options.first * (std::int64_t{1} << doublings));
 }
 
 void FailureDelays::failed(std::string_view name) {
@@ -25,12 +25,12 @@ void FailureDelays::failed(std::string_view name) {
   const auto found = names->places.find(name);
   if (found != names->places.end()) {
     const auto entry = found->second;
-    entry->failures = now - entry->last >= options_.memory ? 1 : entry->failures + 1;
+    entry->failures = now - entry->last >= names->options.memory ? 1 : entry->failures + 1;
     entry->last = now;
     names->entries.splice(names->entries.begin(), names->entries, entry);
     return;
   }
-  if (names->entries.size() >= options_.max_tracked && !names->entries.empty()) {
+  if (names->entries.size() >= names->options.max_tracked && !names->entries.empty()) {
     names->places.erase(names->entries.back().name);
     names->entries.pop_back();
   }

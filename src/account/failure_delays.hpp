@@ -26,7 +26,10 @@ struct DelayOptions {
 /// Failures by name (an address, an account). Any thread; the clock too must allow it.
 class FailureDelays {
  public:
-  FailureDelays(const Clock& clock, DelayOptions options) : clock_(clock), options_(options) {}
+  FailureDelays(const Clock& clock, DelayOptions options) : clock_(clock), names_(Names{options, {}, {}}) {}
+
+  /// What counts from now on; what was counted stays.
+  void set_options(DelayOptions options) { names_.lock()->options = options; }
 
   /// The wait before an attempt now; zero for a name without failures.
   [[nodiscard]] std::chrono::milliseconds before_attempt(std::string_view name);
@@ -47,12 +50,12 @@ class FailureDelays {
     SteadyTime last;
   };
   struct Names {
+    DelayOptions options;
     std::list<Entry> entries;  // the latest failure first
     std::unordered_map<std::string_view, std::list<Entry>::iterator> places;
   };
 
   const Clock& clock_;
-  const DelayOptions options_;
   Guarded<Names> names_;
 };
 

@@ -52,6 +52,11 @@ Result<ShardId> choose_shard(ServiceState& state) {
   return *fewest;
 }
 
+/// Takes an account out of the count again.
+void uncount(ServiceState& state, ShardId shard) {
+  if (auto counts = state.counts.lock(); counts->has_value()) --(**counts)[shard];
+}
+
 Result<account::Account> add(ServiceState& state, const EmailAddress& address,
                              const std::optional<std::string>& password, std::optional<std::uint64_t> quota) {
   if (password && password->empty())
@@ -59,12 +64,16 @@ Result<account::Account> add(ServiceState& state, const EmailAddress& address,
   const auto shard = choose_shard(state);
   if (!shard) return pass(shard);
   auto account = state.directory->add_account(address, *shard, quota);
-  if (!account) return pass(account);
+  if (!account) {
+    uncount(state, *shard);
+    return pass(account);
+  }
   Result<void> done = state.store->create_account({account->id, account->shard}, quota);
   if (done && password) done = state.authenticator->set_password(account->id, *password);
   if (done) return account;
   // A half-made account would neither work nor let itself be added again.
   Error error = std::move(done).error();
+  uncount(state, *shard);
   if (auto undone = state.store->remove_account({account->id, account->shard}); !undone)
     error.log += "; and then: " + undone.error().log;
   if (auto undone = state.directory->remove_account(account->id); !undone)
@@ -180,7 +189,7 @@ Result<json::value> Handlers::account_remove(State& state, const json::object& r
   if (auto done = state.authenticator->remove_credentials(account->id); !gone(done)) return pass(done);
   if (auto done = state.store->remove_account({account->id, account->shard}); !gone(done)) return pass(done);
   if (auto done = state.directory->remove_account(account->id); !done) return pass(done);
-  if (auto counts = state.counts.lock(); counts->has_value()) --(**counts)[account->shard];
+  uncount(state, account->shard);
   return json::object{{"address", account->address.text()}};
 }
 

@@ -36,11 +36,13 @@ struct ListenerSettings {
   std::string address = "0.0.0.0";  ///< an IP address, or "unix:" and an absolute path
   std::uint16_t port = 0;           ///< 0 for Unix sockets
   TlsMode tls = TlsMode::off;
+  std::optional<unsigned> unix_mode;  ///< of a Unix socket's file
   std::vector<net::Network> proxy_protocol;
   bool allow_plaintext_auth = false;
   std::string where;  ///< file:line:column of its table, for messages
 
-  /// All of it in one line, to compare and to show: "smtp 0.0.0.0 25 starttls".
+  /// Where and what it is, in one line, to compare and to show: "smtp 0.0.0.0 25 starttls". Without what a reload can
+  /// change.
   [[nodiscard]] std::string text() const;
 
   [[nodiscard]] bool is_unix() const noexcept { return address.starts_with("unix:"); }
@@ -79,6 +81,7 @@ struct Config {
   std::string hostname;
   std::string data = "data";
   std::string user;
+  std::string maildrop;  ///< empty: none
   std::vector<ListenerSettings> listeners;
   std::vector<net::CertificateFiles>
       certificates;  ///< the first is for clients without SNI; none: self-signed in the data folder
@@ -111,7 +114,15 @@ struct Config {
 /// docs/settings.md, from the table.
 [[nodiscard]] std::string settings_reference();
 
-/// Names of settings whose values differ and that only a new start can change, e.g. "listener", "[store] shards".
-[[nodiscard]] std::vector<std::string> needs_restart(const Config& running, const Config& wanted);
+/// Names of settings whose values differ, e.g. "listener", "[store] shards": those that only a new start can change,
+/// and those that a reload can.
+struct ChangedSettings {
+  std::vector<std::string> need_restart;
+  std::vector<std::string> live;
+};
+[[nodiscard]] ChangedSettings changed_settings(const Config& running, const Config& wanted);
+
+/// Gives `running` the values that a reload can change; the certificates are not among them.
+void take_live_settings(Config& running, const Config& wanted);
 
 }  // namespace pabal::app

@@ -61,6 +61,7 @@ Setting<Owner> from_text(Words words, std::string type, std::string range, Get g
             if (text != nullptr && read(get(owner), *text, context)) return {};
             return range;
           },
+          .copy = [get](Owner& to, const Owner& from) { get(to) = look<Owner>(get, from); },
           .get = [get, show](const Owner& owner) { return show(look<Owner>(get, owner)); }};
 }
 
@@ -81,6 +82,7 @@ Setting<Owner> number(Words words, Get get, std::int64_t least, std::int64_t mos
             get(owner) = static_cast<T>(*written);
             return {};
           },
+          .copy = [get](Owner& to, const Owner& from) { get(to) = look<Owner>(get, from); },
           .get = [get](const Owner& owner) { return fmt::to_string(look<Owner>(get, owner)); }};
 }
 
@@ -99,6 +101,7 @@ Setting<Owner> boolean(Words words, Get get) {
             get(owner) = *written;
             return {};
           },
+          .copy = [get](Owner& to, const Owner& from) { get(to) = look<Owner>(get, from); },
           .get = [get](const Owner& owner) { return std::string(look<Owner>(get, owner) ? "true" : "false"); }};
 }
 
@@ -127,6 +130,7 @@ Setting<Owner> size(Words words, Get get, std::uint64_t least, std::uint64_t mos
           .set = [take, range](Owner& owner, const Value& value, const ReadContext&) -> std::string {
             return take(owner, value) ? std::string() : range;
           },
+          .copy = [get](Owner& to, const Owner& from) { get(to) = look<Owner>(get, from); },
           .get = [get](const Owner& owner) { return size_text(look<Owner>(get, owner)); }};
 }
 
@@ -229,6 +233,7 @@ Setting<Owner> list(Words words, std::string expected, Get get, Read read, Show 
             get(owner) = std::move(values);
             return {};
           },
+          .copy = [get](Owner& to, const Owner& from) { get(to) = look<Owner>(get, from); },
           .get = [get, all](const Owner& owner) { return all(look<Owner>(get, owner)); }};
 }
 

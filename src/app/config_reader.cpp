@@ -210,6 +210,7 @@ void Reader::read_listener(const toml::table& table) {
   if (listener.is_unix()) {
     if (draft.port) complain(table.get("port")->source(), "port: a Unix socket has none");
   } else {
+    if (listener.unix_mode) complain(table.get("mode")->source(), "mode: only a Unix socket has one");
     listener.port = draft.port                          ? static_cast<std::uint16_t>(*draft.port)
                     : listener.tls == TlsMode::implicit ? kind->tls_port
                                                         : kind->port;
@@ -286,6 +287,9 @@ void Reader::finish() {
                                     b.where, a.where));
       }
     }
+  }
+  if (config_.maildrop == config_.data || config_.maildrop.starts_with(config_.data + "/")) {
+    complain_at_top("maildrop: expected a folder outside of the data folder, which is shut to others");
   }
   if (config_.queue.retry > config_.queue.retry_max) complain_at_top("[queue]: expected retry to be at most retry_max");
   if (config_.authenticator.first_failure_delay > config_.authenticator.max_failure_delay) {
@@ -372,8 +376,8 @@ std::string ListenerSettings::text() const {
   std::string out = fmt::format("{} {}", name_of(protocol), address);
   if (!is_unix()) fmt::format_to(std::back_inserter(out), " {}", port);
   fmt::format_to(std::back_inserter(out), " {}", name_of(tls));
+  if (unix_mode) fmt::format_to(std::back_inserter(out), " {:#o}", *unix_mode);
   for (const net::Network& network : proxy_protocol) out += " proxy " + network.text();
-  if (allow_plaintext_auth) out += " plaintext";
   return out;
 }
 

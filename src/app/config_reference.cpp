@@ -1,4 +1,4 @@
-// docs/settings.md from the table, and what a SIGHUP can't change.
+// docs/settings.md from the table; what a SIGHUP can change, and what not.
 #include <fmt/format.h>
 
 #include "app/config.hpp"
@@ -9,12 +9,13 @@ namespace {
 
 template <class Owner>
 void print(std::string& out, std::span<const Setting<Owner>> settings, std::string_view section) {
-  out += "\n| setting | expected | default | what it is |\n|---|---|---|---|\n";
+  out += "\n| setting | expected | default | SIGHUP | what it is |\n|---|---|---|---|---|\n";
   for (const auto& s : settings) {
     if (s.section != section) continue;
     const std::string value =
         s.default_text.empty() || s.default_text == "\"\"" ? "" : fmt::format("`{}`", s.default_text);
-    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", s.name, s.range, value, s.doc);
+    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} | {} |\n", s.name, s.range, value,
+                   s.live ? "yes" : "", s.doc);
   }
 }
 
@@ -33,8 +34,8 @@ The settings file is TOML, by default `/etc/pabal/pabal.toml`; every command tha
 known, of the wrong type or out of range stops the start. Relative paths are from the file's folder. Sizes are written `"50M"` (K, M, G, T are powers of
 1024) or as a bare number of octets; durations `"30m"` (ms, s, m, h, d).
 
-SIGHUP reads the file and the certificates again. New connections then get the new certificates; every other setting that has changed is named in the log, and takes
-a new start.
+SIGHUP reads the file and the certificates again. What is marked so below counts from then on, for new connections (those that are there keep what they began
+with); every other setting that has changed is named in the log (`setting_needs_restart`) and takes a new start. A file that is wrong changes nothing.
 
 This page is printed by `pabal config reference` from the table that the program reads files by; a test keeps the two equal.
 
@@ -72,7 +73,8 @@ std::string settings_reference() {
   print(out, listener_settings(), "listener");
   out +=
       "\n## `[tls]` and `[[tls.certificates]]`\n\nFurther certificates, for clients that name another host (SNI), "
-      "stand in tables `[[tls.certificates]]` with the same two settings.\n";
+      "stand in tables `[[tls.certificates]]` with the same two settings. An RSA and an EC one for the same names may "
+      "stand side by side: each client is shown the one that it can check.\n";
   print(out, certificate_settings(), "tls");
   for (const auto section : sections()) {
     fmt::format_to(std::back_inserter(out), "\n## `[{}]`\n", section);
@@ -81,15 +83,36 @@ std::string settings_reference() {
   return out;
 }
 
-std::vector<std::string> needs_restart(const Config& running, const Config& wanted) {
-  std::vector<std::string> changed;
+namespace {
+bool same_places(const Config& running, const Config& wanted) {
+  return std::ranges::equal(running.listeners, wanted.listeners, {}, &ListenerSettings::text, &ListenerSettings::text);
+}
+}  // namespace
+
+ChangedSettings changed_settings(const Config& running, const Config& wanted) {
+  ChangedSettings changed;
   for (const auto& s : config_settings()) {
-    if (s.live || s.get(running) == s.get(wanted)) continue;
-    changed.push_back(s.section.empty() ? std::string(s.name) : fmt::format("[{}] {}", s.section, s.name));
+    if (s.get(running) == s.get(wanted)) continue;
+    auto& list = s.live ? changed.live : changed.need_restart;
+    list.push_back(s.section.empty() ? std::string(s.name) : fmt::format("[{}] {}", s.section, s.name));
   }
-  if (!std::ranges::equal(running.listeners, wanted.listeners, {}, &ListenerSettings::text, &ListenerSettings::text))
-    changed.emplace_back("listener");
+  if (!same_places(running, wanted)) {
+    changed.need_restart.emplace_back("listener");
+  } else if (!std::ranges::equal(running.listeners, wanted.listeners, {}, &ListenerSettings::allow_plaintext_auth,
+                                 &ListenerSettings::allow_plaintext_auth)) {
+    changed.live.emplace_back("[[listener]] allow_plaintext_auth");
+  }
   return changed;
+}
+
+void take_live_settings(Config& running, const Config& wanted) {
+  for (const auto& s : config_settings()) {
+    if (s.live) s.copy(running, wanted);
+  }
+  if (!same_places(running, wanted)) return;
+  for (std::size_t i = 0; i < running.listeners.size(); ++i) {
+    running.listeners[i].allow_plaintext_auth = wanted.listeners[i].allow_plaintext_auth;
+  }
 }
 
 }  // namespace pabal::app

@@ -58,6 +58,13 @@ std::vector<Setting<Config>> make_config_settings() {
       "the name of a user of this system", [](C& c) -> auto& { return c.user; },
       [](const std::string& name) { return !name.empty() && !name.contains('\0'); }));
 
+  add(path<C>(
+      {"", "maildrop",
+       "A folder that everybody on this machine may put letters into, for pabal sendmail where it can't reach the "
+       "server or the data; the server makes it (mode 3733) and empties it at its start and while it runs. It "
+       "must not stand in the data folder, which is shut to others. None: only who may open the data can send."},
+      [](C& c) -> auto& { return c.maildrop; }));
+
   add(list<C>(
       {"dns", "servers", "Resolvers to ask instead of the system's. Nothing in this version asks DNS yet."},
       "addresses, like \"127.0.0.1@5353\"", [](C& c) -> auto& { return c.dns.servers; }, dns_server, itself));
@@ -127,7 +134,7 @@ std::vector<Setting<Config>> make_config_settings() {
       },
       [](char value) { return value == '\0' ? std::string() : std::string(1, value); }));
 
-  add(boolean<C>({"auth", "scram_sha_1", "Also offer SCRAM-SHA-1, for old clients."},
+  add(boolean<C>({"auth", "scram_sha_1", "Also offer SCRAM-SHA-1, for old clients.", true},
                  [](C& c) -> auto& { return c.authenticator.scram_sha_1; }));
   add(size<C>(
       {"auth", "argon2_memory", "Memory that hashing one password takes (Argon2id)."},
@@ -140,16 +147,16 @@ std::vector<Setting<Config>> make_config_settings() {
       [](C& c) -> auto& { return c.authenticator.scram_iterations; }, 4096, 10'000'000));
   add(duration<C>(
       {"auth", "cache_time",
-       "How long a good password is remembered, as a keyed hash, so that logging in again is cheap."},
+       "How long a good password is remembered, as a keyed hash, so that logging in again is cheap.", true},
       [](C& c) -> auto& { return c.authenticator.cache_time; }, 0s, 24h));
   add(duration<C>(
-      {"auth", "first_failure_delay", "The wait after a first wrong password; it doubles with each more."},
+      {"auth", "first_failure_delay", "The wait after a first wrong password; it doubles with each more.", true},
       [](C& c) -> auto& { return c.authenticator.first_failure_delay; }, 0ms, 60s));
   add(duration<C>(
-      {"auth", "max_failure_delay", "The longest wait after a wrong password."},
+      {"auth", "max_failure_delay", "The longest wait after a wrong password.", true},
       [](C& c) -> auto& { return c.authenticator.max_failure_delay; }, 0ms, 10min));
   add(duration<C>(
-      {"auth", "failure_memory", "How long wrong passwords of an address or account are remembered."},
+      {"auth", "failure_memory", "How long wrong passwords of an address or account are remembered.", true},
       [](C& c) -> auto& { return c.authenticator.failure_memory; }, 1s, 24h));
 
   add(number<C>(
@@ -181,24 +188,24 @@ std::vector<Setting<Config>> make_config_settings() {
       [](C& c) -> auto& { return c.queue.give_up_after; }, 1min, 60 * 24h));
 
   add(number<C>(
-      {"limits", "connections", "Connections at one time, of all listeners together."},
+      {"limits", "connections", "Connections at one time, of all listeners together.", true},
       [](C& c) -> auto& { return c.connections.connections; }, 1, 1'000'000));
   add(number<C>(
       {"limits", "connections_per_address",
-       "Connections at one time from one IPv4 address or IPv6 /64. Loopback is exempt."},
+       "Connections at one time from one IPv4 address or IPv6 /64. Loopback is exempt.", true},
       [](C& c) -> auto& { return c.connections.connections_per_address; }, 1, 1'000'000));
   add(number<C>(
       {"limits", "new_connections_per_minute",
-       "Connections a minute from one IPv4 address or IPv6 /64. Loopback is exempt."},
+       "Connections a minute from one IPv4 address or IPv6 /64. Loopback is exempt.", true},
       [](C& c) -> auto& { return c.connections.new_connections_per_minute; }, 1, 10'000'000));
   add(duration<C>(
-      {"limits", "proxy_header_timeout", "How long a proxy may take for its PROXY header."},
+      {"limits", "proxy_header_timeout", "How long a proxy may take for its PROXY header.", true},
       [](C& c) -> auto& { return c.connections.proxy_header_timeout; }, 100ms, 60s));
   add(duration<C>(
-      {"limits", "tls_handshake_timeout", "How long a TLS handshake may take."},
+      {"limits", "tls_handshake_timeout", "How long a TLS handshake may take.", true},
       [](C& c) -> auto& { return c.connections.tls_handshake_timeout; }, 100ms, 300s));
   add(duration<C>(
-      {"limits", "stop_grace", "How long an orderly stop waits for sessions before it cuts them off."},
+      {"limits", "stop_grace", "How long an orderly stop waits for sessions before it cuts them off.", true},
       [](C& c) -> auto& { return c.stop_grace; }, 0s, 600s));
   add(number<C>(
       {"limits", "io_threads", "Threads for connections; 0: one for each core."},
@@ -211,11 +218,11 @@ std::vector<Setting<Config>> make_config_settings() {
       {"limits", "password_hashes_at_once", "Passwords hashed side by side; each takes argon2_memory."},
       [](C& c) -> auto& { return c.authenticator.max_concurrent_hashes; }, 1, 64));
   add(number<C>(
-      {"limits", "password_hashes_waiting", "Logins that wait for a hash; more are told to try later."},
+      {"limits", "password_hashes_waiting", "Logins that wait for a hash; more are told to try later.", true},
       [](C& c) -> auto& { return c.authenticator.max_waiting_hashes; }, 1, 1'000'000));
   add(number<C>(
       {"limits", "delayed_logins",
-       "Logins from one address that wait out a delay after wrong passwords; more are told to try later."},
+       "Logins from one address that wait out a delay after wrong passwords; more are told to try later.", true},
       [](C& c) -> auto& { return c.authenticator.max_delayed; }, 1, 10'000));
   add(number<C>(
       {"limits", "tracked_failures", "Addresses and accounts whose wrong passwords are remembered."},

@@ -33,9 +33,11 @@ struct Setting {
   std::string range;         ///< what is expected, in words: "a size from 1K to 1G"
   std::string default_text;  ///< as it would stand in the file; empty: none
   std::string_view doc;
-  bool live;  ///< a SIGHUP brings a new value into force
+  bool live;  ///< a SIGHUP brings a new value into force, for connections that begin then
   /// Takes the value in, or says what was expected instead; an empty answer is good.
   std::function<std::string(Owner&, const Value&, const ReadContext&)> set;
+  /// Takes the value over from another configuration.
+  std::function<void(Owner& to, const Owner& from)> copy;
   /// The value in force as text, to compare two configurations.
   std::function<std::string(const Owner&)> get;
 };

@@ -58,6 +58,7 @@ std::vector<Setting<ListenerDraft>> make_listener_settings() {
                    l.port = *written;
                    return {};
                  },
+                 .copy = [](L& to, const L& from) { to.port = from.port; },
                  .get = [](const L& l) { return l.port ? fmt::to_string(*l.port) : ""; }});
   all.push_back(choice<L>(
       {"listener", "tls",
@@ -65,6 +66,22 @@ std::vector<Setting<ListenerDraft>> make_listener_settings() {
        "\"starttls\" for smtp, "
        "submission, imap, pop3 and managesieve, else \"off\"."},
       [](L& l) -> auto& { return l.tls; }, word({"off", "starttls", "implicit"})));
+  all.push_back(from_text<L>(
+      {"listener", "mode",
+       "Who may connect to a Unix socket: the mode of its file, in octal. Without it 0777 less the umask. Its owner is "
+       "whoever starts the server."},
+      "text", "an octal mode from \"0600\" to \"0777\"", [](L& l) -> auto& { return l.settings.unix_mode; },
+      [](std::optional<unsigned>& value, const std::string& written, const ReadContext&) {
+        unsigned mode = 0;
+        for (const char c : written) {
+          if (c < '0' || c > '7' || mode > 0777) return false;
+          mode = mode * 8 + static_cast<unsigned>(c - '0');
+        }
+        if (written.empty() || mode < 0600 || mode > 0777) return false;
+        value = mode;
+        return true;
+      },
+      [](const std::optional<unsigned>& value) { return value ? fmt::format("{:04o}", *value) : std::string(); }));
   all.push_back(list<L>(
       {"listener", "proxy_protocol",
        "Networks of the proxies whose PROXY header (version 1 or 2) is believed and demanded; connections from "
@@ -73,7 +90,7 @@ std::vector<Setting<ListenerDraft>> make_listener_settings() {
       [](const net::Network& n) { return n.text(); }));
   all.push_back(boolean<L>(
       {"listener", "allow_plaintext_auth",
-       "Take passwords on connections without TLS, too. Connections whose both ends are loopback always may."},
+       "Take passwords on connections without TLS, too. Connections whose both ends are loopback always may.", true},
       [](L& l) -> auto& { return l.settings.allow_plaintext_auth; }));
   return all;
 }
@@ -217,6 +234,8 @@ std::vector<Setting<Config>> protocol_settings() {
   add(size<C>(
       {"pop3", "read_ahead_size", "And how much of them together."},
       [](C& c) -> auto& { return c.pop3.read_ahead_bytes; }, 64 << 10, 64 << 20));
+  // A reload makes these servers anew.
+  for (auto& setting : all) setting.live = true;
   return all;
 }
 

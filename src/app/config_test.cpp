@@ -11,7 +11,7 @@ namespace {
 std::string dump(const Config& c) {
   std::string out = fmt::format("{} data={}", c.hostname, c.data);
   for (const auto& l : c.listeners) {
-    out += " [" + l.text() + "]";
+    out += " [" + l.text() + (l.allow_plaintext_auth ? " plaintext]" : "]");
   }
   for (const auto& f : c.certificates) out += fmt::format(" cert={},{}", f.certificate, f.key);
   for (const auto& s : c.shards) out += fmt::format(" {}={}", s.postgresql ? "pg" : "sqlite", s.place);
@@ -155,10 +155,35 @@ TEST(Config, WhatNeedsANewStart) {
     return *parse_config(std::string(named) + std::string(text), "p.toml");
   };
   const Config first = config("");
-  EXPECT_TRUE(needs_restart(first, config("")).empty());
-  EXPECT_TRUE(needs_restart(first, config("[tls]\ncertificate=\"a\"\nkey=\"b\"")).empty());
-  EXPECT_EQ(needs_restart(first, config("data=\"x\"\n[queue]\nretry=\"1m\"\n[[listener]]\nprotocol=\"smtp\"")),
-            (std::vector<std::string>{"data", "[queue] retry", "listener"}));
+  const auto needs_restart = [&](const Config& wanted) { return changed_settings(first, wanted).need_restart; };
+  const auto live = [&](const Config& wanted) { return changed_settings(first, wanted).live; };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(needs_restart(config("")), Names());
+  EXPECT_EQ(live(config("")), Names());
+  const auto certificate = config("[tls]\ncertificate=\"a\"\nkey=\"b\"");
+  EXPECT_EQ(needs_restart(certificate), Names());
+  EXPECT_EQ(needs_restart(config("data=\"x\"\n[queue]\nretry=\"1m\"\n[[listener]]\nprotocol=\"smtp\"")),
+            (Names{"data", "[queue] retry", "listener"}));
+}
+
+TEST(Config, WhatAReloadChanges) {
+  const auto config = [](std::string_view text) {
+    return *parse_config(std::string(named) + std::string(text), "p.toml");
+  };
+  Config running = config("[[listener]]\nprotocol=\"pop3\"");
+  const Config wanted = config(
+      "data=\"x\"\n[smtp]\nmax_recipients=200\n[limits]\nconnections=7\n[[listener]]\nprotocol=\"pop3\"\n"
+      "allow_plaintext_auth=true");
+  const auto changed = changed_settings(running, wanted);
+  EXPECT_EQ(changed.need_restart, std::vector<std::string>{"data"});
+  EXPECT_EQ(changed.live, (std::vector<std::string>{"[limits] connections", "[smtp] max_recipients",
+                                                    "[[listener]] allow_plaintext_auth"}));
+  take_live_settings(running, wanted);
+  EXPECT_EQ(running.smtp.max_recipients, 200U);
+  EXPECT_EQ(running.connections.connections, 7U);
+  EXPECT_TRUE(running.listeners.front().allow_plaintext_auth);
+  EXPECT_EQ(changed_settings(running, wanted).live, std::vector<std::string>());
+  EXPECT_EQ(changed_settings(running, wanted).need_restart, std::vector<std::string>{"data"});
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ Async<Result<json::value>> post_letter(LocalPost post, json::object request, std
   if (!has_only_crlf(message)) co_return fail(ErrorKind::syntax, "the message has lines that don't end with CRLF");
 
   delivery::Letter letter;
-  letter.id = make_token(to_database(post.clock->now()), *post.random);
+  letter.id = post.id.empty() ? make_token(to_database(post.clock->now()), *post.random) : post.id;
   if (!sender->empty()) {
     Result<EmailAddress> from = EmailAddress::parse(*sender);
     if (!from)
@@ -71,8 +71,9 @@ Async<Result<json::value>> post_letter(LocalPost post, json::object request, std
   }
   letter.origin.session = letter.id;
   letter.origin.protocol = "local";
-  const std::string received = fmt::format("Received: by {} (Pabal) with local id {};\r\n\t{}\r\n", post.hostname,
-                                           letter.id, codec::format_date(post.clock->now()));
+  const std::string from = post.submitter.empty() ? "" : fmt::format(" from {}", post.submitter);
+  const std::string received = fmt::format("Received: by {} (Pabal{}) with local id {};\r\n\t{}\r\n", post.hostname,
+                                           from, letter.id, codec::format_date(post.clock->now()));
   letter.content.append(received);
   letter.content.append(message);
   const std::string id = letter.id;

@@ -19,6 +19,8 @@ struct LocalPost {
   const Clock* clock = nullptr;
   Random* random = nullptr;
   std::string hostname;
+  std::string id = {};         ///< the letter's, where it has one already
+  std::string submitter = {};  ///< who handed it in, for its Received field: "uid 1000"; may be empty
 };
 
 /// Delivers `message` (CRLF lines) as `request` says: {"sender":"a@b" or "","recipients":["c@d"…]}. All recipients must

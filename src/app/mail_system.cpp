@@ -1,12 +1,12 @@
 #include "app/mail_system.hpp"
 
 #include <future>
-#include <sys/stat.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "app/folder.hpp"
+#include "base/guarded.hpp"
 #include "net/process.hpp"
 #include "server/control/control.hpp"
 #include "server/http/monitor.hpp"
@@ -15,14 +15,37 @@
 
 namespace pabal::app {
 
+namespace {
+
+smtp::Protocol smtp_protocol(Protocol protocol) {
+  return protocol == Protocol::smtp         ? smtp::Protocol::smtp
+         : protocol == Protocol::submission ? smtp::Protocol::submission
+                                            : smtp::Protocol::lmtp;
+}
+
+/// Whether the same counts of what each address does still serve.
+bool same_rates(const server::smtp::Settings& a, const server::smtp::Settings& b) {
+  const auto text = &net::Network::text;
+  return a.messages_per_minute == b.messages_per_minute && a.recipients_per_minute == b.recipients_per_minute &&
+         a.rate_tracked_addresses == b.rate_tracked_addresses &&
+         std::ranges::equal(a.rate_exempt, b.rate_exempt, {}, text, text);
+}
+
+}  // namespace
+
 struct MailSystem::Handlers {
+  std::shared_ptr<server::smtp::RateLimits> rates;  ///< kept over a reload that doesn't change them
+  server::smtp::Settings rates_of;
+  std::unique_ptr<server::pop3::Server> pop3;
+  std::vector<std::unique_ptr<server::smtp::Server>> smtp;  ///< one a listener
+  std::vector<Handler> of_listener;                         ///< in the order of the settings
+};
+
+struct MailSystem::Serving {
   std::unique_ptr<server::pop3::Logins> logins;
   std::unique_ptr<server::pop3::Mailboxes> mailboxes;
-  std::unique_ptr<server::pop3::Server> pop3;
   std::unique_ptr<server::smtp::Accounts> accounts;
-  std::unique_ptr<server::smtp::RateLimits> rates;
-  std::vector<std::unique_ptr<server::smtp::Server>> smtp;  ///< one a listener
-  std::vector<net::SessionHandler> of_listener;             ///< in the order of the settings
+  Guarded<std::shared_ptr<const Handlers>> current;
 };
 
 MailSystem::MailSystem(Config config, const Log& log) : config_(std::move(config)), log_(log) {}
@@ -31,6 +54,12 @@ Result<std::unique_ptr<MailSystem>> MailSystem::start(Config config, const Log& 
   std::unique_ptr<MailSystem> system(new MailSystem(std::move(config), log));
   if (auto done = check_served(system->config_); !done) return pass(done);
   if (auto done = make_data_folder(system->config_, system->machine_.files); !done) return pass(done);
+  if (const auto& maildrop = system->config_.maildrop; !maildrop.empty()) {
+    const auto made = make_maildrop(maildrop);
+    if (!made) return pass(made);
+    const auto given = *made ? give_away(system->config_, maildrop) : Result<void>();
+    if (!given) return pass(given);
+  }
   if (auto done = system->prepare_tls(); !done) return pass(done);
   if (auto done = system->bind_all(activated); !done) return pass(done);
   if (auto done = become_user(system->config_); !done) return pass(done);
@@ -39,6 +68,14 @@ Result<std::unique_ptr<MailSystem>> MailSystem::start(Config config, const Log& 
   if (auto done = system->bind_control(); !done) return pass(done);
   system->server_->start();
   system->retry_->start();
+  if (!system->config_.maildrop.empty()) {
+    system->maildrop_ = std::make_unique<MaildropReader>(
+        system->config_.maildrop, system->config_.smtp.max_message_size,
+        [made = system.get()](const std::string& id, DroppedLetter letter) {
+          return made->post_dropped(id, std::move(letter));
+        },
+        log);
+  }
   system->running_ = true;
   return system;
 }
@@ -65,7 +102,7 @@ Result<void> MailSystem::prepare_tls() {
 }
 
 Result<void> MailSystem::bind_all(net::ActivatedSockets& activated) {
-  handlers_ = std::make_shared<Handlers>();
+  serving_ = std::make_shared<Serving>();
   threads_ = std::make_unique<net::IoThreads>(config_.io_threads);
   server_ = std::make_unique<net::Server>(*threads_, config_.connections, log_, machine_.metrics, machine_.clock,
                                           machine_.random);
@@ -76,9 +113,11 @@ Result<void> MailSystem::bind_all(net::ActivatedSockets& activated) {
                         .address = listener.address,
                         .port = listener.port,
                         .tls = listener.tls,
+                        .unix_mode = listener.unix_mode,
                         .proxy_protocol = listener.proxy_protocol};
-    service.handler = [handlers = handlers_, i](std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
-      return handlers->of_listener[i](std::move(stream), std::move(facts));
+    service.handler = [serving = serving_, i](std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
+      const auto handlers = *serving->current.lock();
+      return handlers->of_listener[i](handlers, std::move(stream), std::move(facts));
     };
     service.tls = tls_;
     if (listener.protocol == Protocol::pop3) {
@@ -114,16 +153,61 @@ Result<void> MailSystem::open_site() {
   return {};
 }
 
-net::SessionHandler MailSystem::smtp_handler(const ListenerSettings& listener) {
-  Handlers& all = *handlers_;
+// Also at a reload; sessions that are there keep the handlers that they began with.
+Result<void> MailSystem::make_handlers() {
+  if (!serving_->accounts) {
+    serving_->accounts = std::make_unique<server::smtp::DirectoryAccounts>(site_->directory(), site_->authenticator());
+    serving_->logins = server::pop3::logins_of(site_->authenticator());
+    serving_->mailboxes = server::pop3::mailboxes_of(site_->store());
+  }
+  auto all = std::make_shared<Handlers>();
+  const auto before = *serving_->current.lock();
+  const bool rates_stay = before && same_rates(before->rates_of, config_.smtp);
+  all->rates = rates_stay ? before->rates : std::make_shared<server::smtp::RateLimits>(config_.smtp, machine_.random);
+  all->rates_of = config_.smtp;
+  all->pop3 = std::make_unique<server::pop3::Server>(*serving_->logins, *serving_->mailboxes, machine_.clock,
+                                                     machine_.metrics, config_.pop3);
+  for (const ListenerSettings& listener : config_.listeners) {
+    auto made = make_handler(*all, listener);
+    if (!made) return pass(made);
+    all->of_listener.push_back(std::move(*made));
+  }
+  *serving_->current.lock() = std::move(all);
+  return {};
+}
+
+Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const ListenerSettings& listener) {
+  const auto alone = [](net::SessionHandler handler) -> Handler {
+    return [handler = std::move(handler)](const std::shared_ptr<const void>& /*keep*/,
+                                          std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
+      return handler(std::move(stream), std::move(facts));
+    };
+  };
+  switch (listener.protocol) {
+    case Protocol::pop3:
+      return alone(all.pop3->handler({.starttls = listener.tls == TlsMode::starttls,
+                                      .allow_plaintext_auth = listener.allow_plaintext_auth,
+                                      .tls = tls_->with_alpn({"pop3"})}));
+    case Protocol::metrics:
+      return alone(server::http::make_monitor(machine_.metrics, [store = &site_->store()]() -> Result<void> {
+        if (!store->healthy()) return fail(ErrorKind::io, "a shard takes no more writes");
+        return {};
+      }));
+    case Protocol::smtp:
+    case Protocol::submission:
+    case Protocol::lmtp:
+      break;
+    case Protocol::imap:
+    case Protocol::managesieve:
+    case Protocol::http:
+      return fail(ErrorKind::unsupported, "not served");
+  }
   server::smtp::ListenerSettings own;
-  own.protocol = listener.protocol == Protocol::smtp         ? smtp::Protocol::smtp
-                 : listener.protocol == Protocol::submission ? smtp::Protocol::submission
-                                                             : smtp::Protocol::lmtp;
+  own.protocol = smtp_protocol(listener.protocol);
   own.starttls = listener.tls == TlsMode::starttls;
   own.allow_plaintext_auth = listener.allow_plaintext_auth;
   server::smtp::Services services;
-  services.accounts = all.accounts.get();
+  services.accounts = serving_->accounts.get();
   services.mda = mda_.get();
   services.receive = [store = &site_->store()](std::uint64_t expected) { return store->receive(expected); };
   services.tls_context = [tls = tls_]() -> std::shared_ptr<const net::TlsContext> { return tls; };
@@ -131,45 +215,10 @@ net::SessionHandler MailSystem::smtp_handler(const ListenerSettings& listener) {
   services.random = &machine_.random;
   services.metrics = &machine_.metrics;
   all.smtp.push_back(std::make_unique<server::smtp::Server>(config_.smtp, own, std::move(services), *all.rates));
-  return [server = all.smtp.back().get()](std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
-    return server->serve(std::move(stream), std::move(facts.id), std::move(facts.log));
-  };
-}
-
-Result<void> MailSystem::make_handlers() {
-  Handlers& all = *handlers_;
-  all.accounts = std::make_unique<server::smtp::DirectoryAccounts>(site_->directory(), site_->authenticator());
-  all.rates = std::make_unique<server::smtp::RateLimits>(config_.smtp, machine_.random);
-  all.logins = server::pop3::logins_of(site_->authenticator());
-  all.mailboxes = server::pop3::mailboxes_of(site_->store());
-  all.pop3 = std::make_unique<server::pop3::Server>(*all.logins, *all.mailboxes, machine_.clock, machine_.metrics,
-                                                    config_.pop3);
-  for (const ListenerSettings& listener : config_.listeners) {
-    switch (listener.protocol) {
-      case Protocol::pop3:
-        all.of_listener.push_back(all.pop3->handler({.starttls = listener.tls == TlsMode::starttls,
-                                                     .allow_plaintext_auth = listener.allow_plaintext_auth,
-                                                     .tls = tls_->with_alpn({"pop3"})}));
-        break;
-      case Protocol::metrics:
-        all.of_listener.push_back(
-            server::http::make_monitor(machine_.metrics, [store = &site_->store()]() -> Result<void> {
-              if (!store->healthy()) return fail(ErrorKind::io, "a shard takes no more writes");
-              return {};
-            }));
-        break;
-      case Protocol::smtp:
-      case Protocol::submission:
-      case Protocol::lmtp:
-        all.of_listener.push_back(smtp_handler(listener));
-        break;
-      case Protocol::imap:
-      case Protocol::managesieve:
-      case Protocol::http:
-        return fail(ErrorKind::unsupported, "not served");
-    }
-  }
-  return {};
+  return Handler([server = all.smtp.back().get()](const std::shared_ptr<const void>& keep,
+                                                  std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
+    return server::smtp::Server::serve({keep, server}, std::move(stream), std::move(facts.id), std::move(facts.log));
+  });
 }
 
 LocalPost MailSystem::local_post() {
@@ -189,10 +238,22 @@ Result<void> MailSystem::bind_control() {
   };
   control.pool = control_pool_.get();
   service.handler = server::control::make_handler(std::move(control));
-  const mode_t before = umask(0177);
+  service.listener.unix_mode = 0600;
   const auto bound = server_->bind(std::move(service));
-  umask(before);
   if (!bound) return pass(bound);
+  return {};
+}
+
+Result<void> MailSystem::post_dropped(const std::string& id, DroppedLetter letter) {
+  // One that was delivered just before a crash still lies there.
+  const auto known = site_->store().traces(id);
+  if (!known) return pass(known);
+  if (!known->empty()) return {};
+  auto post = local_post();
+  post.id = id;
+  post.submitter = fmt::format("uid {}", letter.owner);
+  const auto posted = run_blocking(post_letter(std::move(post), std::move(letter.request), std::move(letter.message)));
+  if (!posted) return pass(posted);
   return {};
 }
 
@@ -202,14 +263,22 @@ void MailSystem::reload() {
     log_.error("reload_failed", {{"error", wanted.error().peer}});
     return;
   }
-  for (const std::string& name : needs_restart(config_, *wanted))
-    log_.warning("setting_needs_restart", {{"setting", name}});
   auto certificates = wanted->certificates;
   if (certificates.empty()) certificates = {{config_.data + "/cert.pem", config_.data + "/key.pem"}};
   if (auto loaded = tls_->reload(machine_.files, tls_options(certificates)); !loaded) {
     log_.error("reload_failed", {{"error", loaded.error().log}});
     return;
   }
+  const ChangedSettings changed = changed_settings(config_, *wanted);
+  take_live_settings(config_, *wanted);
+  if (auto made = make_handlers(); !made) {
+    log_.error("reload_failed", {{"error", made.error().log}});
+    return;
+  }
+  server_->set_limits(config_.connections);
+  site_->authenticator().change(config_.authenticator);
+  for (const std::string& name : changed.live) log_.info("setting_changed", {{"setting", name}});
+  for (const std::string& name : changed.need_restart) log_.warning("setting_needs_restart", {{"setting", name}});
   for (const auto& info : tls_->certificates()) {
     log_.info("certificate_loaded", {{"file", info.file}, {"names", fmt::format("{}", fmt::join(info.names, " "))}});
   }
@@ -218,6 +287,7 @@ void MailSystem::reload() {
 
 bool MailSystem::stop() {
   if (!std::exchange(running_, false)) return true;
+  maildrop_.reset();
   auto retry_stopped = std::make_shared<std::promise<void>>();
   auto stopped = retry_stopped->get_future();
   retry_->stop([retry_stopped] { retry_stopped->set_value(); });

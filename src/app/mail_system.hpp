@@ -7,6 +7,7 @@
 
 #include "app/config.hpp"
 #include "app/local_letter.hpp"
+#include "app/maildrop.hpp"
 #include "app/site.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -28,8 +29,8 @@ class MailSystem {
   MailSystem(const MailSystem&) = delete;
   MailSystem& operator=(const MailSystem&) = delete;
 
-  /// Reads the settings file and the certificates again; what can't change without a new start is named in the log. On
-  /// an error all stays as it was.
+  /// Reads the settings file and the certificates again. What may change counts for connections that begin then; what
+  /// can't change without a new start is named in the log. On an error all stays as it was.
   void reload();
   /// Orderly stop. False where sessions had to be cut off: then the process must end without tearing this down, since
   /// what they waited for may still come.
@@ -44,29 +45,34 @@ class MailSystem {
   [[nodiscard]] const std::vector<std::string>& listening() const noexcept { return listening_; }
 
  private:
-  /// What the listeners' handlers find when the first connection comes; filled after the ports are bound.
-  struct Handlers;
+  struct Handlers;  ///< what serves connections, as the settings are now; a reload makes it anew
+  /// Serves a connection; `keep` is held to its end.
+  using Handler =
+      std::function<Async<>(std::shared_ptr<const void> keep, std::unique_ptr<net::Stream>, net::SessionFacts)>;
+  struct Serving;  ///< where the listeners find it; filled after the ports are bound
 
   MailSystem(Config config, const Log& log);
   [[nodiscard]] Result<void> prepare_tls();
   [[nodiscard]] Result<void> bind_all(net::ActivatedSockets& activated);
   [[nodiscard]] Result<void> open_site();
   [[nodiscard]] Result<void> make_handlers();
-  [[nodiscard]] net::SessionHandler smtp_handler(const ListenerSettings& listener);
+  [[nodiscard]] Result<Handler> make_handler(Handlers& all, const ListenerSettings& listener);
   [[nodiscard]] Result<void> bind_control();
+  [[nodiscard]] Result<void> post_dropped(const std::string& id, DroppedLetter letter);
 
   Config config_;
   Log log_;
   // In the order in which they are made; the other way round they end.
   Machine machine_;
   std::shared_ptr<net::TlsContext> tls_;
-  std::shared_ptr<Handlers> handlers_;
+  std::shared_ptr<Serving> serving_;
   std::unique_ptr<Site> site_;
   std::unique_ptr<Pool> control_pool_;
   std::unique_ptr<delivery::LocalMda> mda_;
   std::unique_ptr<net::IoThreads> threads_;
   std::unique_ptr<queue::LocalRetry> retry_;
   std::unique_ptr<net::Server> server_;
+  std::unique_ptr<MaildropReader> maildrop_;
   std::vector<std::string> listening_;
   std::vector<net::CertificateFiles> certificates_;
   bool running_ = false;

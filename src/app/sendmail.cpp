@@ -1,5 +1,6 @@
 #include "app/sendmail.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -8,7 +9,9 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "app/maildrop.hpp"
 #include "app/operator.hpp"
+#include "app/sendmail_session.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
 #include "codec/date.hpp"
@@ -18,6 +21,7 @@ namespace {
 
 constexpr const char* help_text =
     R"(Usage: pabal sendmail [-t] [-i] [-f SENDER] [-F NAME] [--config FILE] [RECIPIENT...]
+       pabal sendmail -bs
        pabal sendmail -bp
 
 Takes a message on standard input and delivers it, as sendmail(8) does for programs; link /usr/sbin/sendmail to it.
@@ -26,11 +30,13 @@ Takes a message on standard input and delivers it, as sendmail(8) does for progr
   -i, -oi     a line with a dot alone doesn't end the message
   -f SENDER   the envelope's sender; without it, you at this host
   -F NAME     your full name, for a From field where the message has none
+  -bs         speak SMTP on standard input and output
   -bp         list the letters that wait, like pabal queue list
   --config    the settings file (default /etc/pabal/pabal.toml)
 
-This version delivers to local recipients only, and needs the right to open the server's control socket (or, while no server runs,
-its data). Other -o, -B, -N, -R and -V options are taken and passed over. There is no -bs.
+This version delivers to local recipients only. The letter goes to the running server by its control socket, or, while none runs, into
+the mailboxes. Who may open neither puts it into the maildrop (a setting), which the server empties at its start and while it runs.
+Other -o, -B, -N, -R and -V options are taken and passed over.
 )";
 
 /// One header field, unfolded, without its line end.
@@ -134,6 +140,20 @@ std::string read_message(bool dots) {
   return message;
 }
 
+/// To the server, to the mailboxes where none runs, or into the maildrop.
+Result<void> hand_in(const Config& config, const json::object& request, const std::string& message) {
+  auto server = Operator::open(config);
+  if (server) {
+    const auto result = server->execute(request, message);
+    if (!result) return pass(result);
+    return {};
+  }
+  if (config.maildrop.empty()) return pass(server);
+  SystemRandom random;
+  const auto id = make_token(to_database(RealClock().now()), random);
+  return drop_letter(config.maildrop, id, dropped_text(request, message));
+}
+
 int list_queue(const std::string& config) {
   Invocation invocation;
   invocation.config = config;
@@ -177,6 +197,8 @@ Result<SendmailOptions> read_sendmail_options(const std::vector<std::string>& wo
       options.dots = options.from_header = true;
     } else if (word == "-bp") {
       options.list_queue = true;
+    } else if (word == "-bs") {
+      options.session = true;
     } else if (word == "-bm" || word == "-v" || word == "-U" || word == "-G" || word == "-n") {
       continue;
     } else if (word.starts_with("-f") || word.starts_with("-r")) {
@@ -245,6 +267,16 @@ int sendmail(const std::vector<std::string>& words) {
     return exit_done;
   }
   if (options->list_queue) return list_queue(options->config);
+  if (options->session) {
+    const auto config = load_config(options->config);
+    if (!config) return exit_refused;
+    std::signal(SIGPIPE, SIG_IGN);
+    speak_smtp(config->smtp, STDIN_FILENO, STDOUT_FILENO,
+               [&config](const json::object& request, const std::string& message) {
+                 return hand_in(*config, request, message);
+               });
+    return exit_done;
+  }
   const std::string input = read_message(options->dots);
   if (options->from_header) {
     // With -t, recipients on the command line are left out of the list, as sendmail does.
@@ -271,11 +303,9 @@ int sendmail(const std::vector<std::string>& words) {
   const RealClock clock;
   const std::string message = complete_message(input, *options, bounce ? "MAILER-DAEMON@" + config->hostname : sender,
                                                make_token(to_database(clock.now()), random), clock.now());
-  auto server = Operator::open(*config);
-  if (!server) return refuse(server.error());
-  const auto result =
-      server->execute({{"command", "sendmail"}, {"sender", sender}, {"recipients", std::move(recipients)}}, message);
-  if (!result) return refuse(result.error());
+  const auto handed_in =
+      hand_in(*config, {{"command", "sendmail"}, {"sender", sender}, {"recipients", std::move(recipients)}}, message);
+  if (!handed_in) return refuse(handed_in.error());
   return exit_done;
 }
 

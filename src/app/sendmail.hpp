@@ -15,6 +15,7 @@ struct SendmailOptions {
   bool from_header = false;  ///< -t: recipients are those in To, Cc and Bcc
   bool dots = false;         ///< -i, -oi: a line with a dot alone doesn't end the message
   bool list_queue = false;   ///< -bp
+  bool session = false;      ///< -bs
   bool help = false;
   std::string sender;     ///< -f, -r
   std::string full_name;  ///< -F

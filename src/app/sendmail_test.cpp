@@ -12,7 +12,10 @@ TEST(Sendmail, Options) {
     const auto o = read_sendmail_options(words);
     if (!o) return "error: " + o.error().peer;
     return fmt::format("{}{}{}from={} name={} to={}", o->from_header ? "t " : "", o->dots ? "i " : "",
-                       o->list_queue ? "bp " : "", o->sender, o->full_name, fmt::join(o->recipients, ","));
+                       o->list_queue ? "bp "
+                       : o->session  ? "bs "
+                                     : "",
+                       o->sender, o->full_name, fmt::join(o->recipients, ","));
   };
   EXPECT_EQ(dump({"a@b.c", "d"}), "from= name= to=a@b.c,d");
   EXPECT_EQ(dump({"-t", "-i", "-f", "x@y.z"}), "t i from=x@y.z name= to=");
@@ -20,7 +23,8 @@ TEST(Sendmail, Options) {
   EXPECT_EQ(dump({"-oi", "-oem", "-B8BITMIME", "-N", "never", "-bm", "u"}), "i from= name= to=u");
   EXPECT_EQ(dump({"-f", "<>", "u"}), "from=<> name= to=u");
   EXPECT_EQ(dump({"-bp"}), "bp from= name= to=");
-  EXPECT_EQ(dump({"-bs"}), "error: sendmail: -bs is not known; see pabal sendmail --help");
+  EXPECT_EQ(dump({"-bs"}), "bs from= name= to=");
+  EXPECT_EQ(dump({"-bz"}), "error: sendmail: -bz is not known; see pabal sendmail --help");
   EXPECT_EQ(dump({"-f"}), "error: sendmail: -f expects a value");
 }
 

@@ -17,29 +17,32 @@ AddressKey AddressKey::of(const boost::asio::ip::address& address) noexcept {
   return {.value = prefix, .v6 = true};
 }
 
-double ConnectionsByAddress::tokens_now(const Entry& entry, SteadyTime now) const {
-  const auto full = static_cast<double>(limits_.new_per_minute);
+double ConnectionsByAddress::tokens_now(const AddressLimits& limits, const Entry& entry, SteadyTime now) {
+  const auto full = static_cast<double>(limits.new_per_minute);
   const auto minutes = std::chrono::duration<double, std::ratio<60>>(now - entry.at).count();
   return std::min(full, entry.tokens + minutes * full);
 }
 
-void ConnectionsByAddress::forget_quiet(Table& table, SteadyTime now) const {
-  std::erase_if(table, [&](const auto& item) {
-    return item.second.open == 0 && tokens_now(item.second, now) >= static_cast<double>(limits_.new_per_minute);
+void ConnectionsByAddress::forget_quiet(Table& table, SteadyTime now) {
+  std::erase_if(table.entries, [&](const auto& item) {
+    return item.second.open == 0 &&
+           tokens_now(table.limits, item.second, now) >= static_cast<double>(table.limits.new_per_minute);
   });
 }
 
 Admission ConnectionsByAddress::enter(const AddressKey& address, SteadyTime now) {
   auto table = table_.lock();
-  if (table->size() >= kSweepFrom && (table->size() & (table->size() - 1)) == 0 && !table->contains(address)) {
+  auto& entries = table->entries;
+  const auto& limits = table->limits;
+  if (entries.size() >= kSweepFrom && (entries.size() & (entries.size() - 1)) == 0 && !entries.contains(address)) {
     forget_quiet(*table, now);
   }
   const auto [place, fresh] =
-      table->try_emplace(address, Entry{.open = 0, .tokens = static_cast<double>(limits_.new_per_minute), .at = now});
+      entries.try_emplace(address, Entry{.open = 0, .tokens = static_cast<double>(limits.new_per_minute), .at = now});
   auto& entry = place->second;
-  entry.tokens = tokens_now(entry, now);
+  entry.tokens = tokens_now(limits, entry, now);
   entry.at = now;
-  if (entry.open >= limits_.open) return Admission::too_many;
+  if (entry.open >= limits.open) return Admission::too_many;
   if (entry.tokens < 1) return Admission::too_often;
   entry.tokens -= 1;
   ++entry.open;
@@ -48,8 +51,8 @@ Admission ConnectionsByAddress::enter(const AddressKey& address, SteadyTime now)
 
 void ConnectionsByAddress::leave(const AddressKey& address) {
   auto table = table_.lock();
-  const auto found = table->find(address);
-  if (found != table->end() && found->second.open > 0) --found->second.open;
+  const auto found = table->entries.find(address);
+  if (found != table->entries.end() && found->second.open > 0) --found->second.open;
 }
 
 }  // namespace pabal::net

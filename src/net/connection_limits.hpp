@@ -29,12 +29,14 @@ enum class Admission : std::uint8_t { welcome, too_many, too_often };
 /// Counts the connections of each address. Any thread.
 class ConnectionsByAddress {
  public:
-  explicit ConnectionsByAddress(AddressLimits limits) : limits_(limits) {}
+  explicit ConnectionsByAddress(AddressLimits limits) : table_(Table{limits, {}}) {}
+  /// For connections from now on.
+  void set_limits(AddressLimits limits) { table_.lock()->limits = limits; }
   /// One more, if the limits allow it; then leave() must follow at its end.
   [[nodiscard]] Admission enter(const AddressKey& address, SteadyTime now);
   void leave(const AddressKey& address);
   /// Addresses that are remembered now.
-  [[nodiscard]] std::size_t size() { return table_.lock()->size(); }
+  [[nodiscard]] std::size_t size() { return table_.lock()->entries.size(); }
 
  private:
   struct Hash {
@@ -47,12 +49,14 @@ class ConnectionsByAddress {
     double tokens = 0;  ///< new connections that are allowed at `at`
     SteadyTime at;
   };
-  using Table = std::unordered_map<AddressKey, Entry, Hash>;
+  struct Table {
+    AddressLimits limits;
+    std::unordered_map<AddressKey, Entry, Hash> entries;
+  };
 
-  [[nodiscard]] double tokens_now(const Entry& entry, SteadyTime now) const;
-  void forget_quiet(Table& table, SteadyTime now) const;
+  [[nodiscard]] static double tokens_now(const AddressLimits& limits, const Entry& entry, SteadyTime now);
+  static void forget_quiet(Table& table, SteadyTime now);
 
-  AddressLimits limits_;
   Guarded<Table> table_;
 };
 

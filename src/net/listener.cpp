@@ -62,12 +62,20 @@ bool somebody_answers(const SocketAddress& address) {
   return ::connect(probe.get(), address.get(), address.size()) == 0 || errno == EAGAIN || errno == EINPROGRESS;
 }
 
-Result<FileDescriptor> open_unix(const Endpoint& at) {
+/// Makes the socket's file; 0 or the error.
+int bind_unix(int socket, const SocketAddress& address, std::optional<unsigned> mode) {
+  const mode_t before = mode ? ::umask(0777U & ~*mode) : 0;
+  const int failed = ::bind(socket, address.get(), address.size()) == 0 ? 0 : errno;
+  if (mode) ::umask(before);
+  return failed;
+}
+
+Result<FileDescriptor> open_unix(const Endpoint& at, std::optional<unsigned> mode) {
   const auto address = SocketAddress::of(at);
   if (!address) return pass(address);
   FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return fail_errno("open a socket for", at.text(), errno);
-  int failed = ::bind(socket.get(), address->get(), address->size()) == 0 ? 0 : errno;
+  int failed = bind_unix(socket.get(), *address, mode);
   if (failed == EADDRINUSE) {
     struct stat status{};
     if (::lstat(at.path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
@@ -79,7 +87,7 @@ Result<FileDescriptor> open_unix(const Endpoint& at) {
     }
     // What an earlier run left behind when it was killed.
     if (::unlink(at.path.c_str()) != 0) return fail_errno("remove the old", at.text(), errno);
-    failed = ::bind(socket.get(), address->get(), address->size()) == 0 ? 0 : errno;
+    failed = bind_unix(socket.get(), *address, mode);
   }
   if (failed != 0) return fail_errno("bind to", at.text(), failed);
   if (::listen(socket.get(), kBacklog) != 0) return fail_errno("listen on", at.text(), errno);
@@ -157,7 +165,7 @@ Result<BoundListener> bind_listener(ListenerOptions options, std::size_t sockets
     return bound;
   }
   if (!at->address) {
-    auto socket = open_unix(*at);
+    auto socket = open_unix(*at, bound.options.unix_mode);
     if (!socket) return pass(socket);
     bound.sockets.push_back(std::move(*socket));
     bound.unlink_at_end = at->path;

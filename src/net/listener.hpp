@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,8 @@ struct ListenerOptions {
   std::string address;     ///< "0.0.0.0", "::" (v6 alone), or "unix:PATH"
   std::uint16_t port = 0;  ///< 0: any free one, for tests
   TlsMode tls = TlsMode::starttls;
+  /// The mode of a Unix socket's file, from its first moment on: who may connect. Without it the umask decides.
+  std::optional<unsigned> unix_mode = std::nullopt;
   std::vector<Network> proxy_protocol;  ///< whose PROXY header is believed and demanded; others are then closed
 };
 
@@ -67,6 +70,7 @@ struct BoundListener {
   std::string unlink_at_end;            ///< path of a Unix socket that we made
 };
 
+/// Before the first thread, where a Unix socket has a mode: the umask is the process's.
 /// Binds `sockets` sockets, or takes systemd's. A Unix socket's file that is there already is replaced only where
 /// nobody answers on it. Errors name the address and the reason.
 [[nodiscard]] Result<BoundListener> bind_listener(ListenerOptions options, std::size_t sockets,

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/guarded.hpp"
 #include "base/ids.hpp"
 #include "net/connection_limits.hpp"
 #include "net/proxy_protocol.hpp"
@@ -107,15 +108,20 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   State(IoThreads& io_threads, const ServerLimits& server_limits, const Log& server_log, Metrics& server_metrics,
         const Clock& system_clock, Random& system_random)
       : threads(io_threads),
-        limits(server_limits),
+        current_limits(server_limits),
         log(server_log),
         metrics(server_metrics),
         clock(system_clock),
         random(system_random),
-        by_address({.open = limits.connections_per_address, .new_per_minute = limits.new_connections_per_minute}) {}
+        by_address(of_address(server_limits)) {}
+
+  [[nodiscard]] static AddressLimits of_address(const ServerLimits& limits) noexcept {
+    return {.open = limits.connections_per_address, .new_per_minute = limits.new_connections_per_minute};
+  }
+  [[nodiscard]] ServerLimits limits() { return *current_limits.lock(); }
 
   IoThreads& threads;
-  const ServerLimits limits;
+  Guarded<ServerLimits> current_limits;
   const Log log;
   Metrics& metrics;
   const Clock& clock;
@@ -160,9 +166,10 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   /// Everything before the handler: PROXY header, limits by address, TLS. False: the connection is to be closed.
   static Async<bool> prepare(State* state, const Service* service, SocketStream* stream, Place* place) {
     const auto& options = service->options;
+    const ServerLimits limits = state->limits();
     const bool proxied = !options.listener.proxy_protocol.empty();
     if (proxied) {
-      const auto taken = co_await take_proxy_header(stream, state->limits.proxy_header_timeout);
+      const auto taken = co_await take_proxy_header(stream, limits.proxy_header_timeout);
       if (!taken) {
         service->refused_proxy.add();
         state->log_refusal(*service, stream->peer(), taken.error().log);
@@ -170,7 +177,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
       }
     }
     const auto& peer = stream->peer();
-    if (peer.address && (state->limits.limit_loopback || !peer.is_loopback())) {
+    if (peer.address && (limits.limit_loopback || !peer.is_loopback())) {
       const auto admission = place->enter(AddressKey::of(*peer.address));
       if (admission != Admission::welcome) {
         const bool rate = admission == Admission::too_often;
@@ -181,7 +188,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
       }
     }
     if (options.listener.tls == TlsMode::implicit) {
-      stream->set_timeout(state->limits.tls_handshake_timeout);
+      stream->set_timeout(limits.tls_handshake_timeout);
       const auto shaken = co_await stream->start_tls(options.tls);
       if (!shaken) {
         service->failed_tls.add();
@@ -225,7 +232,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   void begin(const Service* service, const Executor& home, FileDescriptor socket, Endpoint peer) {
     if (stopping) return;
     service->accepted.add();
-    if (open.fetch_add(1) >= limits.connections) {
+    if (open.fetch_add(1) >= limits().connections) {
       open.fetch_sub(1);
       service->refused_all.add();
       const auto& refusal = service->options.refusal;
@@ -417,6 +424,11 @@ bool Server::stop(std::chrono::milliseconds grace) {
     service->bound.unlink_at_end.clear();
   }
   return orderly;
+}
+
+void Server::set_limits(const ServerLimits& limits) {
+  *state_->current_limits.lock() = limits;
+  state_->by_address.set_limits(State::of_address(limits));
 }
 
 std::size_t Server::connections() const noexcept { return state_->open; }

@@ -67,6 +67,8 @@ class Server {
   /// Opens the sockets of one more listener; nothing is accepted yet. Returns where it listens.
   [[nodiscard]] Result<Endpoint> bind(ServiceOptions service, ActivatedSockets& activated);
   [[nodiscard]] Result<Endpoint> bind(ServiceOptions service);
+  /// For connections from now on; those that are there stay. Any thread.
+  void set_limits(const ServerLimits& limits);
   /// Starts the threads (where they don't run) and accepts.
   void start();
   /// Orderly stop, from a thread that is none of ours: no more accepts, every session interrupted; what is not done

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -195,6 +196,36 @@ TEST(Server, TooOftenIsToldSo) {
   echo.start();
   for (int i = 0; i < 3; ++i) EXPECT_EQ(TestClient(at).ask("a"), "a\r\n");
   EXPECT_EQ(TestClient(at).read_to_end(), "421 full\r\n");
+}
+
+TEST(Server, LimitsChangeForWhoComesLater) {
+  EchoServer echo({.limits = {.connections = 1, .limit_loopback = true}});
+  const auto at = echo.listen(plain());
+  echo.start();
+  TestClient first(at);
+  EXPECT_EQ(first.ask("a"), "a\r\n");
+  EXPECT_EQ(TestClient(at).read_to_end(), "421 full\r\n");
+  echo.server().set_limits({.connections = 3, .limit_loopback = true});
+  TestClient second(at);
+  EXPECT_EQ(second.ask("b"), "b\r\n");
+  echo.server().set_limits({.connections = 3, .connections_per_address = 2, .limit_loopback = true});
+  EXPECT_EQ(TestClient(at).read_to_end(), "421 full\r\n");
+  EXPECT_EQ(first.ask("a"), "a\r\n");
+}
+
+TEST(Server, AUnixSocketHasTheModeItIsGiven) {
+  const auto path = temporary("mode.sock");
+  for (const unsigned mode : {0600U, 0660U, 0666U}) {
+    EchoServer echo;
+    auto options = plain("unix:" + path);
+    options.unix_mode = mode;
+    const auto at = echo.listen(options);
+    struct stat status{};
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777U, mode);
+    echo.start();
+    EXPECT_EQ(TestClient(at).ask("a"), "a\r\n");
+  }
 }
 
 TEST(Server, UnixSocketsAndStaleFiles) {

@@ -25,7 +25,9 @@ struct CertificateFiles {
 
 struct TlsOptions {
   /// Which one is shown is chosen by the name that the client asks for (SNI, RFC 6066 §3) among the names in the
-  /// certificates, wildcards included; the first where none fits or none was asked for.
+  /// certificates, wildcards included; the first where none fits or none was asked for. Of several with exactly the
+  /// same names and keys of different kinds (RSA and EC), the one is shown that the client can check; EC where it can
+  /// check both.
   std::vector<CertificateFiles> certificates;
   /// OpenSSL's list for TLS 1.2; empty: forward secrecy and AEAD first (RFC 9325 §4.2).
   std::string ciphers;

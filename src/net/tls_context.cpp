@@ -53,18 +53,33 @@ int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
   return -1;
 }
 
-Result<void> use_certificate(SSL_CTX* context, const std::string& file, std::string_view pem, CertificateInfo& info) {
-  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const CertificatePtr leaf(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr));
-  if (!leaf) {
+/// A certificate's file, read as far as the certificate itself.
+struct Chain {
+  BioPtr rest;
+  CertificatePtr leaf;
+  CertificateInfo info;
+  int key_kind = 0;
+};
+
+Result<Chain> read_chain(const std::string& file, std::string_view pem) {
+  Chain chain;
+  chain.rest.reset(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  chain.leaf.reset(PEM_read_bio_X509_AUX(chain.rest.get(), nullptr, nullptr, nullptr));
+  if (!chain.leaf) {
     return fail(ErrorKind::syntax, fmt::format("{}: no certificate in PEM form ({})", file, openssl_errors()));
   }
-  if (SSL_CTX_use_certificate(context, leaf.get()) != 1) {
+  chain.info = {.file = file, .names = names_of_certificate(chain.leaf.get()), .not_after = end_of(chain.leaf.get())};
+  if (const EVP_PKEY* key = X509_get0_pubkey(chain.leaf.get())) chain.key_kind = EVP_PKEY_get_base_id(key);
+  return chain;
+}
+
+Result<void> use_chain(SSL_CTX* context, const Chain& chain) {
+  const auto& file = chain.info.file;
+  if (SSL_CTX_use_certificate(context, chain.leaf.get()) != 1) {
     return fail(ErrorKind::policy, fmt::format("{}: {}", file, openssl_errors()));
   }
-  info = {.file = file, .names = names_of_certificate(leaf.get()), .not_after = end_of(leaf.get())};
   while (true) {
-    const CertificatePtr next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    const CertificatePtr next(PEM_read_bio_X509(chain.rest.get(), nullptr, nullptr, nullptr));
     if (!next) break;
     if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) {
       return fail(ErrorKind::policy, fmt::format("{}: in the chain: {}", file, openssl_errors()));
@@ -154,12 +169,23 @@ Result<std::shared_ptr<const TlsCertificates>> load_all(FileSystem& files, const
     if (!certificate) return pass(certificate);
     const auto key = read_file(files, pair.key);
     if (!key) return pass(key);
-    auto context = make_context(core, options);
-    if (!context) return pass(context);
-    CertificateInfo info;
-    if (auto used = use_certificate(context->get(), pair.certificate, *certificate, info); !used) return pass(used);
-    if (auto used = use_key(context->get(), pair, *key); !used) return pass(used);
-    loaded->all.push_back({.context = std::move(*context), .info = std::move(info)});
+    const auto chain = read_chain(pair.certificate, *certificate);
+    if (!chain) return pass(chain);
+    auto names = chain->info.names;
+    std::ranges::sort(names);
+    // The same names with another kind of key: the same context, which then chooses by what the client can check.
+    auto one = std::ranges::find_if(loaded->all, [&](const TlsCertificates::One& other) {
+      return other.names == names && std::ranges::find(other.key_kinds, chain->key_kind) == other.key_kinds.end();
+    });
+    if (one == loaded->all.end()) {
+      auto context = make_context(core, options);
+      if (!context) return pass(context);
+      one = loaded->all.insert(one, {.context = std::move(*context), .names = std::move(names), .key_kinds = {}});
+    }
+    if (auto used = use_chain(one->context.get(), *chain); !used) return pass(used);
+    if (auto used = use_key(one->context.get(), pair, *key); !used) return pass(used);
+    one->key_kinds.push_back(chain->key_kind);
+    loaded->infos.push_back(chain->info);
   }
   return loaded;
 }
@@ -206,14 +232,14 @@ std::string alpn_to_wire(const std::vector<std::string>& protocols) {
 SSL_CTX* TlsCertificates::choose(std::string_view server_name) const noexcept {
   const auto has = [this](std::string_view wanted) -> SSL_CTX* {
     for (const auto& one : all) {
-      if (std::ranges::find(one.info.names, wanted) != one.info.names.end()) return one.context.get();
+      if (std::ranges::find(one.names, wanted) != one.names.end()) return one.context.get();
     }
     return nullptr;
   };
   if (auto* exact = has(server_name)) return exact;
   // RFC 9525 §6.3: a wildcard stands for one whole leftmost label.
   for (const auto& one : all) {
-    for (const std::string_view name : one.info.names) {
+    for (const std::string_view name : one.names) {
       if (!name.starts_with("*.")) continue;
       const auto dot = server_name.find('.');
       if (dot != std::string_view::npos && dot > 0 && server_name.substr(dot) == name.substr(1)) {
@@ -255,9 +281,7 @@ std::shared_ptr<TlsContext> TlsContext::with_alpn(const std::vector<std::string>
 
 std::vector<CertificateInfo> TlsContext::certificates() const {
   const auto current = *core_->current.lock();
-  std::vector<CertificateInfo> infos;
-  for (const auto& one : current->all) infos.push_back(one.info);
-  return infos;
+  return current->infos;
 }
 
 }  // namespace pabal::net

@@ -35,11 +35,14 @@ using CertificatePtr = std::unique_ptr<X509, FreedBy<X509_free>>;
 
 /// What one loading of the files gave. Never changed once made.
 struct TlsCertificates {
+  /// The certificates for one set of names, one for each kind of key.
   struct One {
     SslContextPtr context;
-    CertificateInfo info;
+    std::vector<std::string> names;  ///< in order
+    std::vector<int> key_kinds;      ///< OpenSSL's numbers
   };
-  std::vector<One> all;  ///< at least one
+  std::vector<One> all;                ///< at least one
+  std::vector<CertificateInfo> infos;  ///< in the order of the files
 
   [[nodiscard]] SSL_CTX* choose(std::string_view server_name) const noexcept;
 };

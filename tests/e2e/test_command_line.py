@@ -12,6 +12,7 @@ import time
 import unittest
 
 from case import PASSWORD, Mailbox
+from harness.raw import Wire
 from harness.server import PABAL, Server, make_certificate, wait_until
 
 DOMAIN = "seoul.example"
@@ -112,7 +113,7 @@ class Administration(unittest.TestCase):
 
     def test_wrong_usage(self) -> None:
         for words in ([], ["nonsense"], ["account"], ["account", "add"], ["serve", "--nonsense"], ["domain", "add", "a.example", "b.example"],
-                      ["sendmail", "-bs"], ["sendmail"]):
+                      ["sendmail", "-bz"], ["sendmail"]):
             done = subprocess.run([PABAL, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
             self.assertEqual(done.returncode, 2, words)
             self.assertTrue(done.stderr, words)
@@ -132,6 +133,11 @@ class Administration(unittest.TestCase):
 
 
 class Sendmail(unittest.TestCase):
+    def prepare(self, server: Server) -> None:
+        server.add_domain()
+        server.add_account(ALICE)
+        server.add_account(BOB)
+
     def hand_in(self, server: Server, words: list[str], message: str, status: int = 0) -> str:
         done = subprocess.run([PABAL, "sendmail", "--config", server.config, *words], input=message.encode(), capture_output=True,
                               timeout=30, check=False)
@@ -140,9 +146,7 @@ class Sendmail(unittest.TestCase):
 
     def test_with_and_without_a_server(self) -> None:
         with new_server() as server:
-            server.add_domain()
-            server.add_account(ALICE)
-            server.add_account(BOB)
+            self.prepare(server)
             letter = f"From: {ALICE}\nTo: Bob <{BOB}>\nBcc: {ALICE}\nSubject: {{}}\n\nA dot:\n.\nafter it\n"
             self.hand_in(server, ["-t", "-i"], letter.format("before"))
             server.start()
@@ -161,6 +165,74 @@ class Sendmail(unittest.TestCase):
             self.assertTrue(letters[2].endswith(b"\r\n\r\nhello\r\n"))
             self.assertEqual(Mailbox(server, ALICE).count(), 2)
             self.assertEqual(server.cli("queue", "list").stdout, "The queue is empty.\n")
+
+
+    def test_smtp_on_standard_input(self) -> None:
+        """sendmail -bs, with a server and without."""
+        talk = ("EHLO here.example\r\n", "MAIL FROM:<{sender}>\r\nRCPT TO:<{to}>\r\nDATA\r\n", "Subject: x\r\n\r\n..dots\r\n.\r\n",
+                "MAIL FROM:<{sender}>\r\nRCPT TO:<nobody@seoul.example>\r\nDATA\r\n", "Subject: x\r\n\r\ny\r\n.\r\n", "QUIT\r\n")
+        with new_server() as server:
+            self.prepare(server)
+            for running in (False, True):
+                if running:
+                    server.start()
+                process = subprocess.Popen([PABAL, "sendmail", "-bs", "--config", server.config], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                said = []
+                for words in talk:
+                    process.stdin.write(words.format(sender=ALICE, to=BOB).encode())
+                    process.stdin.flush()
+                    while True:
+                        said.append(process.stdout.readline().decode())
+                        if said[-1][:4] in ("354 ", "221 ") or said[-1] == "250 HELP\r\n" or " 2.0.0 Ok: " in said[-1] or said[-1].startswith("55"):
+                            break
+                self.assertEqual(process.wait(20), 0)
+                process.stdin.close()
+                process.stdout.close()
+                self.assertTrue(said[0].startswith("220 mail.seoul.example"))
+                self.assertEqual(sum(" 2.0.0 Ok: " in line for line in said), 1, said)
+                self.assertEqual(sum(line.startswith("550 5.1.1") for line in said), 1, said)
+            letters = Mailbox(server, BOB).messages()
+            self.assertEqual(len(letters), 2)
+            for letter in letters:
+                self.assertTrue(letter.endswith(b"Subject: x\r\n\r\n.dots\r\n"), letter)
+
+    @unittest.skipUnless(os.geteuid() == 0, "not root")
+    def test_the_maildrop(self) -> None:
+        """Who may open neither the server nor its data puts letters into a folder that the server empties."""
+        with new_server() as server:
+            if any(not folder.stat().st_mode & stat.S_IXOTH for folder in (*server.folder.parents, *PABAL.parents)):
+                self.skipTest("this folder is shut to other users")
+            server.folder.chmod(0o755)
+            drop = server.folder / "drop"
+            server.settings = f'maildrop = "{drop}"'
+            server.write_config()
+            self.prepare(server)
+
+            def send(subject: str, to: str = BOB, status: int = 0) -> None:
+                done = subprocess.run([PABAL, "sendmail", "--config", server.config, "-f", ALICE, to], user="nobody", group="nogroup",
+                                      extra_groups=[], cwd="/", input=f"Subject: {subject}\n\nhello\n", text=True, capture_output=True,
+                                      check=False, timeout=60)
+                self.assertEqual(done.returncode, status, done.stderr)
+            send("too early", status=1)  # the server makes the folder
+            server.start()
+            self.assertEqual(stat.S_IMODE(drop.stat().st_mode), 0o3733)
+            box = Mailbox(server, BOB)
+            send("while it runs")
+            wait_until(lambda: box.count() == 1, 20, "the letter is taken from the maildrop")
+            self.assertEqual(server.stop(), 0)
+            send("while nobody serves")
+            send("to nobody", "nobody@seoul.example")
+            (drop / "held-x").write_text("not touched")
+            (drop / "link").symlink_to("/etc/passwd")
+            self.assertEqual(len(list(drop.iterdir())), 4)
+            server.start()
+            wait_until(lambda: box.count() == 2, 20, "the maildrop is emptied at the start")
+            letter = box.messages()[1]
+            self.assertIn(b"Subject: while nobody serves\r\n", letter)
+            self.assertIn(b" (Pabal from uid %d) with local id " % pwd.getpwnam("nobody").pw_uid, letter)
+            wait_until(lambda: len(list(drop.glob("held-*"))) == 3, 20, "what can't be delivered is kept")
+            self.assertIn("maildrop_letter_held", server.log_tail())
+            self.assertEqual(len(list(drop.iterdir())), 3)
 
 
 class Settings(unittest.TestCase):
@@ -204,17 +276,36 @@ class Signals(unittest.TestCase):
             self.assertEqual(server.process.wait(20), 0)
             server.process = None
 
-    def test_sighup_names_what_it_cannot_change(self) -> None:
+    def test_sighup_changes_settings_and_names_what_it_cannot(self) -> None:
+        def size(wire: Wire) -> str:
+            return next(word for word in wire.command("EHLO test.example")[1].split("\n") if word.startswith("SIZE"))
+
+        def greeted() -> Wire:
+            wire = Wire(server.address, server.ports["smtp"])
+            wire.expect(220)
+            return wire
         with new_server() as server:
             server.start()
             good = server.config.read_text()
-            server.config.write_text(good + "[smtp]\nmax_recipients = 200\n")
+            old = greeted()
+            before = size(old)
+            server.config.write_text(good + "[smtp]\nmax_message_size = \"1M\"\n[store]\nspare_segments = 7\n[limits]\nconnections = 3\n")
             server.reload()
-            wait_until(lambda: "setting=\"[smtp] max_recipients\"" in server.log_tail(), 10, "the log names the setting")
+            wait_until(lambda: "setting_changed setting=\"[smtp] max_message_size\"" in server.log_tail(), 10, "the setting is changed")
+            self.assertIn("setting_needs_restart setting=\"[store] spare_segments\"", server.log_tail())
+            new = greeted()
+            self.assertEqual(size(new), f"SIZE {1 << 20}")
+            self.assertEqual(size(old), before)  # who was there keeps what he began with
+            third = greeted()
+            with Wire(server.address, server.ports["smtp"]) as fourth:
+                self.assertEqual(fourth.reply()[0], 421)
+            for wire in (old, new, third):
+                wire.socket.close()
             server.config.write_text(good + "[smtp]\nnonsense = 200\n")
             server.reload()
             wait_until(lambda: "reload_failed" in server.log_tail(), 10, "the log says that the file is wrong")
-            self.assertTrue(server.answers(server.ports["smtp"]))
+            wait_until(lambda: server.answers(server.ports["smtp"]), 10, "it answers")
+            self.assertEqual(size(greeted()), f"SIZE {1 << 20}")
             make_certificate(server.folder, "server", "other.seoul.example")
             server.config.write_text(good)
             server.reload()

@@ -1,6 +1,7 @@
 """What an operator does: stop, start, new certificates, PROXY headers, metrics, the command line."""
 import hashlib
 import json
+import pathlib
 import signal
 import socket
 import ssl
@@ -105,6 +106,39 @@ class Certificates(ServerCase):
         self.server.certificate.write_bytes(good)
         self.server.reload()
 
+    def test_an_rsa_and_an_ec_certificate_and_other_names(self) -> None:
+        """Clients that can check but one kind of key are shown that one; who names another host, that host's."""
+        host = "mail.seoul.example"
+
+        def digest(file: pathlib.Path) -> str:
+            return hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read_text())).hexdigest()
+
+        def shown(ciphers: str, name: str = host, tls13: bool = False) -> str:
+            context = tls_context()
+            if not tls13:
+                context.maximum_version = ssl.TLSVersion.TLSv1_2
+                context.set_ciphers(ciphers)
+            with socket.create_connection((self.server.address, self.server.ports["pop3s"]), 20) as plain:
+                with context.wrap_socket(plain, server_hostname=name) as connection:
+                    return hashlib.sha256(connection.getpeercert(True)).hexdigest()
+        rsa, rsa_key = make_certificate(self.server.folder, "rsa", host, self.server.address, rsa=True)
+        other, other_key = make_certificate(self.server.folder, "other", "mail.busan.example")
+        ec = digest(self.server.certificate)
+        with self.assertRaises(OSError):
+            shown("ECDHE-RSA-AES128-GCM-SHA256")
+        before = self.server.config.read_text()
+        more = "".join(f'[[tls.certificates]]\ncertificate = "{certificate}"\nkey = "{key}"\n'
+                       for certificate, key in ((rsa, rsa_key), (other, other_key)))
+        self.server.config.write_text(before + more)
+        self.addCleanup(self.server.reload)
+        self.addCleanup(self.server.config.write_text, before)
+        self.server.reload()
+        wait_until(lambda: shown("ALL", "mail.busan.example") == digest(other), 10, "the new certificates are loaded")
+        self.assertEqual(shown("ECDHE-RSA-AES128-GCM-SHA256"), digest(rsa))
+        self.assertEqual(shown("ECDHE-ECDSA-AES128-GCM-SHA256"), ec)
+        self.assertEqual(shown("", tls13=True), ec)
+        self.assertEqual(shown("ECDHE-RSA-AES128-GCM-SHA256", "nobody.example"), digest(rsa))  # the first names are for all others
+
     def test_old_tls_is_refused(self) -> None:
         context = tls_context()
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -181,6 +215,12 @@ class Operator(ServerCase):
             send_message(wire, "a@elsewhere.example", [BOB], make_message(1, to=BOB))
         samples = self.server.metrics()
         self.assertTrue([name for name in samples if name.startswith("pabal_")])
+        for path in (b"/healthz", b"/health"):
+            wire = self.wire("metrics")
+            wire.send(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = wire.rest()
+            self.assertIn(b" 200 ", answer.split(b"\r\n")[0])
+            self.assertTrue(answer.endswith(b"\r\n\r\nok\n"))
         wire = self.wire("metrics")
         wire.send(b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         self.assertIn(b" 404 ", wire.rest().split(b"\r\n")[0])

@@ -56,11 +56,12 @@ def wait_until(condition, seconds: float, what: str, step: float = 0.02):
         time.sleep(step)
 
 
-def make_certificate(folder: pathlib.Path, name: str, host: str, address: str = "127.0.0.1") -> tuple[pathlib.Path, pathlib.Path]:
+def make_certificate(folder: pathlib.Path, name: str, host: str, address: str = "127.0.0.1", *,
+                     rsa: bool = False) -> tuple[pathlib.Path, pathlib.Path]:
     """A self-signed certificate and its key."""
     certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-                    "3", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host},IP:{address}", "-keyout", str(key), "-out",
+    kind = ["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-days", "3", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host},IP:{address}", "-keyout", str(key), "-out",
                     str(certificate)], check=True, capture_output=True)
     return certificate, key
 

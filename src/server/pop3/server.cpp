@@ -52,7 +52,7 @@ Shared::Shared(Logins& who, Mailboxes& where, const Clock& time, Metrics& metric
       removed(metrics.counter("pabal_pop3_messages_removed_total", "Messages removed at QUIT.")) {}
 
 Server::Server(Logins& logins, Mailboxes& mailboxes, const Clock& clock, Metrics& metrics, Limits limits)
-    : shared_(std::make_unique<Shared>(logins, mailboxes, clock, metrics, limits)) {}
+    : shared_(std::make_shared<Shared>(logins, mailboxes, clock, metrics, limits)) {}
 Server::~Server() = default;
 
 Async<> Server::serve(net::Stream* stream, net::SessionFacts facts, Policy policy) {
@@ -60,14 +60,15 @@ Async<> Server::serve(net::Stream* stream, net::SessionFacts facts, Policy polic
   co_await session.run();
 }
 
-Async<> Server::serve_owned(std::unique_ptr<net::Stream> stream, net::SessionFacts facts, Policy policy) {
-  Session session(*shared_, *stream, std::move(facts), std::move(policy));
+Async<> Server::serve_owned(std::shared_ptr<Shared> shared, std::unique_ptr<net::Stream> stream,
+                            net::SessionFacts facts, Policy policy) {
+  Session session(*shared, *stream, std::move(facts), std::move(policy));
   co_await session.run();
 }
 
 net::SessionHandler Server::handler(Policy policy) {
-  return [this, policy = std::move(policy)](std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
-    return serve_owned(std::move(stream), std::move(facts), policy);
+  return [shared = shared_, policy = std::move(policy)](std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
+    return serve_owned(shared, std::move(stream), std::move(facts), policy);
   };
 }
 

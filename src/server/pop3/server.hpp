@@ -44,21 +44,23 @@ struct Policy {
 
 class Server {
  public:
-  /// All must outlive the server and its sessions.
+  /// All must outlive the server and its sessions. A later server with other limits may stand beside an earlier one.
   Server(Logins& logins, Mailboxes& mailboxes, const Clock& clock, Metrics& metrics, Limits limits);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// For net::Server::bind. The server must outlive the handler's sessions.
+  /// For net::Server::bind. It and its sessions hold what they share, so that they may outlive the server, as another
+  /// takes its place for those who come later.
   [[nodiscard]] net::SessionHandler handler(Policy policy);
   /// Serves one connection to its end. The stream must outlive the coroutine.
   [[nodiscard]] Async<> serve(net::Stream* stream, net::SessionFacts facts, Policy policy);
 
  private:
-  [[nodiscard]] Async<> serve_owned(std::unique_ptr<net::Stream> stream, net::SessionFacts facts, Policy policy);
+  [[nodiscard]] static Async<> serve_owned(std::shared_ptr<struct Shared> shared, std::unique_ptr<net::Stream> stream,
+                                           net::SessionFacts facts, Policy policy);
 
-  std::unique_ptr<struct Shared> shared_;
+  std::shared_ptr<struct Shared> shared_;
 };
 
 }  // namespace pabal::server::pop3

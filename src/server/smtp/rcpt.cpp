@@ -1,8 +1,18 @@
 // RCPT (RFC 5321 §4.1.1.3).
+#include "base/text.hpp"
 #include "delivery/acceptable.hpp"
 #include "server/smtp/session.hpp"
 
 namespace pabal::server::smtp {
+
+// RFC 5321 §4.5.1 with §4.1.3: whoever knows no more than the address that he talks to reaches a person all the same.
+bool Session::is_own_postmaster(const EmailAddress& address) const {
+  const auto ip = address.literal() != nullptr ? address.literal()->ip() : std::nullopt;
+  if (!ip || !stream_->local().address || !equal_ignoring_case(address.local_part(), "postmaster")) return false;
+  boost::system::error_code failed;
+  const auto named = boost::asio::ip::make_address(std::string(*ip), failed);
+  return !failed && named == *stream_->local().address;
+}
 
 Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
   const auto& services = server_->services();
@@ -20,9 +30,10 @@ Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
   }
 
   Result<account::Resolution> resolved = fail(ErrorKind::io, "local error in processing");
-  if (const auto known = command.recipient ? services.accounts->try_resolve(*command.recipient) : nullptr) {
+  const bool by_name = command.recipient && !is_own_postmaster(*command.recipient);
+  if (const auto known = by_name ? services.accounts->try_resolve(*command.recipient) : nullptr) {
     resolved = *known;  // the common case: no wait, no frame
-  } else if (command.recipient) {
+  } else if (by_name) {
     resolved = co_await services.accounts->resolve(*command.recipient);
   } else {
     resolved = co_await services.accounts->postmaster();

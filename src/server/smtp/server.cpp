@@ -62,8 +62,9 @@ Server::Server(Settings settings, ListenerSettings listener, Services services, 
       limits_(&limits),
       metrics_(*services_.metrics, listener.protocol) {}
 
-Async<> Server::serve(std::unique_ptr<net::Stream> stream, std::string id, Log log) const {
-  co_await talk(*stream, std::move(id), std::move(log));
+Async<> Server::serve(std::shared_ptr<const Server> server, std::unique_ptr<net::Stream> stream, std::string id,
+                      Log log) {
+  co_await server->talk(*stream, std::move(id), std::move(log));
 }
 
 Async<> Server::talk(net::Stream& stream, std::string id, Log log) const {

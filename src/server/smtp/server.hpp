@@ -48,11 +48,13 @@ struct ServerMetrics {
 
 class Server {
  public:
-  /// `services` and `limits` must outlive the server, and the server its sessions.
+  /// `services` and `limits` must outlive the server, and the server those sessions that don't hold it.
   Server(Settings settings, ListenerSettings listener, Services services, RateLimits& limits);
 
-  /// Speaks with one peer until it goes, and closes the stream. `id` and `log` are the session's own.
-  [[nodiscard]] Async<> serve(std::unique_ptr<net::Stream> stream, std::string id, Log log) const;
+  /// Speaks with one peer until it goes, and closes the stream. `id` and `log` are the session's own; it holds `server`
+  /// to its end, so that another can take its place for those who come later.
+  [[nodiscard]] static Async<> serve(std::shared_ptr<const Server> server, std::unique_ptr<net::Stream> stream,
+                                     std::string id, Log log);
   /// The same over a stream that the caller keeps alive.
   [[nodiscard]] Async<> talk(net::Stream& stream, std::string id, Log log) const;
 

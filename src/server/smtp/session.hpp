@@ -105,6 +105,7 @@ class Session {
                    const Reply& reply) const;
 
   // What is so.
+  [[nodiscard]] bool is_own_postmaster(const EmailAddress& address) const;
   [[nodiscard]] pabal::smtp::Situation situation(pabal::smtp::Verb verb) const;
   [[nodiscard]] pabal::smtp::Stage stage() const noexcept;
   [[nodiscard]] bool is_lmtp() const noexcept { return listener_->protocol == pabal::smtp::Protocol::lmtp; }

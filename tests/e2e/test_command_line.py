@@ -340,6 +340,8 @@ class Root(unittest.TestCase):
             for file in server.data.rglob("*"):
                 self.assertEqual(file.stat().st_uid, user.pw_uid, file)
             server.start()
+            # The ports are bound, and answer, before root is given up; letters are taken after.
+            wait_until(lambda: " started " in server.log_tail(), 20, "the server has started")
             status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
             for line in ("Uid", "Gid"):
                 ids = next(words for words in status.splitlines() if words.startswith(line)).split()[1:]

@@ -1,6 +1,7 @@
 #include "app/cli.hpp"
 
 #include <cstdio>
+#include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -73,6 +74,10 @@ CLI::App* data_command(CLI::App& parent, Invocation& invocation, const std::stri
 int run(int argc, char** argv) {
   // sendmail's words are not ours to choose, so they are not read as all others.
   if (argc > 1 && std::string_view(argv[1]) == "sendmail") return sendmail({argv + 2, argv + argc});
+  // Linked to /usr/sbin/sendmail and mailq, it is called by those names.
+  const std::string called = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : std::string();
+  if (called == "sendmail") return sendmail({argv + 1, argv + argc});
+  if (called == "mailq") return sendmail({"-bp"});
   Invocation invocation;
   CLI::App root(introduction, "pabal");
   root.footer(exits);

@@ -377,7 +377,6 @@ std::string ListenerSettings::text() const {
   if (!is_unix()) fmt::format_to(std::back_inserter(out), " {}", port);
   fmt::format_to(std::back_inserter(out), " {}", name_of(tls));
   if (unix_mode) fmt::format_to(std::back_inserter(out), " {:#o}", *unix_mode);
-  for (const net::Network& network : proxy_protocol) out += " proxy " + network.text();
   return out;
 }
 

@@ -84,6 +84,12 @@ std::string settings_reference() {
 }
 
 namespace {
+std::string proxies_text(const ListenerSettings& listener) {
+  std::string all;
+  for (const net::Network& network : listener.proxy_protocol) all += network.text() + " ";
+  return all;
+}
+
 bool same_places(const Config& running, const Config& wanted) {
   return std::ranges::equal(running.listeners, wanted.listeners, {}, &ListenerSettings::text, &ListenerSettings::text);
 }
@@ -98,10 +104,13 @@ ChangedSettings changed_settings(const Config& running, const Config& wanted) {
   }
   if (!same_places(running, wanted)) {
     changed.need_restart.emplace_back("listener");
-  } else if (!std::ranges::equal(running.listeners, wanted.listeners, {}, &ListenerSettings::allow_plaintext_auth,
-                                 &ListenerSettings::allow_plaintext_auth)) {
-    changed.live.emplace_back("[[listener]] allow_plaintext_auth");
+    return changed;
   }
+  const auto differ = [&](const auto& look) {
+    return !std::ranges::equal(running.listeners, wanted.listeners, {}, look, look);
+  };
+  if (differ(&ListenerSettings::allow_plaintext_auth)) changed.live.emplace_back("[[listener]] allow_plaintext_auth");
+  if (differ(proxies_text)) changed.live.emplace_back("[[listener]] proxy_protocol");
   return changed;
 }
 
@@ -112,6 +121,7 @@ void take_live_settings(Config& running, const Config& wanted) {
   if (!same_places(running, wanted)) return;
   for (std::size_t i = 0; i < running.listeners.size(); ++i) {
     running.listeners[i].allow_plaintext_auth = wanted.listeners[i].allow_plaintext_auth;
+    running.listeners[i].proxy_protocol = wanted.listeners[i].proxy_protocol;
   }
 }
 

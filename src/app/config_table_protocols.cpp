@@ -85,7 +85,8 @@ std::vector<Setting<ListenerDraft>> make_listener_settings() {
   all.push_back(list<L>(
       {"listener", "proxy_protocol",
        "Networks of the proxies whose PROXY header (version 1 or 2) is believed and demanded; connections from "
-       "elsewhere are then closed."},
+       "elsewhere are then closed.",
+       true},
       "networks, like \"10.0.0.0/8\"", [](L& l) -> auto& { return l.settings.proxy_protocol; }, network,
       [](const net::Network& n) { return n.text(); }));
   all.push_back(boolean<L>(

@@ -11,7 +11,9 @@ namespace {
 std::string dump(const Config& c) {
   std::string out = fmt::format("{} data={}", c.hostname, c.data);
   for (const auto& l : c.listeners) {
-    out += " [" + l.text() + (l.allow_plaintext_auth ? " plaintext]" : "]");
+    out += " [" + l.text();
+    for (const auto& network : l.proxy_protocol) out += " proxy " + network.text();
+    out += l.allow_plaintext_auth ? " plaintext]" : "]";
   }
   for (const auto& f : c.certificates) out += fmt::format(" cert={},{}", f.certificate, f.key);
   for (const auto& s : c.shards) out += fmt::format(" {}={}", s.postgresql ? "pg" : "sqlite", s.place);
@@ -173,15 +175,17 @@ TEST(Config, WhatAReloadChanges) {
   Config running = config("[[listener]]\nprotocol=\"pop3\"");
   const Config wanted = config(
       "data=\"x\"\n[smtp]\nmax_recipients=200\n[limits]\nconnections=7\n[[listener]]\nprotocol=\"pop3\"\n"
-      "allow_plaintext_auth=true");
+      "allow_plaintext_auth=true\nproxy_protocol=[\"10.0.0.0/8\"]");
   const auto changed = changed_settings(running, wanted);
   EXPECT_EQ(changed.need_restart, std::vector<std::string>{"data"});
-  EXPECT_EQ(changed.live, (std::vector<std::string>{"[limits] connections", "[smtp] max_recipients",
-                                                    "[[listener]] allow_plaintext_auth"}));
+  EXPECT_EQ(changed.live,
+            (std::vector<std::string>{"[limits] connections", "[smtp] max_recipients",
+                                      "[[listener]] allow_plaintext_auth", "[[listener]] proxy_protocol"}));
   take_live_settings(running, wanted);
   EXPECT_EQ(running.smtp.max_recipients, 200U);
   EXPECT_EQ(running.connections.connections, 7U);
   EXPECT_TRUE(running.listeners.front().allow_plaintext_auth);
+  ASSERT_EQ(running.listeners.front().proxy_protocol.size(), 1U);
   EXPECT_EQ(changed_settings(running, wanted).live, std::vector<std::string>());
   EXPECT_EQ(changed_settings(running, wanted).need_restart, std::vector<std::string>{"data"});
 }

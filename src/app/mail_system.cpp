@@ -276,6 +276,9 @@ void MailSystem::reload() {
     return;
   }
   server_->set_limits(config_.connections);
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+    server_->set_proxies(i, config_.listeners[i].proxy_protocol);
+  }
   site_->authenticator().change(config_.authenticator);
   for (const std::string& name : changed.live) log_.info("setting_changed", {{"setting", name}});
   for (const std::string& name : changed.need_restart) log_.warning("setting_needs_restart", {{"setting", name}});

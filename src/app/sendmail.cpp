@@ -24,7 +24,7 @@ constexpr const char* help_text =
        pabal sendmail -bs
        pabal sendmail -bp
 
-Takes a message on standard input and delivers it, as sendmail(8) does for programs; link /usr/sbin/sendmail to it.
+Takes a message on standard input and delivers it, as sendmail(8) does for programs; link /usr/sbin/sendmail (and mailq) to it.
 
   -t          the recipients are those in To, Cc and Bcc; Bcc is then taken away
   -i, -oi     a line with a dot alone doesn't end the message

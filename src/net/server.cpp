@@ -30,8 +30,11 @@ constexpr unsigned kRefusalLinesASecond = 10;
 /// How long sessions have to notice that they were cut off.
 constexpr auto kHardStop = std::chrono::seconds(2);
 
+using Networks = std::vector<Network>;
+
 struct Service {
   ServiceOptions options;
+  mutable Guarded<std::shared_ptr<const Networks>> proxies;  ///< whose PROXY header is believed, as it is now
   BoundListener bound;
   Gauge open;
   Counter accepted;
@@ -40,6 +43,13 @@ struct Service {
   Counter refused_rate;
   Counter refused_proxy;
   Counter failed_tls;
+
+  /// Whether a connection from there is refused for want of trust in its PROXY header. Behind a Unix socket stands
+  /// whom the file's permissions let in.
+  [[nodiscard]] static bool distrusts(const Networks& trusted, const Endpoint& peer) {
+    return !trusted.empty() && peer.address &&
+           std::ranges::none_of(trusted, [&](const Network& network) { return network.contains(*peer.address); });
+  }
 };
 
 /// One listening socket while its coroutine accepts on it.
@@ -167,8 +177,12 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   static Async<bool> prepare(State* state, const Service* service, SocketStream* stream, Place* place) {
     const auto& options = service->options;
     const ServerLimits limits = state->limits();
-    const bool proxied = !options.listener.proxy_protocol.empty();
-    if (proxied) {
+    const auto proxies = *service->proxies.lock();
+    if (Service::distrusts(*proxies, stream->peer())) {  // since it was accepted, that is
+      service->refused_proxy.add();
+      co_return false;
+    }
+    if (!proxies->empty()) {
       const auto taken = co_await take_proxy_header(stream, limits.proxy_header_timeout);
       if (!taken) {
         service->refused_proxy.add();
@@ -268,10 +282,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   }
 
   void hand_over(const Service* service, std::size_t acceptor_home, FileDescriptor socket, Endpoint peer) {
-    const auto& networks = service->options.listener.proxy_protocol;
-    // Behind a Unix socket stands whom the file's permissions let in.
-    if (!networks.empty() && peer.address &&
-        std::ranges::none_of(networks, [&](const Network& network) { return network.contains(*peer.address); })) {
+    if (Service::distrusts(**service->proxies.lock(), peer)) {
       service->accepted.add();
       service->refused_proxy.add();
       log_refusal(*service, peer, "not from a network whose PROXY header is believed");
@@ -379,6 +390,7 @@ Result<Endpoint> Server::bind(ServiceOptions service, ActivatedSockets& activate
   made->refused_rate = refused("rate");
   made->refused_proxy = refused("proxy");
   made->failed_tls = refused("tls");
+  *made->proxies.lock() = std::make_shared<const Networks>(service.listener.proxy_protocol);
   made->options = std::move(service);
   made->bound = std::move(*bound);
   auto local = made->bound.local;
@@ -429,6 +441,10 @@ bool Server::stop(std::chrono::milliseconds grace) {
 void Server::set_limits(const ServerLimits& limits) {
   *state_->current_limits.lock() = limits;
   state_->by_address.set_limits(State::of_address(limits));
+}
+
+void Server::set_proxies(std::size_t nth, std::vector<Network> networks) {
+  *state_->services.at(nth)->proxies.lock() = std::make_shared<const Networks>(std::move(networks));
 }
 
 std::size_t Server::connections() const noexcept { return state_->open; }

@@ -69,6 +69,8 @@ class Server {
   [[nodiscard]] Result<Endpoint> bind(ServiceOptions service);
   /// For connections from now on; those that are there stay. Any thread.
   void set_limits(const ServerLimits& limits);
+  /// Likewise for the `nth` service that was bound: whose PROXY header is believed and demanded.
+  void set_proxies(std::size_t nth, std::vector<Network> networks);
   /// Starts the threads (where they don't run) and accepts.
   void start();
   /// Orderly stop, from a thread that is none of ours: no more accepts, every session interrupted; what is not done

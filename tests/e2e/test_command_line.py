@@ -144,6 +144,10 @@ class Sendmail(unittest.TestCase):
         self.assertEqual(done.returncode, status, done.stderr)
         return done.stderr.decode()
 
+    def program_by_name(self, program: pathlib.Path, words: list[str], message: str) -> None:
+        done = subprocess.run([program, *words], input=message.encode(), capture_output=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_with_and_without_a_server(self) -> None:
         with new_server() as server:
             self.prepare(server)
@@ -153,9 +157,13 @@ class Sendmail(unittest.TestCase):
             self.hand_in(server, ["-t", "-i"], letter.format("while"))
             self.hand_in(server, ["-f", "<>", BOB], "Subject: to one\n\nhello\n.\nnot this\n")
             self.hand_in(server, ["somebody@elsewhere.example"], "x\n", 1)
+            link = server.folder / "sendmail"
+            link.symlink_to(PABAL)
+            self.program_by_name(link, ["--config", str(server.config), BOB], "Subject: by its name\n\nx\n")
             self.hand_in(server, [f"nobody@{DOMAIN}"], "x\n", 1)
             letters = Mailbox(server, BOB).messages()
-            self.assertEqual(len(letters), 3)
+            self.assertEqual(len(letters), 4)
+            self.assertIn(b"Subject: by its name\r\n", letters[3])
             for octets, subject in zip(letters, (b"before", b"while"), strict=False):
                 self.assertIn(b"\r\nSubject: " + subject + b"\r\n", octets)
                 self.assertIn(b"\r\nDate: ", octets)
@@ -310,6 +318,31 @@ class Signals(unittest.TestCase):
             server.config.write_text(good)
             server.reload()
             wait_until(lambda: "other.seoul.example" in server.log_tail(), 10, "the new certificate is loaded")
+            self.assertEqual(server.stop(), 0)
+
+    def test_sockets_of_the_service_manager_are_used(self) -> None:
+        """Socket activation (sd_listen_fds): letters that knocked before the server was there are let in."""
+        with new_server() as server, socket.socket() as listening:
+            server.listeners = (("smtp", "smtp", 2525, "starttls"), ("pop3", "pop3", 2110, "starttls"))
+            server.ports = {"smtp": 2525, "pop3": 2110}
+            server.write_config()
+            server.add_domain()
+            server.add_account(BOB)
+            listening.bind((server.address, 2525))
+            listening.listen()
+            early = Wire(server.address, 2525)
+            # LISTEN_PID names the process that the sockets are for, so a shell becomes it.
+            script = f'exec 3<&{listening.fileno()}; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" serve --config "$1"'
+            with open(server.log, "ab") as log:
+                server.process = subprocess.Popen(["sh", "-c", script, PABAL, server.config], stdout=log, stderr=log,
+                                                  stdin=subprocess.DEVNULL, pass_fds=[listening.fileno()])
+            listening.close()
+            early.expect(220)
+            early.expect(250, "NOOP")
+            early.socket.close()
+            wait_until(lambda: server.answers(2110), 20, "the other port is bound by the server")
+            self.assertEqual(Mailbox(server, BOB).count(), 0)
+            self.assertNotIn("activated_socket_unused", server.log_tail())
             self.assertEqual(server.stop(), 0)
 
     def test_a_port_that_is_taken_stops_the_start(self) -> None:

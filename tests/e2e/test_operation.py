@@ -199,6 +199,20 @@ class Proxy(ServerCase):
                 wire = self.wire("smtp_proxy", first=first)
                 self.assertNotIn(b"220", wire.rest())
 
+    def test_sighup_changes_whose_header_is_believed(self) -> None:
+        before = self.server.config.read_text()
+        self.addCleanup(self.server.reload)
+        self.addCleanup(self.server.config.write_text, before)
+        self.server.config.write_text(before.replace('proxy_protocol = ["127.0.0.0/8"]', 'proxy_protocol = ["192.0.2.0/24"]'))
+        self.server.reload()
+        wait_until(lambda: "setting_changed setting=\"[[listener]] proxy_protocol\"" in self.server.log_tail(), 10, "it has changed")
+        with self.wire("smtp_proxy", first=b"PROXY TCP4 192.0.2.7 192.0.2.1 4000 25\r\n") as wire:
+            self.assertEqual(wire.rest(), b"")
+        self.server.config.write_text(before)
+        self.server.reload()
+        wait_until(lambda: self.server.log_tail().count("proxy_protocol\"") == 2, 10, "it has changed back")
+        self.assertIn(b"192.0.2.7", self.trace_with(b"PROXY TCP4 192.0.2.7 192.0.2.1 4000 25\r\n"))
+
     def test_without_a_list_no_header_is_believed(self) -> None:
         wire = self.wire("smtp")
         wire.expect(220)

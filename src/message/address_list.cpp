@@ -41,7 +41,8 @@ std::string as_utf8(std::string octets) {
 
 class ListReader {
  public:
-  ListReader(std::string_view text, std::size_t limit) : text_(text), limit_(limit) {}
+  ListReader(std::string_view text, std::size_t limit, NameForm names)
+      : text_(text), limit_(limit), written_(names == NameForm::written) {}
 
   std::vector<AddressGroup> run() && {
     while (at_ < text_.size() && count_ < limit_) step();
@@ -111,7 +112,10 @@ class ListReader {
       ++at_;
       return;
     }
-    if (comment_.empty()) comment_ = comment_text(text_.substr(at_, size));
+    if (comment_.empty()) {
+      comment_ = comment_text(text_.substr(at_, size));
+      if (written_) comment_ = encode_text(comment_, false);
+    }
     at_ += size;
     spaced_ = true;
   }
@@ -281,7 +285,7 @@ class ListReader {
       if (i > begin && tokens_[i].spaced) out += ' ';
       out += tokens_[i].text;
     }
-    return std::string(trim(decode_words(out)));
+    return std::string(trim(written_ ? as_utf8(std::move(out)) : decode_words(out)));
   }
 
   void finish_item() {
@@ -380,6 +384,7 @@ class ListReader {
 
   std::string_view text_;
   std::size_t limit_;
+  bool written_;
   std::size_t at_ = 0;
   std::size_t count_ = 0;
   std::vector<AddressGroup> groups_;
@@ -426,8 +431,8 @@ std::string MailboxSpec::address() const {
   return out;
 }
 
-std::vector<AddressGroup> parse_address_list(std::string_view field_body, std::size_t max_addresses) {
-  return ListReader(field_body, max_addresses).run();
+std::vector<AddressGroup> parse_address_list(std::string_view field_body, std::size_t max_addresses, NameForm names) {
+  return ListReader(field_body, max_addresses, names).run();
 }
 
 std::vector<std::string> parse_message_ids(std::string_view field_body, std::size_t max_ids) {

@@ -1,6 +1,7 @@
 // Address fields (RFC 5322 §3.4 and §4.4): mailboxes and groups with their names, as strictly as needed and as
 // leniently as real mail demands. mailboxes.hpp beside this is the strict reader for what submitters claim to be.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,10 +24,15 @@ struct AddressGroup {
   std::vector<MailboxSpec> mailboxes;
 };
 
+/// How display names are given: decoded, or as they stand in the field (quotes and folding taken off, raw 8-bit made
+/// UTF-8, encoded words left), which is what IMAP's ENVELOPE shows.
+enum class NameForm : std::uint8_t { decoded, written };
+
 /// All groups and runs of mailboxes in order. Any octets give something: unquoted specials, unclosed quotes, `;` as
 /// separator, raw 8-bit, missing brackets. At most `max_addresses`; linear time.
 [[nodiscard]] std::vector<AddressGroup> parse_address_list(std::string_view field_body,
-                                                           std::size_t max_addresses = 10'000);
+                                                           std::size_t max_addresses = 10'000,
+                                                           NameForm names = NameForm::decoded);
 
 /// Message-IDs in a field (Message-ID, In-Reply-To, References): without angle brackets, in order, comments skipped;
 /// broken ones as found where they have no spaces. At most `max_ids` (the last ones, as threading needs).

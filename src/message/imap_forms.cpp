@@ -1,0 +1,286 @@
+#include "message/imap_forms.hpp"
+
+#include <algorithm>
+
+#include "address/domain.hpp"
+#include "base/text.hpp"
+#include "message/encoded_word.hpp"
+
+namespace pabal::message {
+
+namespace {
+
+constexpr std::size_t kLongestQuoted = 1'000;
+
+bool is_quotable(std::string_view text, bool utf8) noexcept {
+  if (text.size() > kLongestQuoted) return false;
+  bool high = false;
+  for (const char c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < 0x20 || octet == 0x7F) return false;
+    high = high || octet >= 0x80;
+  }
+  return !high || (utf8 && is_utf8(text));
+}
+
+class Printer {
+ public:
+  explicit Printer(ImapForm form) : form_(form) {}
+  [[nodiscard]] std::string take() && { return std::move(out_); }
+
+  void envelope(const Envelope& envelope) {
+    out_ += '(';
+    maybe(envelope.date);
+    out_ += ' ';
+    if (envelope.subject) {
+      string(readable(*envelope.subject));
+    } else {
+      nil();
+    }
+    // RFC 9051 §7.5.2: a missing Sender or Reply-To, and an empty one, is From.
+    const auto& from = envelope.from;
+    const auto said = [](const Envelope::Addresses& list) {
+      return list &&
+             std::ranges::any_of(*list, [](const auto& group) { return group.named || !group.mailboxes.empty(); });
+    };
+    for (const auto* list :
+         {&from, said(envelope.sender) ? &envelope.sender : &from, said(envelope.reply_to) ? &envelope.reply_to : &from,
+          &envelope.to, &envelope.cc, &envelope.bcc}) {
+      out_ += ' ';
+      addresses(*list);
+    }
+    out_ += ' ';
+    maybe(envelope.in_reply_to);
+    out_ += ' ';
+    maybe(envelope.message_id);
+    out_ += ')';
+  }
+
+  // Prints the part at `place`; returns the place behind it and all within it.
+  std::size_t body(const std::vector<DerivedPart>& parts, std::size_t place, bool extended) {
+    const DerivedPart& part = parts[place];
+    std::size_t next = place + 1;
+    out_ += '(';
+    if (part.kind == PartKind::multipart) {
+      for (std::uint32_t i = 0; i < part.children; ++i) next = body(parts, next, extended);
+      out_ += ' ';
+      string(part.subtype);
+      if (extended) {
+        out_ += ' ';
+        parameters(part.parameters);
+        rest(part);
+      }
+    } else {
+      next = single(parts, place, extended);
+    }
+    out_ += ')';
+    return next;
+  }
+
+  void string(std::string_view text) { append_imap_string(out_, text, form_); }
+
+ private:
+  void nil() { out_ += "NIL"; }
+  void maybe(const std::optional<std::string>& text) {
+    if (text) {
+      string(*text);
+    } else {
+      nil();
+    }
+  }
+  // NIL for an empty one too.
+  void word(std::string_view text) {
+    if (text.empty()) {
+      nil();
+    } else {
+      string(text);
+    }
+  }
+
+  // Unstructured text for a client that knows no UTF-8.
+  [[nodiscard]] std::string readable(const std::string& text) const {
+    return form_.utf8 || is_ascii(text) ? text : encode_text(text, false);
+  }
+  [[nodiscard]] std::string domain(const std::string& text) const {
+    if (form_.utf8 || is_ascii(text)) return text;
+    const auto parsed = Domain::parse(text);
+    return parsed ? std::string(parsed->ascii()) : text;
+  }
+
+  void addresses(const Envelope::Addresses& groups) {
+    const auto before = out_.size();
+    out_ += '(';
+    if (groups) {
+      for (const auto& group : *groups) {
+        // RFC 9051 §7.5.2: a group begins with its name as mailbox and NIL as host, and ends with NIL twice.
+        if (group.named) {
+          out_ += "(NIL NIL ";
+          string(readable(group.name));
+          out_ += " NIL)";
+        }
+        for (const auto& mailbox : group.mailboxes) address(mailbox);
+        if (group.named) out_ += "(NIL NIL NIL NIL)";
+      }
+    }
+    if (out_.size() == before + 1) {
+      out_.resize(before);
+      nil();
+      return;
+    }
+    out_ += ')';
+  }
+
+  void address(const MailboxSpec& mailbox) {
+    out_ += '(';
+    word(readable(mailbox.name));
+    out_ += ' ';
+    word(mailbox.route);
+    out_ += ' ';
+    // A NIL mailbox or host would say that a group ends or begins.
+    string(mailbox.local_part);
+    out_ += ' ';
+    string(domain(mailbox.domain));
+    out_ += ')';
+  }
+
+  void parameters(const std::vector<RawParameter>& list) {
+    if (list.empty()) {
+      nil();
+      return;
+    }
+    out_ += '(';
+    for (const auto& parameter : list) {
+      if (&parameter != list.data()) out_ += ' ';
+      string(parameter.name);
+      out_ += ' ';
+      string(parameter.value);
+    }
+    out_ += ')';
+  }
+
+  std::size_t single(const std::vector<DerivedPart>& parts, std::size_t place, bool extended) {
+    const DerivedPart& part = parts[place];
+    std::size_t next = place + 1;
+    const bool message_type = equal_ignoring_case(part.type, "message");
+    const bool global = message_type && equal_ignoring_case(part.subtype, "global");
+    const bool embedded = part.kind == PartKind::message && (!global || form_.rev2) &&
+                          (global || equal_ignoring_case(part.subtype, "rfc822"));
+    // The grammar wants an envelope behind message/rfc822; where its octets can't be read (they are encoded, which
+    // RFC 2046 §5.2.1 forbids, or lie too deep) it is shown as what it is then.
+    const bool unreadable =
+        message_type && !embedded && (equal_ignoring_case(part.subtype, "rfc822") || (global && form_.rev2));
+    string(unreadable ? std::string_view("application") : part.type);
+    out_ += ' ';
+    string(unreadable ? std::string_view("octet-stream") : part.subtype);
+    out_ += ' ';
+    parameters(part.parameters);
+    out_ += ' ';
+    maybe(part.content_id);
+    out_ += ' ';
+    if (part.description) {
+      string(readable(*part.description));
+    } else {
+      nil();
+    }
+    out_ += ' ';
+    string(part.encoding.empty() ? std::string_view("7bit") : part.encoding);
+    out_ += fmt::format(" {}", part.body_end - part.body_begin);
+    if (embedded) {
+      out_ += ' ';
+      envelope(part.envelope.value_or(Envelope{}));
+      out_ += ' ';
+      next = body(parts, next, extended);
+      out_ += fmt::format(" {}", part.lines);
+    } else {
+      if (!unreadable && equal_ignoring_case(part.type, "text")) out_ += fmt::format(" {}", part.lines);
+      if (part.kind == PartKind::message) next = behind(parts, place);
+    }
+    if (extended) {
+      out_ += ' ';
+      maybe(part.md5);
+      rest(part);
+    }
+    return next;
+  }
+
+  // Disposition, language, location: what both kinds of parts end with.
+  void rest(const DerivedPart& part) {
+    out_ += ' ';
+    if (part.disposition) {
+      out_ += '(';
+      string(*part.disposition);
+      out_ += ' ';
+      parameters(part.disposition_parameters);
+      out_ += ')';
+    } else {
+      nil();
+    }
+    out_ += ' ';
+    language(part.language);
+    out_ += ' ';
+    maybe(part.location);
+  }
+
+  void language(const std::optional<std::string>& field) {
+    std::size_t count = 0;
+    std::string tags;
+    if (field) {
+      for (const auto piece : split(*field, ',')) {
+        const auto tag = trim(piece);
+        if (tag.empty()) continue;
+        if (count++ > 0) tags += ' ';
+        append_imap_string(tags, tag, form_);
+      }
+    }
+    if (count == 0) {
+      nil();
+    } else if (count == 1) {
+      out_ += tags;
+    } else {
+      out_.append("(").append(tags).append(")");
+    }
+  }
+
+  // The place behind a part and all within it.
+  static std::size_t behind(const std::vector<DerivedPart>& parts, std::size_t place) noexcept {
+    std::size_t wanted = 1;
+    for (; wanted > 0 && place < parts.size(); ++place) wanted = wanted - 1 + parts[place].children;
+    return place;
+  }
+
+  ImapForm form_;
+  std::string out_;
+};
+
+}  // namespace
+
+void append_imap_string(std::string& out, std::string_view text, ImapForm form) {
+  if (!is_quotable(text, form.utf8)) {
+    // NUL can't be in a literal either.
+    std::string octets(text);
+    std::erase(octets, '\0');
+    out += fmt::format("{{{}}}\r\n", octets.size());
+    out += octets;
+    return;
+  }
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+}
+
+std::string imap_envelope(const Envelope& envelope, ImapForm form) {
+  Printer printer(form);
+  printer.envelope(envelope);
+  return std::move(printer).take();
+}
+
+std::string imap_body_structure(const std::vector<DerivedPart>& parts, bool extended, ImapForm form) {
+  Printer printer(form);
+  printer.body(parts, 0, extended);
+  return std::move(printer).take();
+}
+
+}  // namespace pabal::message

@@ -2,15 +2,12 @@
 // control socket, and the result or error as it goes back.
 #include "admin/service.hpp"
 
-#include <filesystem>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "admin/request.hpp"
-#include "db/sqlite/sqlite.hpp"
 #include "delivery/local_mda.hpp"
+#include "store/store_fixture.hpp"
 
 namespace pabal::admin {
 namespace {
@@ -24,28 +21,16 @@ T must(Result<T> result) {
 class ServiceTest : public testing::Test {
  protected:
   ServiceTest() {
-    static int count = 0;
-    folder_ = std::filesystem::temp_directory_path() / fmt::format("pabal-admin-{}-{}", ::getpid(), ++count);
-    std::vector<store::ShardPlace> places;
-    for (std::int64_t number = 1; number <= 2; ++number) {
-      const auto path = folder_ / std::to_string(number);
-      std::filesystem::create_directories(path);
-      shards_.push_back(must(db::sqlite::open(files_, path / "shard.db")));
-      places.push_back({.id = ShardId{number}, .database = shards_.back().get(), .folder = path.string()});
-    }
-    database_ = must(db::sqlite::open(files_, folder_ / "directory.db"));
+    if (auto opened = store.open(); !opened) throw std::runtime_error(opened.error().log);
+    database_ = must(db::sqlite::open(files_, "/data/directory.db"));
     writer_ = must(db::Writer::start(*database_, {}));
-    directory = must(account::Directory::open(*database_, *writer_, pool_, clock, {}));
+    directory = must(account::Directory::open(*database_, *writer_, pool_, store.clock, {}));
     account::AuthenticatorOptions cheap;
     cheap.argon2_memory_bytes = 64 << 10;
     cheap.argon2_passes = 1;
     cheap.scram_iterations = 4096;
-    authenticator = must(account::Authenticator::open(*directory, *database_, *writer_, pool_, clock, random_, Log(),
-                                                      metrics_, std::string(32, 'k'), cheap));
-    store::StoreOptions options;
-    options.segment_bytes = 1 << 20;
-    options.upkeep_every = std::chrono::milliseconds(0);
-    store = must(store::Store::open(std::move(places), files_, pool_, clock, random_, Log(), metrics_, options));
+    authenticator = must(account::Authenticator::open(*directory, *database_, *writer_, pool_, store.clock, random_,
+                                                      Log(), metrics_, std::string(32, 'k'), cheap));
     service.emplace(*directory, *authenticator, *store,
                     Facts{.hostname = "mail.seoul.example",
                           .addresses = {"192.0.2.25", "2001:db8::25"},
@@ -54,17 +39,6 @@ class ServiceTest : public testing::Test {
                           .threads = 2});
     service->when_queue_changes([this] { ++queue_changes; });
   }
-  ~ServiceTest() override {
-    service.reset();
-    store.reset();
-    authenticator.reset();
-    directory.reset();
-    writer_.reset();
-    database_.reset();
-    shards_.clear();
-    std::filesystem::remove_all(folder_);
-  }
-
   std::string ask(std::string_view request) {
     const auto result = service->execute(must(parse_json(request)).as_object());
     if (!result) return fmt::format("{}: {}", name_of(result.error().kind), result.error().peer);
@@ -91,27 +65,27 @@ class ServiceTest : public testing::Test {
     letter.content.append("Received: by us\r\nMessage-ID: <" + id + "@elsewhere.example>\r\n\r\nhello\r\n");
     letter.recipients.push_back(
         {.address = address, .local = std::get<account::LocalRecipient>(resolved), .notify = {}, .orcpt = {}});
-    delivery::LocalMda mda(*store, clock, Log(), metrics_);
+    delivery::LocalMda mda(*store, store.clock, Log(), metrics_);
     const auto answer = run_blocking(mda.deliver(std::move(letter)));
     if (!answer.results.front()) throw std::runtime_error(answer.results.front().error().log);
   }
 
-  ManualClock clock{std::chrono::sys_days(std::chrono::year(2026) / 11 / 22)};
-  std::unique_ptr<account::Directory> directory;
-  std::unique_ptr<account::Authenticator> authenticator;
-  std::unique_ptr<store::Store> store;
-  std::optional<Service> service;
   int queue_changes = 0;
 
  private:
-  std::filesystem::path folder_;
-  RealFileSystem files_;
+  MemoryFileSystem files_;
   SystemRandom random_;
   Metrics metrics_;
   Pool pool_{2};
-  std::vector<std::unique_ptr<db::Database>> shards_;
   std::unique_ptr<db::Database> database_;
   std::unique_ptr<db::Writer> writer_;
+
+ protected:
+  // They stand on what is above.
+  store::TestStore store{files_, 2};
+  std::unique_ptr<account::Directory> directory;
+  std::unique_ptr<account::Authenticator> authenticator;
+  std::optional<Service> service;
 };
 
 TEST_F(ServiceTest, RequestsThatAreNone) {

@@ -1,57 +1,30 @@
 // Sessions over a real store: what was sent stands in the mailbox octet for octet, whether it stayed in memory, was
 // written to segments, or was spilled to a file while it came.
-#include <filesystem>
-
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include "db/sqlite/sqlite.hpp"
 #include "delivery/local_mda.hpp"
 #include "net/test_support.hpp"
 #include "server/smtp/test_world.hpp"
-#include "store/store.hpp"
+#include "store/store_fixture.hpp"
 
 namespace pabal::server::smtp {
 namespace {
 
-template <class T>
-T must(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().log);
-  return *std::move(result);
-}
-
 class StoreWorld {
  public:
   StoreWorld() {
-    static int count = 0;
-    folder_ = std::filesystem::temp_directory_path() / fmt::format("pabal-smtp-{}-{}", ::getpid(), ++count);
-    std::filesystem::create_directories(folder_);
-    database_ = must(db::sqlite::open(files_, folder_ / "shard.db"));
-    store::StoreOptions options;
+    auto& options = store_.options;
     options.segment_bytes = 1 << 20;
-    options.upkeep_every = std::chrono::milliseconds(0);
     options.spill_at = 64 << 10;
     options.file_at_least = 128 << 10;
-    store_ = must(store::Store::open({{.id = ShardId{1}, .database = database_.get(), .folder = folder_.string()}},
-                                     files_, pool_, world.clock, world.random, Log(), world.metrics, options));
-    for (const std::int64_t account : {1, 2}) {
-      if (auto made = store_->create_account(place(account), {}); !made) throw std::runtime_error(made.error().log);
-    }
+    must(store_.open());
+    for (const std::int64_t account : {1, 2}) must(store_->create_account(store::TestStore::place(account), {}));
     mda_.emplace(*store_, world.clock, Log(), world.metrics);
     Services services = world.server.services();
     services.mda = &*mda_;
     services.receive = [this](std::uint64_t expected) { return store_->receive(expected); };
     server.emplace(Settings(world.settings), ListenerSettings{}, std::move(services), world.limits);
   }
-  ~StoreWorld() {
-    server.reset();
-    mda_.reset();
-    store_.reset();
-    database_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-  StoreWorld(const StoreWorld&) = delete;
-  StoreWorld& operator=(const StoreWorld&) = delete;
 
   /// What the server says to these pieces.
   std::string talk(std::vector<std::string> pieces) {
@@ -62,26 +35,24 @@ class StoreWorld {
 
   /// The letters of an account, whole.
   std::vector<std::string> letters(std::int64_t account) {
-    std::vector<std::string> out;
-    const auto listing = must(run_blocking(store_->list_mailbox(place(account), "INBOX")));
-    for (const auto& entry : listing.entries) {
-      const auto email = must(run_blocking(store_->open_email(place(account), entry.email)));
-      out.push_back(must(run_blocking(email->read(0, email->size()))));
-    }
-    return out;
+    const auto read = store_.read(account);
+    must(read);
+    std::vector<std::string> all;
+    for (const auto& [uid, text] : *read) all.push_back(text);
+    return all;
   }
 
   World world{{.max_header_size = 100 << 10, .max_received_hops = 3}};
   std::optional<Server> server;
 
  private:
-  static store::Place place(std::int64_t account) { return {.account = AccountId{account}, .shard = ShardId{1}}; }
+  template <class T>
+  static void must(const Result<T>& result) {
+    if (!result) throw std::runtime_error(result.error().log);
+  }
 
-  std::filesystem::path folder_;
-  RealFileSystem files_;
-  Pool pool_{2};
-  std::unique_ptr<db::Database> database_;
-  std::unique_ptr<store::Store> store_;
+  MemoryFileSystem files_;
+  store::TestStore store_{files_};
   std::optional<delivery::LocalMda> mda_;
 };
 

@@ -34,8 +34,16 @@ std::string_view meta_charset(std::string_view html) noexcept {
   return {};
 }
 
+// Sets in which ASCII octets are ASCII, whatever stands before them; most letters in them are ASCII.
+bool contains_ascii(std::string_view label) noexcept {
+  constexpr std::string_view beginnings[] = {"utf-8",  "us-ascii", "iso-8859-", "windows-125", "euc-", "ks_c_5601",
+                                             "gb2312", "gb18030",  "big5",      "koi8-",       "cp949"};
+  return std::ranges::any_of(beginnings, [&](std::string_view one) { return starts_with_ignoring_case(label, one); });
+}
+
 codec::Converted converted(std::string_view octets, const Part& part) {
   const std::string label = charset_label(part);
+  if (contains_ascii(label) && is_ascii(octets)) return {std::string(octets), false};
   if (!label.empty()) return codec::to_utf8(octets, label);
   if (is_ascii(octets) && octets.find('\x1B') == std::string_view::npos) return {std::string(octets), false};
   if (equal_ignoring_case(part.subtype, "html")) {

@@ -260,7 +260,9 @@ Result<Derived> decode_derived(std::string_view octets) {
   if ((flags & kHasSent) != 0) {
     const auto seconds = in.signed_number();
     const auto minutes = in.signed_number();
+    constexpr std::int64_t ten_thousand_years = 315'569'520'000;
     if (minutes < -100 * 60 || minutes > 100 * 60) in.fail();
+    if (seconds < -ten_thousand_years || seconds > ten_thousand_years) in.fail();
     out.sent = {.seconds = seconds, .offset_minutes = static_cast<std::int32_t>(minutes)};
   }
   out.preview = in.text();

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
+#include "message/derived_json.hpp"
 #include "message/header_forms.hpp"
 
 namespace pabal::message {
@@ -135,6 +136,29 @@ TEST(EmailJson, EveryPrefixIsAnEmail) {
   }
 }
 
+// What is listed without opening the message is what the message says. Trailing white space of subjects isn't kept.
+void expect_listed(const json::object& email, std::string_view message, const std::string& which) {
+  const auto stored = decode_derived(encode_derived(derive(message)));
+  ASSERT_TRUE(stored) << which;
+  for (const auto& property : listed_json(*stored)) {
+    auto expected = json::serialize(email.at(property.key()));
+    auto listed = json::serialize(property.value());
+    if (property.key() == "subject") {
+      const auto trimmed = [](const json::value& value) {
+        return value.is_null() ? std::string("null") : std::string(trim(std::string_view(value.as_string())));
+      };
+      expected = trimmed(email.at("subject"));
+      listed = trimmed(property.value());
+    }
+    EXPECT_EQ(listed, expected) << which << " " << std::string_view(property.key());
+  }
+}
+
+TEST(EmailJson, ListedFromWhatWasDerived) {
+  expect_listed(email_json(kMessage, {.blob_id = "B"}), kMessage, "message");
+  EXPECT_EQ(listed_json(derive(kMessage)).size(), 14U);
+}
+
 // Every file of the public suites is an Email object in well-formed UTF-8 that JSON's reader takes.
 TEST(EmailJson, Suites) {
   const std::filesystem::path suites = std::filesystem::path(PABAL_SOURCE_DIR) / ".." / "shared" / "suites";
@@ -146,8 +170,10 @@ TEST(EmailJson, Suites) {
       if (!entry.is_regular_file()) continue;
       std::ifstream in(entry.path(), std::ios::binary);
       const std::string message{std::istreambuf_iterator<char>(in), {}};
-      const auto text = json::serialize(email_json(message, {.blob_id = "B"}));
+      const auto email = email_json(message, {.blob_id = "B"});
+      const auto text = json::serialize(email);
       ASSERT_TRUE(is_utf8(text)) << entry.path();
+      expect_listed(email, message, entry.path().string());
       // Reading all of them back takes long under the sanitizers.
       if (files % 20 == 0 || std::string_view(folder) == "mime") {
         ASSERT_TRUE(parse_json(text)) << entry.path();

@@ -109,20 +109,25 @@ std::optional<std::vector<std::string>> message_ids_form(std::string_view field_
   return ids;
 }
 
+std::string json_date(std::int64_t seconds, int offset_minutes) {
+  namespace chrono = std::chrono;
+  const auto local = chrono::sys_seconds(chrono::seconds(seconds)) + chrono::minutes(offset_minutes);
+  const auto day = chrono::floor<chrono::days>(local);
+  const chrono::year_month_day date(day);
+  const chrono::hh_mm_ss clock(local - day);
+  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                                clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  if (offset_minutes == 0) return out + "Z";
+  const int offset = std::abs(offset_minutes);
+  return out + fmt::format("{}{:02}:{:02}", offset_minutes < 0 ? '-' : '+', offset / 60, offset % 60);
+}
+
 std::optional<std::string> date_form(std::string_view field_body) {
-  using namespace std::chrono;
   const auto date = codec::parse_date(field_body);
   if (!date) return std::nullopt;
-  const auto local = floor<seconds>(date->time) + minutes(date->offset_minutes);
-  const auto day = floor<days>(local);
-  const year_month_day ymd(day);
-  const hh_mm_ss clock(local - day);
-  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(ymd.year()),
-                                static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
-                                clock.hours().count(), clock.minutes().count(), clock.seconds().count());
-  if (date->offset_minutes == 0) return out + "Z";
-  const int offset = std::abs(date->offset_minutes);
-  return out + fmt::format("{}{:02}:{:02}", date->offset_minutes < 0 ? '-' : '+', offset / 60, offset % 60);
+  return json_date(std::chrono::floor<std::chrono::seconds>(date->time).time_since_epoch().count(),
+                   date->offset_minutes);
 }
 
 std::optional<std::vector<std::string>> urls_form(std::string_view field_body) {

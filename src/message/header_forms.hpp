@@ -37,6 +37,8 @@ inline constexpr std::array kHeaderForms = {
 [[nodiscard]] std::optional<std::vector<std::string>> message_ids_form(std::string_view field_body);
 /// "2014-10-30T14:12:00+08:00" (RFC 8620 §1.4, RFC 8621 §4.1.2.6); nothing where it can't be read.
 [[nodiscard]] std::optional<std::string> date_form(std::string_view field_body);
+/// A moment (seconds since 1970) in the zone it was written in, as date_form writes it.
+[[nodiscard]] std::string json_date(std::int64_t seconds, int offset_minutes);
 /// What stands in angle brackets, white space taken away (RFC 8621 §4.1.2.7, RFC 2369 §2); nothing where there is none.
 [[nodiscard]] std::optional<std::vector<std::string>> urls_form(std::string_view field_body);
 

@@ -124,6 +124,9 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
       write->blob.location = Location::segment;
     }
   }
+  // Once for all recipients, before and outside of the transaction. Of what is in a file the header's beginning is at
+  // hand; the upkeep reads it all soon.
+  write->facts = content.has_file() ? facts_of_head(content.head()) : facts_of(content.memory());
   co_return co_await write_delivery(std::move(write));
 }
 

@@ -143,10 +143,10 @@ std::string document_with_refusals(const DeliveryWrite& write) {
 
 // A target under its own savepoint: what goes wrong with it is its own outcome.
 Result<Result<Reached>> write_target_alone(db::Connection& connection, const DeliveryTarget& target,
-                                           std::span<const Piece> pieces, std::string_view delivery_id,
-                                           SystemTime now) {
+                                           std::span<const Piece> pieces, const MessageFacts& facts,
+                                           std::string_view delivery_id, SystemTime now) {
   if (auto set = connection.savepoint(); !set) return pass(set);
-  auto written = write_target(connection, target, pieces, delivery_id, now);
+  auto written = write_target(connection, target, pieces, facts, delivery_id, now);
   if (written) {
     if (auto released = connection.release_savepoint(); !released) return pass(released);
     return written;
@@ -225,7 +225,8 @@ Result<void> make_mailbox(db::Connection& connection, AccountId account, std::st
 }
 
 Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryTarget& target,
-                                     std::span<const Piece> pieces, std::string_view delivery_id, SystemTime now) {
+                                     std::span<const Piece> pieces, const MessageFacts& facts,
+                                     std::string_view delivery_id, SystemTime now) {
   const auto account = target.place.account;
   auto path = mailbox_path(target.mailbox);
   if (!path) return Result<Reached>(pass(path));
@@ -250,13 +251,15 @@ Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryT
     if (!*slot) return fail(ErrorKind::io, "local error", "a mailbox that was just made is not there");
   }
   const auto standing = Standing{(*slot)->mailbox, (*slot)->uid};
+  auto thread = take_thread(connection, account, EmailId{email}, facts.thread_keys);
+  if (!thread) return pass(thread);
   auto inserted = connection.run(
       "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, keywords, "
       "standings, "
-      "delivery_id, parsed_version, parsed) VALUES ($1, $2, $2, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)",
+      "delivery_id, parsed_version, parsed) VALUES ($1, $2, $11, $2, $3, $4, $5, $6, $7, $8, $9, $12, $10)",
       {account.value, email, to_database(now), static_cast<std::int64_t>(size), db::Octets{target.prefix},
        db::Octets{encode_pieces(pieces)}, db::Octets{keywords->octets}, db::Octets{encode_standings({&standing, 1})},
-       delivery_id, db::Octets{}});
+       delivery_id, db::Octets{facts.parsed}, *thread, facts.version});
   if (!inserted) return pass(inserted);
   auto stands = connection.run(
       "INSERT INTO membership (account_id, mailbox_id, uid, email_id, size, keywords, deleted, change) "
@@ -306,8 +309,8 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
         continue;
       }
     }
-    auto written = careful ? write_target_alone(connection, target, pieces, delivery.id, write.now)
-                           : write_target(connection, target, pieces, delivery.id, write.now);
+    auto written = careful ? write_target_alone(connection, target, pieces, write.facts, delivery.id, write.now)
+                           : write_target(connection, target, pieces, write.facts, delivery.id, write.now);
     if (!written) return pass(written);
     if (*written) {
       outcome.result = delivered(**written);

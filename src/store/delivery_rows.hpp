@@ -7,6 +7,7 @@
 
 #include "store/appender.hpp"
 #include "store/blobs.hpp"
+#include "store/facts.hpp"
 #include "store/store.hpp"
 
 namespace pabal::store {
@@ -19,6 +20,7 @@ struct DeliveryWrite final : AppendJob {
   SystemTime claimed_until;               ///< of those
   SystemTime now;
   BlobRow blob;
+  MessageFacts facts;
   std::vector<TargetOutcome> outcomes;  ///< of delivery.targets
   bool wrote_blob = false;
   bool rows_failed = false;  ///< and were undone: nothing refers to the blob
@@ -36,8 +38,8 @@ enum class RowsMode : std::uint8_t { fast, careful };
 /// Puts an email of these pieces into one mailbox. The outer Result is the database's; the inner one tells why the
 /// target may not have it (quota, no such account), with nothing written.
 [[nodiscard]] Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryTarget& target,
-                                                   std::span<const Piece> pieces, std::string_view delivery_id,
-                                                   SystemTime now);
+                                                   std::span<const Piece> pieces, const MessageFacts& facts,
+                                                   std::string_view delivery_id, SystemTime now);
 /// What the trace's row says was reached under this delivery id; `known` tells whether there is such a row.
 struct Before {
   bool known = false;

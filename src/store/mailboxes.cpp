@@ -192,7 +192,7 @@ Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTi
   }
   if (!emails.empty()) return true;
   for (const std::string_view table :
-       {"removed_email", "removed_membership", "removed_mailbox", "keyword", "mailbox", "account"}) {
+       {"removed_email", "removed_membership", "removed_mailbox", "thread_key", "keyword", "mailbox", "account"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1", table), {account.value});
     if (!removed) return pass(removed);
   }

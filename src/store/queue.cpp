@@ -89,7 +89,8 @@ Result<std::vector<QueuedLocal>> claim_due(db::Connection& connection, ShardId s
   return due;
 }
 
-Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& letter, SystemTime now) {
+Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& letter, const MessageFacts& facts,
+                             SystemTime now) {
   const QueueKey key{letter.delivery_id, letter.number};
   std::vector<Piece> pieces;
   {
@@ -110,7 +111,7 @@ Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& lett
     if (!removed) return pass(removed);
     return delivered(reached);
   }
-  auto written = write_target(connection, letter.target, pieces, letter.delivery_id, now);
+  auto written = write_target(connection, letter.target, pieces, facts, letter.delivery_id, now);
   if (!written) return pass(written);
   if (!*written) return pass(*written);
   if (auto added = add_references(connection, pieces, 1); !added) return pass(added);
@@ -143,8 +144,14 @@ Async<Result<std::vector<QueuedLocal>>> Shard::due_local(std::size_t at_most, st
 
 Async<Result<Delivered>> Shard::retry_here(QueuedLocal letter) {
   const auto now = around_.clock->now();
+  auto queued = co_await queued_content(letter.delivery_id);
+  if (!queued) co_return pass(queued);
+  const auto& content = queued->content;
+  auto facts = content.has_file() ? facts_of_head(content.head()) : facts_of(content.memory());
   std::move_only_function<Result<Delivered>(db::Connection&)> work =
-      [letter = std::move(letter), now](db::Connection& connection) { return retry_rows(connection, letter, now); };
+      [letter = std::move(letter), facts = std::move(facts), now](db::Connection& connection) {
+        return retry_rows(connection, letter, facts, now);
+      };
   co_return co_await write<Delivered>(std::move(work));
 }
 

@@ -196,7 +196,20 @@ DROP INDEX trace_made;
 CREATE INDEX trace_recent ON trace (made, message_key);
 )sql";
 
-constexpr std::array kSteps = {db::Migration{1, kFirst}, db::Migration{2, kTraceMessage}};
+// Threads (facts.hpp), and the few letters that wait for being derived. Most letters are their thread's first: that one
+// is found by its id, so the index holds only those that joined.
+constexpr std::string_view kThreads = R"sql(
+CREATE TABLE thread_key (
+  account_id INTEGER NOT NULL,
+  thread_key INTEGER NOT NULL,
+  thread_id INTEGER NOT NULL,
+  PRIMARY KEY (account_id, thread_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX email_thread ON email (account_id, thread_id) WHERE thread_id <> email_id;
+CREATE INDEX email_waiting ON email (account_id, email_id) WHERE parsed_version = 0;
+)sql";
+
+constexpr std::array kSteps = {db::Migration{1, kFirst}, db::Migration{2, kTraceMessage}, db::Migration{3, kThreads}};
 
 }  // namespace
 

@@ -186,6 +186,13 @@ class Shard {
   [[nodiscard]] Result<bool> reclaim_segment(std::int64_t number);
   [[nodiscard]] Result<void> retire_emptied();
 
+  // derive.cpp; blocking
+  [[nodiscard]] Result<void> derive_missing();
+  [[nodiscard]] Result<void> find_outdated();
+  [[nodiscard]] Result<void> forget_threads();
+  [[nodiscard]] Result<std::string> content_of(AccountId account, EmailId email, std::uint64_t prefix,
+                                               std::uint64_t size);
+
   // traces.cpp
   [[nodiscard]] Result<void> keep_traces();
   [[nodiscard]] Result<void> index_traces(SystemTime now);
@@ -220,6 +227,22 @@ class Shard {
   std::set<std::int64_t> damaged_;  ///< under upkeep_: segments that could not be emptied
   SystemTime traces_kept_{};        ///< under upkeep_: when they were last looked after
   SteadyTime moved_rows_{};         ///< the upkeep thread's own
+
+  /// Under upkeep_: how far the table was looked through for rows of an older version.
+  struct Outdated {
+    bool begun = false;
+    bool done = false;
+    AccountId account;
+    EmailId email;
+  };
+  Outdated outdated_;
+  /// Under upkeep_: how far thread_key was looked through for threads without emails.
+  struct Threads {
+    AccountId account;
+    std::int64_t key = 0;
+    std::optional<SystemTime> ended;
+  };
+  Threads threads_;
 
   struct Sleep {
     bool stopping = false;

@@ -108,6 +108,8 @@ Result<void> Shard::round(bool move_rows) {
     step(retire_emptied());
   }
   step(keep_traces());
+  step(derive_missing());
+  step(forget_threads());
   step(place_.database->maintain());
   return outcome;
 }

@@ -1,0 +1,42 @@
+// What the store keeps of a message besides its octets: the derived form beside each email's row (message/derived.hpp),
+// and the keys by which letters find their thread.
+//
+// A thread key is made of one Message-ID and the base subject, so that two letters share a key if and only if they
+// share an identifier in Message-ID, In-Reply-To or References, and their subjects are the same without "Re:" and the
+// like: what RFC 8621 §3 asks. The table thread_key says which thread a key belongs to. A thread has the id of the
+// first email in it and keeps it for ever; a letter that belongs to several joins the oldest, and the others stay as
+// they are.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "db/database.hpp"
+
+namespace pabal::store {
+
+/// parsed_version of a row whose message can't be read; it is not tried again.
+inline constexpr std::int64_t kUnreadable = -1;
+
+/// The same for all recipients: nothing here depends on the private prefix.
+struct MessageFacts {
+  std::int64_t version = 0;  ///< 0: to be derived by the upkeep
+  std::string parsed;        ///< message::encode_derived's form; empty with version 0
+  std::vector<std::int64_t> thread_keys;
+};
+
+/// All facts of a whole message. No I/O; some 20 µs for a usual one.
+[[nodiscard]] MessageFacts facts_of(std::string_view message);
+/// The thread keys alone, where only a message's beginning is at hand; the rest is the upkeep's.
+[[nodiscard]] MessageFacts facts_of_head(std::string_view head);
+/// The version that facts_of gives.
+[[nodiscard]] std::int64_t facts_version() noexcept;
+
+/// The thread that a new email belongs to, which may be one of its own; its keys lead there from now on.
+[[nodiscard]] Result<std::int64_t> take_thread(db::Connection& connection, AccountId account, EmailId email,
+                                               const std::vector<std::int64_t>& keys);
+
+}  // namespace pabal::store

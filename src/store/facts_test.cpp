@@ -1,0 +1,159 @@
+#include "store/facts.hpp"
+
+#include "message/derived.hpp"
+#include "store/store_case.hpp"
+
+namespace pabal::store {
+namespace {
+
+class Facts : public StoreTest {
+ protected:
+  struct Row {
+    std::int64_t thread = 0;
+    std::int64_t version = 0;
+    std::string parsed;
+  };
+  Row row(std::int64_t account, EmailId email) {
+    auto connection = store.database().connect();
+    if (!connection) return {};
+    auto rows =
+        (*connection)
+            ->query("SELECT thread_id, parsed_version, parsed FROM email WHERE account_id = $1 AND email_id = $2",
+                    {account, email.value});
+    if (!rows) return {};
+    auto any = rows->next();
+    if (!any || !*any) return {};
+    return {rows->integer(0), rows->integer(1), std::string(rows->octets(2))};
+  }
+  std::int64_t count(const std::string& table) {
+    auto connection = store.database().connect();
+    if (!connection) return -1;
+    auto number = (*connection)->number("SELECT COUNT(*) FROM " + table, {});
+    return number ? number->value_or(-1) : -1;
+  }
+  void run(const std::string& statement) {
+    auto connection = store.database().connect();
+    ASSERT_TRUE(connection);
+    auto done = (*connection)->run(statement, {});
+    ASSERT_TRUE(done) << done.error().log;
+  }
+  // A letter with these identifiers, "own<parent,first"; the email it became.
+  EmailId deliver(std::string_view subject, std::string_view id, std::string_view references = {},
+                  std::int64_t account = 1) {
+    std::string text = fmt::format("Subject: {}\r\nMessage-ID: <{}>\r\n", subject, id);
+    if (!references.empty()) text += fmt::format("References: {}\r\n", references);
+    text += "\r\nHello\r\n";
+    auto outcomes = store.deliver(fmt::format("d{}", ++deliveries_), text, {TestStore::target(account)});
+    EXPECT_TRUE(outcomes);
+    return outcomes ? outcomes->front().result->email : EmailId{};
+  }
+  std::int64_t thread(EmailId email, std::int64_t account = 1) { return row(account, email).thread; }
+
+ private:
+  int deliveries_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Engines, Facts, testing::Values(Engine::sqlite, Engine::postgresql), engine_name);
+
+TEST_P(Facts, StandBesideTheRow) {
+  const auto email = deliver("Hello", "1@x");
+  const auto found = row(1, email);
+  EXPECT_EQ(found.version, message::kDerivedVersion);
+  const auto derived = message::decode_derived(found.parsed);
+  ASSERT_TRUE(derived) << derived.error().log;
+  EXPECT_EQ(derived->preview, "Hello");
+  EXPECT_EQ(derived->envelope->subject, "Hello");
+}
+
+TEST_P(Facts, Threads) {
+  const auto first = deliver("Hello", "1@x");
+  const auto other = deliver("Hello", "2@x");
+  const auto reply = deliver("Re: hello", "3@x", "<1@x>");
+  const auto late = deliver("RE: [list] Hello", "4@x", "<1@x> <lost@x>");
+  const auto changed = deliver("Another subject", "5@x", "<1@x>");
+  const auto elsewhere = deliver("Re: Hello", "6@x", "<1@x>", 2);
+  EXPECT_EQ(thread(first), first.value);
+  EXPECT_EQ(thread(other), other.value);
+  EXPECT_EQ(thread(reply), first.value);
+  EXPECT_EQ(thread(late), first.value);
+  EXPECT_EQ(thread(changed), changed.value);
+  EXPECT_EQ(thread(elsewhere, 2), elsewhere.value);
+  // One that joins two threads joins the older; nobody else moves.
+  const auto joins = deliver("Re: Hello", "7@x", "<2@x> <1@x>");
+  EXPECT_EQ(thread(joins), first.value);
+  EXPECT_EQ(thread(other), other.value);
+  // The answer came before its question.
+  const auto answer = deliver("Re: Early", "9@x", "<8@x>");
+  const auto question = deliver("Early", "8@x");
+  EXPECT_EQ(thread(question), answer.value);
+}
+
+TEST_P(Facts, LettersWithoutIdentifiersStandAlone) {
+  auto one = store.deliver("a", "Subject: x\r\n\r\n", {TestStore::target(1)});
+  auto two = store.deliver("b", "Subject: x\r\n\r\n", {TestStore::target(1)});
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(thread(one->front().result->email), one->front().result->email.value);
+  EXPECT_EQ(thread(two->front().result->email), two->front().result->email.value);
+  EXPECT_EQ(count("thread_key"), 0);
+}
+
+TEST_P(Facts, KeysGoSomeTimeAfterTheLastOfAThread) {
+  deliver("Hello", "1@x");
+  deliver("Re: Hello", "2@x", "<1@x>");
+  for (int i = 10; i < 500; ++i) deliver("Other", fmt::format("{}@x", i), {}, 2);
+  const auto keys = count("thread_key");
+  EXPECT_EQ(keys, 492);
+  const auto look_through = [&] {
+    store.clock.advance(std::chrono::hours(25));
+    for (int i = 0; i < 4; ++i) maintain();
+  };
+  auto listing = store.run(store->list_mailbox(TestStore::place(1), "INBOX"));
+  ASSERT_TRUE(listing);
+  ASSERT_TRUE(store.run(store->expunge(TestStore::place(1), listing->mailbox, {1})));
+  look_through();
+  EXPECT_EQ(count("thread_key"), keys);
+  ASSERT_TRUE(store.run(store->expunge(TestStore::place(1), listing->mailbox, {2})));
+  look_through();
+  EXPECT_EQ(count("thread_key"), keys - 2);
+  ASSERT_TRUE(store->remove_account(TestStore::place(2)));
+  EXPECT_EQ(count("thread_key"), 0);
+}
+
+TEST_P(Facts, UpkeepDerivesWhatWasTooBig) {
+  std::string text = "Subject: big\r\nMessage-ID: <big@x>\r\n\r\nHello\r\n";
+  while (text.size() < 60'000) text += "more words\r\n";
+  auto letter = store.letter("big", "", {TestStore::target(1)});
+  letter.content.append(text);
+  ASSERT_TRUE(store.run(letter.content.spill()));
+  auto outcomes = store.deliver(std::move(letter));
+  ASSERT_TRUE(outcomes);
+  const auto email = outcomes->front().result->email;
+  EXPECT_EQ(row(1, email).version, 0);
+  const auto reply = deliver("Re: big", "r@x", "<big@x>");
+  EXPECT_EQ(thread(reply), email.value);
+  maintain();
+  const auto found = row(1, email);
+  EXPECT_EQ(found.version, message::kDerivedVersion);
+  const auto derived = message::decode_derived(found.parsed);
+  ASSERT_TRUE(derived);
+  EXPECT_EQ(derived->size, text.size());
+  EXPECT_TRUE(derived->preview.starts_with("Hello more words"));
+}
+
+TEST_P(Facts, AnOlderVersionIsDerivedAnew) {
+  const auto email = deliver("Hello", "1@x");
+  const auto octets = row(1, email).parsed;
+  store.close();
+  ASSERT_TRUE(store.open());
+  run("UPDATE email SET parsed_version = 1000");
+  run("DELETE FROM counter WHERE name = 'facts_version'");
+  reopen();
+  maintain();
+  maintain();
+  EXPECT_EQ(row(1, email).version, message::kDerivedVersion);
+  EXPECT_EQ(row(1, email).parsed, octets);
+  EXPECT_EQ(count("counter WHERE name = 'facts_version'"), 1);
+}
+
+}  // namespace
+}  // namespace pabal::store

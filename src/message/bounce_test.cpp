@@ -1,0 +1,131 @@
+#include "message/bounce.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace pabal::message {
+namespace {
+
+std::string dump(const std::optional<Bounce>& bounce) {
+  if (!bounce) return "none";
+  std::string out = fmt::format("{} {}", bounce->rule, name_of(bounce->kind));
+  for (const auto& each : bounce->recipients) {
+    out += fmt::format(" | {} {} {} {}", each.address, each.status, each.smtp_code, name_of(each.reason));
+  }
+  return out;
+}
+
+std::optional<Bounce> recognise(std::string_view message) { return recognise_bounce(message, parse_mime(message)); }
+
+std::filesystem::path suites() { return std::filesystem::path(PABAL_SOURCE_DIR) / "../shared/suites"; }
+
+std::string contents(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  if (!std::filesystem::exists(folder)) return files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+TEST(Bounce, Table) {
+  struct Case {
+    std::string message;
+    std::string expected;
+  };
+  const Case cases[] = {
+      {"From: a@x\r\nSubject: failure of the harvest\r\n\r\nNo rain, 550 acres lost.\r\n", "none"},
+      {"From: MAILER-DAEMON@x\r\nSubject: failure notice\r\n\r\nHi. This is the qmail-send program at x.\r\n\r\n"
+       "<b@y>:\r\nSorry, no mailbox here by that name. (#5.1.1)\r\n\r\n--- Below this line is a copy of the "
+       "message.\r\n\r\nTo: c@z\r\n",
+       "qmail failure | b@y 5.1.1 0 unknown-user"},
+      {"From: MAILER-DAEMON@x\r\nSubject: failure notice\r\n\r\n<b@y>:\r\n192.0.2.1 said: 552 5.2.2 Mailbox full\r\n"
+       "<c@z>:\r\nConnection timed out\r\n",
+       "qmail failure | b@y 5.2.2 552 mailbox-full | c@z  0 unreachable"},
+      {"From: Mail Delivery Subsystem <MAILER-DAEMON@x>\r\nSubject: Returned mail: x\r\n\r\n"
+       "   ----- Transcript of session follows -----\r\n550 <b@y>... User unknown\r\n",
+       "sendmail-5 failure | b@y  550 unknown-user"},
+      {"From: a@x\r\nAuto-Submitted: auto-replied\r\nSubject: away\r\n\r\nI am away; write to c@x\r\n",
+       "rfc3834 auto-reply"},
+      {"From: postmaster@x\r\nSubject: Undeliverable: x\r\n\r\nnothing said\r\n", "daemon failure"},
+  };
+  for (const auto& [message, expected] : cases) {
+    EXPECT_EQ(dump(recognise(message)), expected) << message;
+    for (std::size_t n = 0; n < message.size(); ++n) EXPECT_NO_THROW(auto part = recognise(message.substr(0, n)));
+  }
+}
+
+TEST(Bounce, Codes) {
+  EXPECT_EQ(find_status("550 5.1.1 no"), "5.1.1");
+  EXPECT_EQ(find_status("at 192.5.1.1 and 5.1.1.9"), "");
+  EXPECT_EQ(find_status("(#5.7.509)"), "5.7.509");
+  EXPECT_EQ(find_status("version v5.1.1"), "");
+  EXPECT_EQ(find_smtp_code("said: 550-5.1.1"), 550);
+  EXPECT_EQ(find_smtp_code("room 4501"), 0);
+  EXPECT_EQ(find_smtp_code("421"), 421);
+  EXPECT_EQ(bounce_reason("", "5.2.2", 0), BounceReason::mailbox_full);
+  EXPECT_EQ(bounce_reason("Mailbox Full", "5.1.1", 0), BounceReason::mailbox_full);
+  EXPECT_EQ(bounce_reason("gibberish", "", 0), BounceReason::unknown);
+}
+
+TEST(Bounce, SuiteOfSixtyServers) {
+  const auto files = files_in(suites() / "dsn/sisimai");
+  if (files.empty()) GTEST_SKIP() << "the suites are not here";
+  std::size_t messages = 0;
+  std::size_t recognised = 0;
+  std::size_t with_recipient = 0;
+  std::size_t with_reason = 0;
+  std::map<std::string, int> rules;
+  const bool verbose = std::getenv("PABAL_LIST_BOUNCES") != nullptr;
+  for (const auto& path : files) {
+    if (path.extension() != ".eml") continue;
+    ++messages;
+    const std::string message = contents(path);
+    const auto bounce = recognise(message);
+    if (verbose) std::cout << path.filename().string() << ": " << dump(bounce) << '\n';
+    EXPECT_TRUE(bounce) << path;
+    if (!bounce) continue;
+    ++recognised;
+    ++rules[bounce->rule];
+    if (!bounce->recipients.empty() || bounce->kind == BounceKind::auto_reply) {
+      ++with_recipient;
+    } else {
+      ADD_FAILURE() << "no recipient: " << path;
+    }
+    if (!bounce->recipients.empty() && bounce->recipients.front().reason != BounceReason::unknown) ++with_reason;
+  }
+  std::cout << fmt::format("{} messages: {} recognised, {} with a recipient, {} with a reason\n", messages, recognised,
+                           with_recipient, with_reason);
+  for (const auto& [rule, count] : rules) std::cout << fmt::format("  {:20} {}\n", rule, count);
+}
+
+TEST(Bounce, WhatPeopleWriteIsNone) {
+  std::size_t messages = 0;
+  std::size_t wrong = 0;
+  for (const auto& path : files_in(suites() / "spam-dev/ham")) {
+    ++messages;
+    const std::string message = contents(path);
+    const auto bounce = recognise(message);
+    if (!bounce || bounce->kind == BounceKind::auto_reply) continue;
+    ++wrong;
+    std::cout << path.filename().string() << ": " << dump(bounce) << '\n';
+  }
+  if (messages == 0) GTEST_SKIP() << "the suites are not here";
+  EXPECT_EQ(wrong, 0U) << "of " << messages;
+}
+
+}  // namespace
+}  // namespace pabal::message

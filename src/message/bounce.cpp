@@ -437,7 +437,7 @@ std::optional<Bounce> recognise_bounce(std::string_view message, const MimeTree&
   if (daemon) {
     if (const auto report = read_delivery_status(letter.returned);
         report &&
-        starts_with_ignoring_case(letter.returned, "re") || starts_with_ignoring_case(letter.returned, "final"))
+        (starts_with_ignoring_case(letter.returned, "re") || starts_with_ignoring_case(letter.returned, "final")))
       return from_dsn(*report, "rfc3464-in-text", letter);
   }
   std::optional<Bounce> first;

@@ -167,8 +167,10 @@ Result<void> HeaderWriter::addresses(std::string_view name, std::span<const Reci
     } else {
       const auto& group = std::get<CorrespondentGroup>(recipient);
       if (comma) folder.piece(",", "");
-      folder.phrase(clean_text(group.name), style_);
-      folder.piece(":", "");
+      const std::string group_name = clean_text(group.name);
+      folder.phrase(group_name, style_);
+      // RFC 2047 §5 (3): white space behind an encoded word.
+      folder.piece(":", plain_phrase(group_name, style_).empty() ? " " : "");
       first = false;
       bool inner = false;
       for (const auto& member : group.members) {

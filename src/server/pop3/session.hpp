@@ -134,6 +134,10 @@ class Session {
   [[nodiscard]] Async<std::optional<std::string>> challenge(std::string octets);
   /// Opens the message, and those behind it if it seems fit. Null: it is gone.
   [[nodiscard]] Async<Result<std::unique_ptr<store::EmailOctets>>> open(std::uint64_t number);
+  /// The letter as this client can read it (RFC 6856): as it is, or with its header sections in ASCII where it didn't
+  /// say UTF8. LIST and STAT tell the size as it is stored; RETR tells what it sends.
+  [[nodiscard]] Async<Result<std::unique_ptr<store::EmailOctets>>> in_clients_form(
+      std::unique_ptr<store::EmailOctets> octets);
   void set_language(grammar::Language language) noexcept { language_ = language; }
   [[nodiscard]] grammar::Language language() const noexcept { return language_; }
   void set_utf8() noexcept { utf8_ = true; }

@@ -72,6 +72,7 @@ struct Letter {
   std::string subject;   ///< lower case, decoded
   std::string text;      ///< before the returned message
   std::string lower;     ///< of text
+  std::string words;     ///< the beginning of text, on one line
   std::string returned;  ///< what stands behind: as much of it as is text
 
   Letter(std::string_view message, const MimeTree& tree);
@@ -149,6 +150,7 @@ Letter::Letter(std::string_view message, const MimeTree& tree) {
   text = all.substr(0, end);
   if (returned.empty()) returned = all.substr(end);
   lower = to_lower(text);
+  words = one_line(text);
 }
 
 bool fits(const BounceRule& rule, const Letter& letter) {
@@ -174,6 +176,10 @@ class Collector {
   void add(const std::string& address, std::string_view line) {
     if (found_.size() >= kMostRecipients) return;
     const auto lower = to_lower(address);
+    if (lower == left_out_) {
+      if (own_.address.empty()) own_ = {address, {}, 0, BounceReason::unknown, std::string(line)};
+      return;
+    }
     if (!seen_.insert(lower).second) {
       more(line);
       return;
@@ -183,16 +189,19 @@ class Collector {
   void more(std::string_view line) {
     if (!found_.empty() && found_.back().text.size() < 4 * kLongestReason) found_.back().text.append("\n").append(line);
   }
-  [[nodiscard]] bool empty() const noexcept { return found_.empty(); }
+  void leave_out(const std::string& address) { left_out_ = to_lower(address); }
+  [[nodiscard]] bool empty() const noexcept { return found_.empty() && own_.address.empty(); }
   // `fallback` is the reason of those that have no words of their own.
   [[nodiscard]] std::vector<BouncedRecipient> take(std::string_view fallback) && {
+    // Who writes to himself.
+    if (found_.empty() && !own_.address.empty()) found_.push_back(std::move(own_));
     for (auto& recipient : found_) {
       recipient.text = one_line(recipient.text);
-      if (recipient.text.size() <= recipient.address.size() + 4) recipient.text = one_line(fallback);
+      if (recipient.text.size() <= recipient.address.size() + 4) recipient.text = std::string(fallback);
       judge(recipient);
       if (recipient.reason == BounceReason::unknown && recipient.status.empty()) {
         BouncedRecipient other = recipient;
-        other.text = one_line(fallback);
+        other.text = std::string(fallback);
         judge(other);
         if (other.reason != BounceReason::unknown) recipient = std::move(other);
       }
@@ -202,6 +211,8 @@ class Collector {
 
  private:
   std::vector<BouncedRecipient> found_;
+  BouncedRecipient own_;  ///< the one that is left out, if it stood there
+  std::string left_out_;
   std::set<std::string> seen_;
 };
 
@@ -266,7 +277,7 @@ void collect_transcript(std::string_view text, Collector& into) {
 // The recipients that the returned message itself names.
 std::string recipient_of_returned(std::string_view returned) {
   for (const auto& group : read_field_groups(returned.substr(0, 64U << 10))) {
-    for (const auto name : {"X-Failed-Recipients", "To", "Cc", "Delivered-To"}) {
+    for (const auto name : {"X-Failed-Recipients", "X-HmXmrOriginalRecipient", "To", "Cc", "Delivered-To"}) {
       const auto* field = find_field(group, name);
       if (field == nullptr) continue;
       for (std::size_t i = 0; i < field->size(); ++i) {
@@ -288,6 +299,13 @@ std::vector<BouncedRecipient> apply(const BounceRule& rule, const Letter& letter
   }
   Collector into;
   const auto text = std::string_view(letter.text).substr(begin);
+  if (const auto* field = find_field(letter.fields, "To")) {
+    // The sender of what comes back is named in the words of many, and is no recipient.
+    std::string sender;
+    const auto at = field->find('<');
+    if (read_address(std::string_view(*field).substr(at == std::string::npos ? 0 : at), sender) != 0)
+      into.leave_out(sender);
+  }
   switch (rule.style) {
     case RecipientStyle::line:
       collect_lines(text, into);
@@ -308,7 +326,7 @@ std::vector<BouncedRecipient> apply(const BounceRule& rule, const Letter& letter
       }
     }
   }
-  return std::move(into).take(letter.text);
+  return std::move(into).take(letter.words);
 }
 
 BouncedRecipient from_report(const RecipientReport& report, const Letter& letter) {
@@ -330,7 +348,7 @@ BouncedRecipient from_report(const RecipientReport& report, const Letter& letter
   if (!better.empty() && (out.status.empty() || out.status.ends_with(".0.0"))) out.status = better;
   out.reason = bounce_reason(out.text, out.status, out.smtp_code);
   if (out.reason == BounceReason::unknown || out.text.empty()) {
-    const auto words = one_line(letter.text);
+    const auto& words = letter.words;
     if (out.text.empty()) out.text = words;
     if (out.reason == BounceReason::unknown) out.reason = bounce_reason(words, out.status, out.smtp_code);
   }
@@ -449,7 +467,7 @@ std::optional<Bounce> recognise_bounce(std::string_view message, const MimeTree&
   }
   if (first) {
     if (auto address = recipient_of_returned(letter.returned); !address.empty()) {
-      BouncedRecipient recipient{std::move(address), {}, 0, BounceReason::unknown, one_line(letter.text)};
+      BouncedRecipient recipient{std::move(address), {}, 0, BounceReason::unknown, letter.words};
       judge(recipient);
       first->recipients.push_back(std::move(recipient));
     }

@@ -57,9 +57,12 @@ class Planner {
     static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for (std::size_t i = 0; i < multiparts; ++i) {
       // "=_" occurs neither in base64 nor in quoted-printable (RFC 2045 §6.7); the rest is 144 random bits.
-      std::string& boundary = boundaries_.emplace_back("=_");
+      std::string boundary = "=_";
       for (const char c : random.octets(24)) boundary += letters[static_cast<unsigned char>(c) & 63U];
+      boundaries_.insert(std::move(boundary));
     }
+    next_boundary_ = boundaries_.begin();
+    collided_ = boundaries_.size() < multiparts;
   }
 
   [[nodiscard]] Result<Plan> plan(const Entity& entity, bool top) {
@@ -121,7 +124,7 @@ class Planner {
   Result<void> decide(Plan& plan, const MultipartBody& body, bool /*top*/) {
     if (body.parts.empty()) return fail(ErrorKind::syntax, "a multipart without parts");
     if (++depth_ > kMaxDepth) return fail(ErrorKind::limit, "multiparts are too deep");
-    plan.boundary = boundaries_[next_boundary_++];
+    plan.boundary = *next_boundary_++;
     for (const auto& part : body.parts) {
       auto planned = this->plan(part, false);
       if (!planned) return pass(planned);
@@ -155,8 +158,8 @@ class Planner {
   }
 
   Carriage carriage_;
-  std::vector<std::string> boundaries_;
-  std::size_t next_boundary_ = 0;
+  ContentFacts::Boundaries boundaries_;
+  ContentFacts::Boundaries::const_iterator next_boundary_;
   std::size_t depth_ = 0;
   bool collided_ = false;
 };
@@ -383,6 +386,7 @@ Result<void> OutgoingMessage::write(Sink& sink, Random& random, const WriteOptio
   const std::size_t multiparts = count_multiparts(*body_);
   for (int i = 0; i < kBoundaryTries; ++i) {
     Planner planner(options.carriage, random, multiparts);
+    if (planner.collided()) continue;
     auto plan = planner.plan(*body_, true);
     if (!plan) return pass(plan);
     if (planner.collided()) continue;

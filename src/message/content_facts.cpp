@@ -46,11 +46,8 @@ Counts count(std::string_view octets) noexcept {
 void ContentFacts::end_line() {
   longest_line_ = std::max(longest_line_, line_);
   if (head_.starts_with("From ")) from_line_ = true;
-  if (head_.starts_with("--")) {
-    for (const auto& boundary : boundaries_) {
-      if (std::string_view(head_).substr(2).starts_with(boundary)) collides_ = true;
-    }
-  }
+  if (boundaries_ != nullptr && !boundaries_->empty() && head_.starts_with("--"))
+    collides_ |= boundaries_->contains(std::string_view(head_).substr(2, boundaries_->begin()->size()));
   line_ = 0;
   head_.clear();
 }

@@ -2,7 +2,7 @@
 // one pass over pieces of any size.
 #pragma once
 #include <cstdint>
-#include <span>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -13,8 +13,11 @@ enum class Carriage : std::uint8_t { seven_bit, eight_bit, binary };
 
 class ContentFacts {
  public:
-  /// `boundaries` (without "--") are looked for at the beginning of lines; they must outlive this.
-  explicit ContentFacts(std::span<const std::string> boundaries = {}) noexcept : boundaries_(boundaries) {}
+  /// Boundaries, all of one length, at most 78 octets; without "--".
+  using Boundaries = std::set<std::string, std::less<>>;
+  ContentFacts() noexcept = default;
+  /// `boundaries` are looked for at the beginning of lines; they must outlive this.
+  explicit ContentFacts(const Boundaries& boundaries) noexcept : boundaries_(&boundaries) {}
   void take(std::string_view octets);
   /// After the last piece.
   void finish();
@@ -37,7 +40,7 @@ class ContentFacts {
   void end_line();
 
   static constexpr std::size_t kLineHead = 80;
-  std::span<const std::string> boundaries_;
+  const Boundaries* boundaries_ = nullptr;
   std::uint64_t size_ = 0;
   std::uint64_t high_octets_ = 0;
   std::uint64_t controls_ = 0;  ///< and '=': what quoted-printable escapes besides high octets

@@ -83,14 +83,15 @@ class Rebuilder {
     return Entity::octets(std::move(type), source_of(std::move(octets)));
   }
 
-  // As it is where it may stand in a message; octets otherwise.
+  // As it is, or with its line ends made right, where it may stand in a message so; octets otherwise.
   [[nodiscard]] static Entity embedded(std::string type, std::string_view body) {
-    ContentFacts facts;
-    facts.take(body);
-    facts.finish();
-    if (facts.needs() == Carriage::binary)
-      return Entity::octets("application/octet-stream", source_of(std::string(body)));
-    return Entity::message(source_of(std::string(body)), std::move(type));
+    for (std::string octets : {std::string(body), with_crlf(body)}) {
+      ContentFacts facts;
+      facts.take(octets);
+      facts.finish();
+      if (facts.needs() != Carriage::binary) return Entity::message(source_of(std::move(octets)), std::move(type));
+    }
+    return Entity::octets("application/octet-stream", source_of(std::string(body)));
   }
 
   [[nodiscard]] Entity multipart(const Part& part, std::string_view body) const {

@@ -20,7 +20,7 @@ constexpr std::size_t kLongestValue = 100'000;
 // One code point in braces behind "\x"; its length in the text, or 0.
 std::size_t read_escape(std::string_view text, std::string& out) {
   if (!text.starts_with("\\x{")) return 0;
-  const auto end = text.find('}');
+  const auto end = text.substr(0, 10).find('}');
   if (end == std::string_view::npos || end < 5 || end > 9) return 0;
   std::uint32_t point = 0;
   const char* const last = text.data() + end;

@@ -13,7 +13,7 @@
 
 namespace pabal::message {
 
-/// One line a part. A text that ended without a line end may have got one.
+/// One line a part. Of line ends only that there is one counts, and not at the end.
 [[nodiscard]] inline std::string structure(std::string_view message) {
   std::string out;
   const auto tree = parse_mime(message);
@@ -26,7 +26,8 @@ namespace pabal::message {
       auto body = codec::decode_body(codec::transfer_encoding(part.encoding),
                                      message.substr(part.body_begin, part.body_end - part.body_begin))
                       .octets;
-      while (body.ends_with('\n') || body.ends_with('\r')) body.pop_back();
+      std::erase(body, '\r');
+      while (body.ends_with('\n')) body.pop_back();
       out += fmt::format(" {} {:x}", body.size(), std::hash<std::string>{}(body));
     }
     out += '\n';

@@ -88,8 +88,8 @@ class Downgrader {
       case PartKind::leaf:
         return leaf(part, header, body);
       case PartKind::message:
-        if (is_type(part, "message", "global") && options_.carriage == Carriage::seven_bit && !is_ascii(body))
-          return leaf(part, header, body);
+        // Its header section is UTF-8 by right (RFC 6532 §3.7).
+        if (is_type(part, "message", "global")) return leaf(part, header, body);
         return container(part, header, body);
       case PartKind::multipart:
         return container(part, header, body);

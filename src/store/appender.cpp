@@ -35,7 +35,9 @@ void Appender::work() {
       if (queue->waiting.empty()) return;
       std::uint64_t octets = 0;
       std::size_t count = 0;
-      while (count < queue->waiting.size() && count < most_jobs && octets < most_octets) {
+      const bool in_background = queue->waiting.front()->in_background;
+      while (count < queue->waiting.size() && count < most_jobs && octets < most_octets &&
+             queue->waiting[count]->in_background == in_background) {
         for (const auto& record : queue->waiting[count]->records) octets += record.octets.size();
         ++count;
       }

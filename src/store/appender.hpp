@@ -18,6 +18,9 @@ class AppendJob {
  public:
   virtual ~AppendJob() = default;
   std::vector<Append> records;
+  /// Shares no group with deliveries, so that what is wrong with it (a record that no segment takes, a full disk) never
+  /// fails them.
+  bool in_background = false;
 };
 using AppendGroup = std::vector<std::unique_ptr<AppendJob>>;
 

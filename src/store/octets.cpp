@@ -121,7 +121,7 @@ Result<bool> StoredEmail::append_blob(const BlobSource& source, std::uint64_t of
         [&](db::Connection& connection) { return read_blob_data(connection, row, offset, count, out); });
     if (!read) return read;
     if (!*read) {
-      // It has moved into a segment since.
+      // It has moved into a segment or a file since.
       out.resize(before);
       return shard_->read_moved(row.id, offset, count, out);
     }
@@ -157,8 +157,15 @@ Result<bool> Shard::read_moved(BlobId blob, std::uint64_t offset, std::size_t co
   if (!*row) return fail(ErrorKind::not_found, "message gone", fmt::format("blob {} is gone", blob.value));
   auto source = source_of(**row);
   if (!source) return pass(source);
-  if (source->file == nullptr) return damaged(**row, "its octets are missing");
-  auto read = read_file_part(*source->file, (*row)->start + offset, count, out, true);
+  std::unique_ptr<File> own;
+  if ((*row)->location == Location::file) {
+    auto opened = around_.files->open(path_of_file(blob), OpenMode::read);
+    if (!opened) return pass(opened);
+    own = std::move(*opened);
+  }
+  File* const file = own ? own.get() : source->file;
+  if (file == nullptr) return damaged(**row, "its octets are missing");
+  auto read = read_file_part(*file, (own ? 0 : (*row)->start) + offset, count, out, true);
   if (!read) return read;
   if (count == (*row)->size &&
       checksum_of(std::string_view(out).substr(out.size() - count), (*row)->salt) != (*row)->checksum) {

@@ -181,7 +181,11 @@ class Shard {
   [[nodiscard]] Result<bool> move_some_rows(BlobId& last);
   /// The records with their places.
   [[nodiscard]] Result<std::vector<Append>> append_now(std::vector<Append> records);
+  [[nodiscard]] Result<void> move_blobs(std::span<const BlobRow> rows, std::span<const std::string> octets);
+  /// For a blob that is too big for any segment: the setting was lowered since it was stored.
+  [[nodiscard]] Result<void> move_to_file(const BlobRow& row, std::string_view octets);
   [[nodiscard]] Result<void> collect_dead();
+  [[nodiscard]] Result<void> count_dead_space();
   [[nodiscard]] Result<void> reclaim();
   [[nodiscard]] Result<bool> reclaim_segment(std::int64_t number);
   [[nodiscard]] Result<void> retire_emptied();
@@ -225,6 +229,8 @@ class Shard {
   };
   std::vector<Emptied> emptied_;    ///< under upkeep_: free in the database, perhaps still read
   std::set<std::int64_t> damaged_;  ///< under upkeep_: segments that could not be emptied
+  std::set<std::pair<std::int64_t, std::int64_t>>
+      counted_;  ///< under upkeep_: full segments whose `dead` has been counted since the start
   SystemTime traces_kept_{};        ///< under upkeep_: when they were last looked after
   SteadyTime moved_rows_{};         ///< the upkeep thread's own
 
@@ -256,6 +262,7 @@ class Shard {
 /// Appended to by upkeep: records that move.
 class MoveJob final : public AppendJob {
  public:
+  MoveJob() { in_background = true; }
   std::move_only_function<void(Result<std::vector<Append>>)> done;
 };
 

@@ -4,6 +4,7 @@
 //
 // Everything here may stop at any point and be taken up again: a blob is at its old place until the commit that gives
 // it the new one, and the old place is written anew only when no reader can come to it any more.
+#include <algorithm>
 #include <future>
 
 #include "store/shard.hpp"
@@ -17,6 +18,7 @@ constexpr std::uint64_t kMoveOctetsAtOnce = 4 << 20;
 constexpr std::size_t kMoveAtLeast = 64;        ///< blobs that ride in rows; fewer wait for company
 constexpr std::chrono::seconds kMoveAfter{30};  ///< but no longer than this
 constexpr std::size_t kCollectAtOnce = 500;
+constexpr std::size_t kCountAtOnce = 8;  ///< segments
 
 Result<void> drop_count(Result<std::int64_t> result) {
   if (!result) return pass(result);
@@ -36,17 +38,26 @@ Result<void> each_row(Result<db::Rows> rows, Take take) {
 
 Append record_of(const BlobRow& row, std::string_view octets) { return {row.id, row.salt, row.checksum, octets, {}}; }
 
-// The blob's octets are now there as well: from here on they are looked for there alone.
-Result<bool> give_new_place(db::Connection& connection, const BlobRow& old, const SegmentPlace& place) {
+// The blob's octets are now there as well (without a place: in a file of their own): from here on they are looked for
+// there alone. False if it was collected in between.
+Result<bool> give_new_place(db::Connection& connection, const BlobRow& old, const SegmentPlace* place) {
   const bool from_segment = old.location == Location::segment;
+  const auto to = place != nullptr ? Location::segment : Location::file;
+  const auto or_null = [&](auto get) { return place != nullptr ? db::Parameter(get(*place)) : db::Parameter(); };
   auto changed = connection.run(
       "UPDATE blob SET location = $2, segment = $3, generation = $4, start = $5 "
       "WHERE blob_id = $1 AND location = $6 AND (segment IS NULL OR (segment = $7 AND generation = $8))",
-      {old.id.value, static_cast<std::int64_t>(Location::segment), place.segment->number, place.segment->generation,
-       static_cast<std::int64_t>(place.start), static_cast<std::int64_t>(old.location), from_segment ? old.segment : 0,
-       from_segment ? old.generation : 0});
+      {old.id.value, static_cast<std::int64_t>(to), or_null([](const SegmentPlace& at) { return at.segment->number; }),
+       or_null([](const SegmentPlace& at) { return at.segment->generation; }),
+       or_null([](const SegmentPlace& at) { return static_cast<std::int64_t>(at.start); }),
+       static_cast<std::int64_t>(old.location), from_segment ? old.segment : 0, from_segment ? old.generation : 0});
   if (!changed) return pass(changed);
-  return *changed == 1;
+  if (*changed != 1) return false;
+  if (from_segment) return true;
+  auto removed = drop_count(connection.run("DELETE FROM blob_data WHERE data_id BETWEEN $1 AND $2",
+                                           {old.id.value * kDataParts, (old.id.value * kDataParts) + kDataParts - 1}));
+  if (!removed) return pass(removed);
+  return true;
 }
 
 }  // namespace
@@ -104,6 +115,7 @@ Result<void> Shard::round(bool move_rows) {
   step(collect_dead());
   if (segments_) {
     step(retire_emptied());
+    step(count_dead_space());
     step(reclaim());
     step(retire_emptied());
   }
@@ -175,24 +187,58 @@ Result<bool> Shard::move_some_rows(BlobId& last) {
   });
   if (!read) return pass(read);
   if (rows.empty()) return more;
+  if (auto moved = move_blobs(rows, octets); !moved) return pass(moved);
+  return more;
+}
+
+// The blobs, whose octets these are, get new places: in the segment that is written now, or, where they are too big for
+// one, in files.
+Result<void> Shard::move_blobs(std::span<const BlobRow> rows, std::span<const std::string> octets) {
   std::vector<Append> records;
+  std::vector<const BlobRow*> moving;
   records.reserve(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) records.push_back(record_of(rows[i], octets[i]));
+  moving.reserve(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].size > segments_->most_octets()) {
+      if (auto moved = move_to_file(rows[i], octets[i]); !moved) return moved;
+      continue;
+    }
+    records.push_back(record_of(rows[i], octets[i]));
+    moving.push_back(&rows[i]);
+  }
+  if (records.empty()) return {};
   auto placed = append_now(std::move(records));
   if (!placed) return pass(placed);
-  auto written = write_now([&](db::Connection& connection) -> Result<void> {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      auto given = give_new_place(connection, rows[i], (*placed)[i].place);
-      if (!given) return pass(given);
-      if (!*given) continue;  // collected in between
-      auto removed =
-          drop_count(connection.run("DELETE FROM blob_data WHERE data_id = $1", {rows[i].id.value * kDataParts}));
-      if (!removed) return removed;
+  return write_now([&](db::Connection& connection) -> Result<void> {
+    for (std::size_t i = 0; i < moving.size(); ++i) {
+      if (auto given = give_new_place(connection, *moving[i], &(*placed)[i].place); !given) return pass(given);
     }
     return {};
   });
-  if (!written) return pass(written);
-  return more;
+}
+
+Result<void> Shard::move_to_file(const BlobRow& row, std::string_view octets) {
+  const auto path = path_of_file(row.id);
+  auto file = around_.files->open(path, OpenMode::create);
+  if (!file) return pass(file);
+  // Until its row says so the file is nobody's: what is left of it after a failure is written anew by the next round,
+  // or goes at the next start.
+  if (auto cut = (*file)->truncate(0); !cut) return cut;
+  if (auto written = (*file)->write_at(octets, 0); !written) return written;
+  for (const auto& flushed : {(*file)->sync(), around_.files->sync_folder(files_folder_)}) {
+    if (flushed) continue;
+    flush_failed_ = true;
+    return flushed;
+  }
+  bool given = false;
+  auto written = write_now([&](db::Connection& connection) -> Result<void> {
+    auto now = give_new_place(connection, row, nullptr);
+    if (!now) return pass(now);
+    given = *now;
+    return {};
+  });
+  if (!written) return written;
+  return given ? Result<void>{} : around_.files->remove(path);
 }
 
 Result<void> Shard::collect_dead() {
@@ -258,6 +304,59 @@ Result<void> Shard::collect_dead() {
   }
 }
 
+// What collect_dead() adds up is only half of the truth: octets that never got a row (a letter that was refused after
+// it was flushed, a move that came too late) and the padding of groups are dead too. So each segment that is full, and
+// of which nobody holds a record whose row is on its way, is counted once by what lives in it; a few in a round.
+Result<void> Shard::count_dead_space() {
+  struct Full {
+    std::pair<std::int64_t, std::int64_t> key;  // segment and generation
+    std::int64_t used, dead;
+  };
+  std::vector<Full> full;
+  auto listed = readers_.read([&](db::Connection& connection) {
+    return each_row(
+        connection.query("SELECT segment, generation, used, dead FROM segment WHERE state = $1 ORDER BY segment",
+                         {static_cast<std::int64_t>(SegmentState::full)}),
+        [&](const db::Rows& row) -> Result<void> {
+          full.push_back({{row.integer(0), row.integer(1)}, row.integer(2), row.integer(3)});
+          return {};
+        });
+  });
+  if (!listed) return listed;
+  std::set<std::pair<std::int64_t, std::int64_t>> still_full;
+  for (const auto& one : full) still_full.insert(one.key);
+  std::erase_if(counted_, [&](const auto& key) { return !still_full.contains(key); });
+  std::size_t count = 0;
+  for (const auto& one : full) {
+    if (count == kCountAtOnce) break;
+    const auto segment = one.key.first;
+    if (counted_.contains(one.key) || !segments_->unpinned(segment)) continue;
+    ++count;
+    std::int64_t living = 0;
+    std::int64_t end = 0;
+    auto read = readers_.read([&](db::Connection& connection) {
+      return each_row(connection.query("SELECT SUM(stored + $2), MAX(start + stored) FROM blob WHERE segment = $1",
+                                       {segment, static_cast<std::int64_t>(kRecordHeaderOctets)}),
+                      [&](const db::Rows& row) -> Result<void> {
+                        living = row.integer(0);
+                        end = row.integer(1);
+                        return {};
+                      });
+    });
+    if (!read) return read;
+    const auto used = std::max(one.used, end);
+    if (used != one.used || used - living != one.dead) {
+      auto written = write_now([&](db::Connection& connection) {
+        return drop_count(connection.run("UPDATE segment SET used = $2, dead = $3 WHERE segment = $1",
+                                         {segment, used, used - living}));
+      });
+      if (!written) return written;
+    }
+    counted_.insert(one.key);
+  }
+  return {};
+}
+
 Result<void> Shard::reclaim() {
   std::vector<std::int64_t> candidates;
   auto listed = readers_.read([&](db::Connection& connection) {
@@ -302,7 +401,6 @@ Result<bool> Shard::reclaim_segment(std::int64_t number) {
     auto segment = segments_->pin(number, rows.front().generation);
     if (!segment) return pass(segment);
     std::vector<std::string> octets(rows.size());
-    std::vector<Append> records;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       octets[i].resize(static_cast<std::size_t>(rows[i].size));
       auto read = (*segment)->file->read_at(octets[i], rows[i].start);
@@ -314,18 +412,8 @@ Result<bool> Shard::reclaim_segment(std::int64_t number) {
             ErrorKind::io, "local error",
             fmt::format("blob {} in segment {} is damaged: the segment is not emptied", rows[i].id.value, number));
       }
-      records.push_back(record_of(rows[i], octets[i]));
     }
-    auto placed = append_now(std::move(records));
-    if (!placed) return pass(placed);
-    auto written = write_now([&](db::Connection& connection) -> Result<void> {
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        auto given = give_new_place(connection, rows[i], (*placed)[i].place);
-        if (!given) return pass(given);
-      }
-      return {};
-    });
-    if (!written) return pass(written);
+    if (auto moved = move_blobs(rows, octets); !moved) return pass(moved);
   }
   std::int64_t generation = 0;
   auto freed = write_now([&](db::Connection& connection) -> Result<void> {

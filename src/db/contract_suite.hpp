@@ -238,6 +238,58 @@ TYPED_TEST_P(DatabaseContract, Savepoints) {
   EXPECT_EQ(this->number("SELECT CAST(sum(id) AS BIGINT) FROM t"), "9");
 }
 
+TYPED_TEST_P(DatabaseContract, AnOuterStepTakesTheInnerOnesAlong) {
+  auto& on = *this->connection;
+  EXPECT_EQ(on.depth(), 0);
+  ASSERT_TRUE(on.begin(true));
+  ASSERT_TRUE(on.savepoint());
+  EXPECT_EQ(this->run("INSERT INTO t (id) VALUES (1)"), "1");
+  ASSERT_TRUE(on.savepoint());
+  EXPECT_EQ(this->run("INSERT INTO t (id) VALUES (2)"), "1");
+  EXPECT_EQ(this->run("INSERT INTO t (id) VALUES (2)"), "exists");
+  EXPECT_EQ(on.depth(), 2);
+  ASSERT_TRUE(on.rollback_to_savepoint(1));
+  EXPECT_EQ(on.depth(), 0);
+  EXPECT_EQ(this->run("INSERT INTO t (id) VALUES (3)"), "1");
+  EXPECT_EQ(this->said(on.rollback_to_savepoint(1)), "state");
+  on.rollback();
+  ASSERT_TRUE(on.begin(true));
+  ASSERT_TRUE(on.savepoint());
+  EXPECT_EQ(on.depth(), 1);
+  EXPECT_EQ(this->run("INSERT INTO t (id) VALUES (4)"), "1");
+  ASSERT_TRUE(on.commit());
+  EXPECT_EQ(on.depth(), 0);
+  EXPECT_EQ(this->number("SELECT CAST(sum(id) AS BIGINT) FROM t"), "4");
+}
+
+// A write that ends in the midst of a step of its own is undone whole, and alone.
+TYPED_TEST_P(DatabaseContract, AStepLeftOpenIsUndoneWithItsWrite) {
+  FailingDatabase failing(*this->database);
+  for (const bool throws : {true, false}) {
+    auto writer = Writer::start(failing, {});
+    ASSERT_TRUE(writer) << words(writer.error());
+    failing.fail_at({.release = throws ? std::optional<std::uint64_t>() : 1});
+    const std::int64_t base = throws ? 10 : 20;
+    std::array<std::promise<Result<void>>, 2> outcomes;
+    std::vector<std::pair<Work, Outcome>> group;
+    group.emplace_back(
+        [&](Connection& on) -> Result<void> {
+          if (auto done = inserting({base})(on); !done) return done;
+          if (auto set = on.savepoint(); !set) return set;
+          if (auto done = inserting({base + 1})(on); !done) return done;
+          if (throws) throw std::runtime_error("on purpose");
+          return on.release_savepoint();
+        },
+        [&](Result<void> result) { outcomes[0].set_value(std::move(result)); });
+    group.emplace_back(inserting({base + 2}), [&](Result<void> result) { outcomes[1].set_value(std::move(result)); });
+    (*writer)->submit(std::move(group));
+    EXPECT_EQ(this->said(outcomes[0].get_future().get()), "io");
+    EXPECT_EQ(this->said(outcomes[1].get_future().get()), "ok");
+    EXPECT_EQ(this->number("SELECT count(*) FROM t WHERE id >= $1", {base}), "1");
+    EXPECT_EQ(this->number("SELECT max(id) FROM t"), std::to_string(base + 2));
+  }
+}
+
 TYPED_TEST_P(DatabaseContract, StatementsAreReused) {
   for (std::int64_t i = 0; i < 100; ++i) {
     EXPECT_EQ(this->run("INSERT INTO t (id, n) VALUES ($1, $2)", {i, i * i}), "1");
@@ -459,7 +511,8 @@ TYPED_TEST_P(DatabaseContract, AllOrNothingWhereverItFails) {
 
 REGISTER_TYPED_TEST_SUITE_P(DatabaseContract, TypesAndNulls, CountsAndSumsAreIntegers, RowsChanged, GeneratedKeys,
                             ParametersByNumber, TextsCompareByOctets, BigOctets, BrokenRules, CommitAndRollback,
-                            AFailedStatementEndsTheStep, Savepoints, StatementsAreReused, NestedRows, RowsLeftEarly,
+                            AFailedStatementEndsTheStep, Savepoints, AnOuterStepTakesTheInnerOnesAlong,
+                            AStepLeftOpenIsUndoneWithItsWrite, StatementsAreReused, NestedRows, RowsLeftEarly,
                             SnapshotReadsWhileAWriterCommits, Migrations, WriterGroups, LongWorkLetsOthersIn,
                             TheWriterRefusesWhatIsTooMuch, AllOrNothingWhereverItFails);
 

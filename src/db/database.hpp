@@ -112,13 +112,19 @@ class Connection {
   [[nodiscard]] virtual Result<void> commit() = 0;
   /// Does nothing outside of a transaction. No Rows may be alive at commit() and rollback().
   virtual void rollback() noexcept = 0;
+  /// After a commit() that failed: whether it may have happened all the same.
+  [[nodiscard]] virtual bool in_doubt() const noexcept { return broken(); }
   /// Nested steps of a transaction: undone alone.
   [[nodiscard]] virtual Result<void> savepoint() = 0;
+  /// How many steps are open. A step that could not be ended stays open, until one around it ends.
+  [[nodiscard]] virtual std::size_t depth() const noexcept = 0;
   /// Ends the innermost step and keeps what it did.
   [[nodiscard]] virtual Result<void> release_savepoint() = 0;
-  /// Ends the innermost step and undoes it. Fails where the whole transaction is gone already (a disk that failed or is
-  /// full may make the engine roll back by itself); then only rollback() is left.
-  [[nodiscard]] virtual Result<void> rollback_to_savepoint() = 0;
+  /// Ends step `depth`, counted from 1, and all within it, and undoes them. Fails where the whole transaction is gone
+  /// already (a disk that failed or is full may make the engine roll back by itself); then only rollback() is left.
+  [[nodiscard]] virtual Result<void> rollback_to_savepoint(std::size_t depth) = 0;
+  /// The innermost.
+  [[nodiscard]] Result<void> rollback_to_savepoint() { return rollback_to_savepoint(depth()); }
 
   [[nodiscard]] virtual Dialect dialect() const noexcept = 0;
   /// True once a flush failed, so that nobody knows what a power loss would leave: no write is taken any more until the

@@ -46,6 +46,7 @@ class FailingDatabase::FailingConnection final : public Connection {
       strikes_now = strikes(plan->failure.commit, plan->commits, plan->struck);
       if (strikes_now) happens = plan->failure.commit_happened;
     }
+    in_doubt_ = strikes_now && happens;
     if (!happens) {
       below_->rollback();
     } else if (auto committed = below_->commit(); !committed) {
@@ -65,13 +66,23 @@ class FailingDatabase::FailingConnection final : public Connection {
   }
   Result<void> release_savepoint() override {
     if (auto passed = usable(); !passed) return passed;
+    {
+      auto plan = owner_.plan_.lock();
+      if (strikes(plan->failure.release, plan->releases, plan->struck)) {
+        state_ = State::failed;
+        return fail_on_purpose("release of a savepoint");
+      }
+    }
     return below_->release_savepoint();
   }
-  Result<void> rollback_to_savepoint() override {
+  using Connection::rollback_to_savepoint;
+  Result<void> rollback_to_savepoint(std::size_t depth) override {
     if (state_ == State::transaction_gone) return usable();
     state_ = State::fine;
-    return below_->rollback_to_savepoint();
+    return below_->rollback_to_savepoint(depth);
   }
+  std::size_t depth() const noexcept override { return below_->depth(); }
+  bool in_doubt() const noexcept override { return in_doubt_ || below_->in_doubt(); }
   Dialect dialect() const noexcept override { return below_->dialect(); }
   bool broken() const noexcept override { return below_->broken(); }
 
@@ -103,6 +114,7 @@ class FailingDatabase::FailingConnection final : public Connection {
   FailingDatabase& owner_;
   std::unique_ptr<Connection> below_;
   State state_ = State::fine;
+  bool in_doubt_ = false;
 };
 
 bool FailingDatabase::strikes(std::optional<std::uint64_t> nth, std::uint64_t& counter, bool& struck) {

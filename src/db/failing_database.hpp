@@ -17,6 +17,7 @@ struct DatabaseFailure {
   std::optional<std::uint64_t> statement{};  ///< the nth query, run or script fails instead of being run
   std::optional<std::uint64_t> commit{};     ///< the nth commit fails
   std::optional<std::uint64_t> begin{};      ///< the nth begin fails
+  std::optional<std::uint64_t> release{};    ///< the nth release of a savepoint fails
   /// The failing statement takes the whole transaction with it, as a failing or full disk makes SQLite do.
   bool ends_transaction = false;
   /// The failing commit has happened all the same: its outcome was in doubt.
@@ -47,6 +48,7 @@ class FailingDatabase final : public Database {
     std::uint64_t statements = 0;
     std::uint64_t commits = 0;
     std::uint64_t begins = 0;
+    std::uint64_t releases = 0;
     bool struck = false;
   };
   [[nodiscard]] static bool strikes(std::optional<std::uint64_t> nth, std::uint64_t& counter, bool& struck);

@@ -27,6 +27,7 @@ struct Writer::State {
   std::condition_variable wake;
   std::atomic<std::size_t> waiting{0};
   std::atomic<bool> healthy{true};
+  bool in_doubt = false;  ///< the writer's thread's own
   std::thread thread;
 
   void loop();
@@ -54,13 +55,16 @@ Result<void> call(Work& work, Connection& connection) {
 
 Result<void> Writer::State::run_work(Write& write, bool alone) {
   // The only write of a transaction is undone with it, so it needs no savepoint.
+  const auto depth = connection->depth() + 1;
   if (!alone) {
     if (auto set = connection->savepoint(); !set) return set;
   }
   auto result = call(write.work, *connection);
   if (alone) return result;
-  if (result) return connection->release_savepoint();
-  if (auto undone = connection->rollback_to_savepoint(); !undone) {
+  if (result && connection->depth() == depth) return connection->release_savepoint();
+  // With steps of its own that it left open (it threw, or could not end them).
+  if (result) result = fail(ErrorKind::state, "local error", "a write has left a step of its own open");
+  if (auto undone = connection->rollback_to_savepoint(depth); !undone) {
     // The engine has ended the transaction by itself (a full or failing disk): whoever shared it fails for the same
     // reason.
     result.error().log += "; then: " + undone.error().log;
@@ -78,6 +82,7 @@ std::size_t Writer::State::run_works(std::span<Write> group) {
       if (write.result) write.result = std::unexpected(error);
     }
   };
+  in_doubt = false;
   if (!healthy.load(std::memory_order_relaxed)) {
     fail_all(group, broken_error());
     return group.size();
@@ -105,6 +110,7 @@ std::size_t Writer::State::run_works(std::span<Write> group) {
   }
   auto committed = connection->commit();
   if (!committed) {
+    in_doubt = connection->in_doubt();
     connection->rollback();
     if (connection->broken()) healthy = false;
     fail_all(group, committed.error());
@@ -236,6 +242,8 @@ Result<void> Writer::run(Work work) {
   submit(std::move(work), [&promise](Result<void> result) { promise.set_value(std::move(result)); });
   return future.get();
 }
+
+bool Writer::in_doubt() const noexcept { return state_->in_doubt; }
 
 bool Writer::healthy() const noexcept { return state_->healthy.load(std::memory_order_relaxed); }
 

@@ -60,6 +60,9 @@ class Writer {
   /// Runs one write and waits for it (command line, tests; never from a coroutine).
   [[nodiscard]] Result<void> run(Work work);
 
+  /// Inside of an Outcome that failed, where the work itself had run and succeeded: whether what it wrote may be
+  /// committed all the same (a flush failed, the connection to PostgreSQL broke in COMMIT).
+  [[nodiscard]] bool in_doubt() const noexcept;
   [[nodiscard]] bool healthy() const noexcept;
   [[nodiscard]] WriterStatistics statistics() const;
 

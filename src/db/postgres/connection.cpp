@@ -37,9 +37,11 @@ Result<Handle> connect(const std::string& where, const Options& options) {
     return fail(ErrorKind::unsupported, "local error",
                 fmt::format("the database's encoding is {}, not UTF8", encoding != nullptr ? encoding : "unknown"));
   }
-  // A commit must be durable whatever the server's default is; stronger settings than "on" stay.
+  // A commit must be durable, on a synchronous standby too where there is one, whatever the server's default is.
+  // "local" and "remote_write" are weaker than "on"; the stronger one stays.
   const auto settings = fmt::format(
-      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; "
+      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') NOT "
+      "IN ('on', 'remote_apply'); "
       "SET standard_conforming_strings = on; SET jit = off; SET lock_timeout = {}; "
       "SET idle_in_transaction_session_timeout = 60000",
       options.lock_timeout.count());
@@ -148,10 +150,14 @@ Result<void> PostgresConnection::begin(bool write) {
 
 Result<void> PostgresConnection::commit() {
   if (!in_transaction_) return fail_state("no transaction to commit");
+  in_doubt_ = false;
   auto committed = ready();
   if (committed) {
     const ResultHandle result(PQexec(handle_.get(), "COMMIT"));
     if (!succeeded(result.get())) {
+      // An error from a server that is still there is a rollback. One that goes away may have committed before, also
+      // where it says why it goes (an administrator's command while it waits for a standby).
+      in_doubt_ = lost();
       committed = fail_postgres(handle_.get(), result.get(), "COMMIT");
     } else if (std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
       committed = fail(ErrorKind::io, "local error", "PostgreSQL rolled back instead of committing");
@@ -159,6 +165,7 @@ Result<void> PostgresConnection::commit() {
   }
   if (!committed) rollback();
   in_transaction_ = false;
+  depth_ = 0;
   return committed;
 }
 
@@ -168,27 +175,45 @@ void PostgresConnection::rollback() noexcept {
     // A connection that can't even roll back is of no more use; the server ends its transaction with it.
     if (!succeeded(result.get())) handle_.reset();
   }
+  depth_ = 0;
   failed_ = false;
 }
 
 Result<void> PostgresConnection::savepoint() {
   if (!in_transaction_) return fail_state("no transaction for a savepoint");
   if (auto may = ready(); !may) return may;
-  return command("SAVEPOINT step");
+  auto set = command(fmt::format("SAVEPOINT step{}", depth_ + 1).c_str());
+  if (set) {
+    ++depth_;
+  } else {
+    failed_ = true;
+  }
+  return set;
 }
 
 Result<void> PostgresConnection::release_savepoint() {
   if (!in_transaction_) return fail_state("no transaction for a savepoint");
   if (auto may = ready(); !may) return may;
-  return command("RELEASE SAVEPOINT step");
+  auto released = command(fmt::format("RELEASE SAVEPOINT step{}", depth_).c_str());
+  if (released) {
+    --depth_;
+  } else {
+    failed_ = true;
+  }
+  return released;
 }
 
-Result<void> PostgresConnection::rollback_to_savepoint() {
+Result<void> PostgresConnection::rollback_to_savepoint(std::size_t depth) {
   if (!in_transaction_) return fail_state("no transaction for a savepoint");
   failed_ = false;
   if (auto may = ready(); !may) return may;
-  auto undone = command("ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step");
-  if (!undone) failed_ = true;
+  if (depth == 0 || depth > depth_) return fail_state(fmt::format("no step {}", depth));
+  auto undone = command(fmt::format("ROLLBACK TO SAVEPOINT step{0}; RELEASE SAVEPOINT step{0}", depth).c_str());
+  if (undone) {
+    depth_ = depth - 1;
+  } else {
+    failed_ = true;
+  }
   return undone;
 }
 

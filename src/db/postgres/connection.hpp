@@ -21,6 +21,7 @@ class PostgresConnection final : public Connection {
       : where_(std::move(where)), options_(options), handle_(std::move(handle)) {}
 
   using Connection::query;
+  using Connection::rollback_to_savepoint;
   using Connection::run;
   [[nodiscard]] Result<Rows> query(std::string_view sql, std::span<const Parameter> parameters) override;
   [[nodiscard]] Result<std::int64_t> run(std::string_view sql, std::span<const Parameter> parameters) override;
@@ -30,7 +31,9 @@ class PostgresConnection final : public Connection {
   void rollback() noexcept override;
   [[nodiscard]] Result<void> savepoint() override;
   [[nodiscard]] Result<void> release_savepoint() override;
-  [[nodiscard]] Result<void> rollback_to_savepoint() override;
+  [[nodiscard]] Result<void> rollback_to_savepoint(std::size_t depth) override;
+  [[nodiscard]] std::size_t depth() const noexcept override { return depth_; }
+  [[nodiscard]] bool in_doubt() const noexcept override { return in_doubt_; }
   [[nodiscard]] Dialect dialect() const noexcept override { return Dialect::postgresql; }
 
  private:
@@ -50,7 +53,9 @@ class PostgresConnection final : public Connection {
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
   std::vector<std::unique_ptr<Statement>> retired_;  ///< forgotten while their Rows were alive
   std::uint64_t next_name_ = 1;
+  std::size_t depth_ = 0;  ///< open steps
   bool in_transaction_ = false;
+  bool in_doubt_ = false;
   bool failed_ = false;  ///< a statement of this transaction has failed
 };
 

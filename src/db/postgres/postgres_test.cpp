@@ -91,6 +91,51 @@ TEST_F(PostgresTest, TheWriterGoesOnAfterALostConnection) {
   EXPECT_EQ(number(*connection, "SELECT count(*) FROM t"), "2");
 }
 
+// The server commits, waits for a standby that never comes, and the connection is cut: nobody told us, and it is done.
+TEST_F(PostgresTest, ACommitInDoubtIsKnownAsOne) {
+  ASSERT_TRUE(connection->begin(true));
+  ASSERT_TRUE(connection->run("INSERT INTO t VALUES (1, 1)"));
+  ASSERT_TRUE(cluster->execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'"));
+  ASSERT_TRUE(cluster->execute("SELECT pg_reload_conf()"));
+  Result<void> cut;
+  {
+    std::jthread cutter([&] {
+      const std::string waits = "SELECT 1 / (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep')";
+      for (int i = 0; i < 1000 && !cluster->execute(waits); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      cut = cluster->cut_connections(where);
+    });
+    auto committed = connection->commit();
+    EXPECT_FALSE(committed);
+  }
+  EXPECT_TRUE(cut);
+  EXPECT_TRUE(connection->in_doubt());
+  ASSERT_TRUE(cluster->execute("ALTER SYSTEM RESET synchronous_standby_names"));
+  ASSERT_TRUE(cluster->execute("SELECT pg_reload_conf()"));
+  EXPECT_EQ(number(*connection, "SELECT count(*) FROM t"), "1");
+  ASSERT_TRUE(connection->begin(true));
+  EXPECT_EQ(number(*connection, "INSERT INTO t VALUES (1, 1)"), "exists");
+  EXPECT_FALSE(connection->commit());
+  EXPECT_FALSE(connection->in_doubt()) << "nothing was committed, and that is certain";
+}
+
+TEST_F(PostgresTest, CommitsAreAsDurableAsTheyCanBe) {
+  for (const auto& [setting, expected] : {std::pair{"off", "on"},
+                                          {"local", "on"},
+                                          {"remote_write", "on"},
+                                          {"on", "on"},
+                                          {"remote_apply", "remote_apply"}}) {
+    auto other = open(fmt::format("options='-c synchronous_commit={}' {}", setting, where));
+    ASSERT_TRUE(other) << other.error().log;
+    auto on = (*other)->connect();
+    ASSERT_TRUE(on);
+    auto rows = (*on)->query("SELECT current_setting('synchronous_commit')");
+    ASSERT_TRUE(rows && *rows->next());
+    EXPECT_EQ(rows->text(0), expected) << setting;
+  }
+}
+
 TEST_F(PostgresTest, AFullDiskHasAKindOfItsOwn) {
   auto full = connection->script("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$");
   ASSERT_FALSE(full);

@@ -24,11 +24,12 @@ class TestCluster {
   [[nodiscard]] Result<std::string> make_database();
   /// Ends all connections to a database made here, as a network that fails would.
   [[nodiscard]] Result<void> cut_connections(const std::string& where);
+  /// A command for the whole cluster.
+  [[nodiscard]] Result<void> execute(const std::string& sql) const;
 
  private:
   TestCluster(std::string folder, pid_t server) : folder_(std::move(folder)), server_(server) {}
   [[nodiscard]] std::string where(const std::string& database) const;
-  [[nodiscard]] Result<void> execute(const std::string& sql) const;
 
   std::string folder_;
   pid_t server_;

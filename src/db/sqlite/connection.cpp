@@ -123,6 +123,7 @@ Result<void> SqliteConnection::commit() {
   if (committed) committed = execute("COMMIT");
   if (committed) {
     in_transaction_ = false;
+    depth_ = 0;
     leave_gate();
   } else {
     rollback();
@@ -139,6 +140,7 @@ void SqliteConnection::rollback() noexcept {
   }
   in_transaction_ = false;
   failed_ = false;
+  depth_ = 0;
   leave_gate();
 }
 
@@ -149,17 +151,25 @@ void SqliteConnection::leave_gate() noexcept {
 Result<void> SqliteConnection::savepoint() {
   if (!in_transaction_) return fail(ErrorKind::state, "local error", shared_.path + ": no transaction for a savepoint");
   if (auto may = check_transaction(); !may) return may;
-  return execute("SAVEPOINT step");
+  auto set = execute(fmt::format("SAVEPOINT step{}", depth_ + 1));
+  if (set) ++depth_;
+  return set;
 }
 Result<void> SqliteConnection::release_savepoint() {
   if (auto may = check_transaction(); !may) return may;
-  return execute("RELEASE step");
+  auto released = execute(fmt::format("RELEASE step{}", depth_));
+  if (released) --depth_;
+  return released;
 }
-Result<void> SqliteConnection::rollback_to_savepoint() {
+Result<void> SqliteConnection::rollback_to_savepoint(std::size_t depth) {
   failed_ = false;
   if (auto may = check_transaction(); !may) return may;
-  if (auto undone = execute("ROLLBACK TO step"); !undone) return undone;
-  return execute("RELEASE step");
+  if (depth == 0 || depth > depth_) {
+    return fail(ErrorKind::state, "local error", fmt::format("{}: no step {}", shared_.path, depth));
+  }
+  depth_ = depth;
+  if (auto undone = execute(fmt::format("ROLLBACK TO step{}", depth)); !undone) return undone;
+  return release_savepoint();
 }
 
 }  // namespace pabal::db::sqlite

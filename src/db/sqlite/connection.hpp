@@ -20,6 +20,7 @@ class SqliteConnection final : public Connection {
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
   using Connection::query;
+  using Connection::rollback_to_savepoint;
   using Connection::run;
   [[nodiscard]] Result<Rows> query(std::string_view sql, std::span<const Parameter> parameters) override;
   [[nodiscard]] Result<std::int64_t> run(std::string_view sql, std::span<const Parameter> parameters) override;
@@ -29,7 +30,8 @@ class SqliteConnection final : public Connection {
   void rollback() noexcept override;
   [[nodiscard]] Result<void> savepoint() override;
   [[nodiscard]] Result<void> release_savepoint() override;
-  [[nodiscard]] Result<void> rollback_to_savepoint() override;
+  [[nodiscard]] Result<void> rollback_to_savepoint(std::size_t depth) override;
+  [[nodiscard]] std::size_t depth() const noexcept override { return depth_; }
   [[nodiscard]] Dialect dialect() const noexcept override { return Dialect::sqlite; }
   [[nodiscard]] bool broken() const noexcept override;
 
@@ -49,6 +51,7 @@ class SqliteConnection final : public Connection {
   std::array<Statement*, 256> recent_{};
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
   bool in_gate_ = false;
+  std::size_t depth_ = 0;  ///< open steps
   bool in_transaction_ = false;
   bool failed_ = false;  ///< a statement of this transaction has failed
   bool has_written_ = false;

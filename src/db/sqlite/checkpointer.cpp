@@ -1,10 +1,14 @@
 #include "db/sqlite/checkpointer.hpp"
 
+#include <algorithm>
+
 namespace pabal::db::sqlite {
 
 namespace {
 constexpr std::chrono::milliseconds patience{250};
-constexpr std::chrono::milliseconds pause{20};  ///< before a checkpoint is tried again
+constexpr std::chrono::milliseconds pause{20};           ///< before a checkpoint is tried again
+constexpr std::chrono::milliseconds shortest_rest{500};  ///< for the writers, after they were held in vain twice
+constexpr std::chrono::milliseconds longest_rest{8000};  ///< each further time doubles it, up to this
 }  // namespace
 
 Checkpointer::Checkpointer(Shared& shared) : shared_(shared) {
@@ -104,10 +108,17 @@ Result<void> Checkpointer::run() {
   }
   if (!shared_.gate.enter_next(patience)) return {};  // a long write transaction; the next call tries again
   const auto octets = static_cast<std::uint64_t>(shared_.log_frames.load(std::memory_order_relaxed)) * frame_octets;
-  const bool too_long = octets >= 4 * shared_.options.checkpoint_at;
+  const bool too_long = octets >= 4 * shared_.options.checkpoint_at && std::chrono::steady_clock::now() >= hold_again_;
   copied = checkpoint(too_long ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
   shared_.gate.leave();
   if (!copied) return pass(copied);
+  // A reader that stays for minutes (a backup, a check) is not to hold up the writers for as long.
+  if (*copied) {
+    rest_ = {};
+  } else if (too_long) {
+    hold_again_ = std::chrono::steady_clock::now() + rest_;
+    rest_ = std::clamp(2 * rest_, shortest_rest, longest_rest);
+  }
   return {};
 }
 

@@ -2,6 +2,7 @@
 // anew and stays small.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -30,7 +31,8 @@ class Checkpointer {
   /// they added meanwhile (without that the log might never be copied whole, and so never start anew). The next commit
   /// then begins the log from its start, unless a reader still reads in it: then the log grows on, and the next call
   /// tries again. If it has grown to four times its measure, writers are held until the readers of old pages are gone,
-  /// but no longer than a quarter of a second; new readers don't stand in the way, they read the database file.
+  /// but no longer than a quarter of a second, and the less often the more often that was in vain; new readers don't
+  /// stand in the way, they read the database file.
   [[nodiscard]] Result<void> run();
 
  private:
@@ -47,7 +49,10 @@ class Checkpointer {
   Shared& shared_;
   std::mutex working_;
   Handle handle_;
-  std::atomic<int> done_frames_{0};  ///< the log's length when it was last copied whole
+  std::chrono::milliseconds
+      rest_{};  ///< under working_: of the writers, after the next time that they are held in vain
+  std::chrono::steady_clock::time_point hold_again_;  ///< under working_: not before this are writers held for readers
+  std::atomic<int> done_frames_{0};                   ///< the log's length when it was last copied whole
   Guarded<Background> background_;
   std::condition_variable wake_;
   std::thread thread_;

@@ -369,13 +369,7 @@ TYPED_TEST_P(DatabaseContract, Migrations) {
 }
 
 TYPED_TEST_P(DatabaseContract, WriterGroups) {
-  WriterOptions options;
-  std::atomic<int> flushes = 0;
-  options.before_commit = [&flushes]() -> Result<void> {
-    ++flushes;
-    return {};
-  };
-  auto writer = Writer::start(*this->database, options);
+  auto writer = Writer::start(*this->database, {});
   ASSERT_TRUE(writer) << words(writer.error());
   constexpr int threads = 16;
   constexpr int each = 40;
@@ -398,44 +392,12 @@ TYPED_TEST_P(DatabaseContract, WriterGroups) {
   EXPECT_EQ(this->number("SELECT count(*) FROM t"), std::to_string(2 * succeeded));
   const auto statistics = (*writer)->statistics();
   EXPECT_EQ(statistics.writes, threads * each);
-  EXPECT_GT(flushes, 0);
   EXPECT_LE(statistics.commits, statistics.writes);
   EXPECT_TRUE((*writer)->healthy());
 }
 
-TYPED_TEST_P(DatabaseContract, LongWorkLetsOthersIn) {
-  auto writer = Writer::start(*this->database, {});
-  ASSERT_TRUE(writer);
-  std::atomic<bool> other_done = false;
-  std::atomic<bool> long_done = false;
-  bool other_was_first = false;
-  int step = 0;
-  (*writer)->submit_steps(
-      [&](Connection& on) -> Result<bool> {
-        if (auto done = inserting({step})(on); !done) return pass(done);
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        return ++step < 20;
-      },
-      [&](Result<void> result) {
-        EXPECT_TRUE(result);
-        other_was_first = other_done;
-        long_done = true;
-        long_done.notify_one();
-      });
-  auto other = (*writer)->run(inserting({1000}));
-  other_done = true;
-  EXPECT_TRUE(other);
-  long_done.wait(false);
-  EXPECT_TRUE(other_was_first);
-  EXPECT_EQ(this->number("SELECT count(*) FROM t"), "21");
-  std::promise<Result<void>> failed;
-  (*writer)->submit_steps([](Connection&) -> Result<bool> { return fail(ErrorKind::policy, "no"); },
-                          [&](Result<void> result) { failed.set_value(std::move(result)); });
-  EXPECT_EQ(this->said(failed.get_future().get()), "policy");
-}
-
 TYPED_TEST_P(DatabaseContract, TheWriterRefusesWhatIsTooMuch) {
-  auto writer = Writer::start(*this->database, {.max_waiting = 2, .before_commit = {}});
+  auto writer = Writer::start(*this->database, {.max_waiting = 2});
   ASSERT_TRUE(writer);
   std::atomic<bool> go = false;
   std::atomic<int> began = 0;
@@ -453,7 +415,6 @@ TYPED_TEST_P(DatabaseContract, TheWriterRefusesWhatIsTooMuch) {
   began.wait(0);
   for (int i = 0; i < 5; ++i) (*writer)->submit([](Connection&) -> Result<void> { return {}; }, outcome);
   EXPECT_EQ(busy, 3);
-  EXPECT_TRUE((*writer)->others_waiting());
   go = true;
   go.notify_one();
   writer->reset();
@@ -513,7 +474,7 @@ REGISTER_TYPED_TEST_SUITE_P(DatabaseContract, TypesAndNulls, CountsAndSumsAreInt
                             ParametersByNumber, TextsCompareByOctets, BigOctets, BrokenRules, CommitAndRollback,
                             AFailedStatementEndsTheStep, Savepoints, AnOuterStepTakesTheInnerOnesAlong,
                             AStepLeftOpenIsUndoneWithItsWrite, StatementsAreReused, NestedRows, RowsLeftEarly,
-                            SnapshotReadsWhileAWriterCommits, Migrations, WriterGroups, LongWorkLetsOthersIn,
-                            TheWriterRefusesWhatIsTooMuch, AllOrNothingWhereverItFails);
+                            SnapshotReadsWhileAWriterCommits, Migrations, WriterGroups, TheWriterRefusesWhatIsTooMuch,
+                            AllOrNothingWhereverItFails);
 
 }  // namespace pabal::db

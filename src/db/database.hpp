@@ -138,6 +138,9 @@ class Database {
   virtual ~Database() = default;
   [[nodiscard]] virtual Result<std::unique_ptr<Connection>> connect() = 0;
   [[nodiscard]] virtual Dialect dialect() const noexcept = 0;
+  /// Makes this process the only one that writes, for as long as this object lives; `busy` where another is. (SQLite's
+  /// are owned from the start.) Whoever owns a database calls maintain() now and then.
+  [[nodiscard]] virtual Result<void> own() { return {}; }
   /// Upkeep that the engine wants done now and then (SQLite: a checkpoint, if one is due and its own thread isn't at
   /// it; and it says what failed in that thread). Returns quickly when there is nothing to do.
   [[nodiscard]] virtual Result<void> maintain() { return {}; }

@@ -39,6 +39,7 @@ class FailingDatabase final : public Database {
 
   [[nodiscard]] Result<std::unique_ptr<Connection>> connect() override;
   [[nodiscard]] Dialect dialect() const noexcept override { return below_->dialect(); }
+  [[nodiscard]] Result<void> own() override { return below_->own(); }
   [[nodiscard]] Result<void> maintain() override { return below_->maintain(); }
 
  private:

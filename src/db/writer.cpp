@@ -25,7 +25,6 @@ struct Writer::State {
   WriterOptions options;
   Guarded<Queue> queue;
   std::condition_variable wake;
-  std::atomic<std::size_t> waiting{0};
   std::atomic<bool> healthy{true};
   bool in_doubt = false;  ///< the writer's thread's own
   std::thread thread;
@@ -101,13 +100,6 @@ std::size_t Writer::State::run_works(std::span<Write> group) {
       return i + 1;
     }
   }
-  if (options.before_commit) {
-    if (auto ready = options.before_commit(); !ready) {
-      connection->rollback();
-      fail_all(group, ready.error());
-      return group.size();
-    }
-  }
   auto committed = connection->commit();
   if (!committed) {
     in_doubt = connection->in_doubt();
@@ -148,7 +140,6 @@ void Writer::State::loop() {
     }
     for (std::size_t at = 0; at < batch.size(); at += options.max_group) {
       const auto count = std::min(options.max_group, batch.size() - at);
-      waiting.fetch_sub(count, std::memory_order_relaxed);
       run_group(std::span(batch).subspan(at, count));
     }
     batch.clear();
@@ -183,7 +174,6 @@ void Writer::submit(Work work, Outcome outcome) {
     auto lock = state_->queue.lock();
     if (lock->waiting.size() < state_->options.max_waiting) {
       lock->waiting.push_back({std::move(work), std::move(outcome), {}});
-      state_->waiting.fetch_add(1, std::memory_order_relaxed);
       wake = std::exchange(lock->idle, false);
       outcome = nullptr;
     }
@@ -202,7 +192,6 @@ void Writer::submit(std::vector<std::pair<Work, Outcome>> writes) {
       lock->waiting.push_back({std::move(work), std::move(outcome), {}});
       ++taken;
     }
-    state_->waiting.fetch_add(taken, std::memory_order_relaxed);
     if (taken != 0) wake = std::exchange(lock->idle, false);
   }
   if (wake) state_->wake.notify_one();
@@ -210,31 +199,6 @@ void Writer::submit(std::vector<std::pair<Work, Outcome>> writes) {
     outcome(fail(ErrorKind::busy, "too busy", "too many writes wait"));
   }
 }
-
-void Writer::submit_steps(Steps steps, Outcome outcome) {
-  struct Progress {
-    Steps steps;
-    bool more = false;
-  };
-  auto progress = std::make_unique<Progress>(std::move(steps));
-  auto* const shared = progress.get();
-  submit(
-      [shared](Connection& connection) -> Result<void> {
-        auto more = shared->steps(connection);
-        if (!more) return pass(more);
-        shared->more = *more;
-        return {};
-      },
-      [this, progress = std::move(progress), outcome = std::move(outcome)](Result<void> result) mutable {
-        if (result && progress->more) {
-          submit_steps(std::move(progress->steps), std::move(outcome));
-        } else {
-          outcome(std::move(result));
-        }
-      });
-}
-
-bool Writer::others_waiting() const noexcept { return state_->waiting.load(std::memory_order_relaxed) != 0; }
 
 Result<void> Writer::run(Work work) {
   std::promise<Result<void>> promise;

@@ -18,18 +18,12 @@ namespace pabal::db {
 
 /// The work: reads what it depends on and writes, in the transaction. Must not keep the connection.
 using Work = std::move_only_function<Result<void>(Connection&)>;
-/// Long work cut into pieces: each call is a write of its own, with other writes between; true while there is more to
-/// do.
-using Steps = std::move_only_function<Result<bool>(Connection&)>;
 /// Told the outcome once, on the writer's thread, after the commit; must be quick.
 using Outcome = std::move_only_function<void(Result<void>)>;
 
 struct WriterOptions {
   std::size_t max_group = 256;        ///< writes in one transaction
   std::size_t max_waiting = 100'000;  ///< beyond: `busy`
-  /// Called on the writer's thread when a group's writes have run, before COMMIT (blobs are flushed here). If it fails,
-  /// the group fails.
-  std::function<Result<void>()> before_commit;
 };
 
 struct WriterStatistics {
@@ -52,11 +46,6 @@ class Writer {
   void submit(Work work, Outcome outcome);
   /// Several at once, woken once.
   void submit(std::vector<std::pair<Work, Outcome>> writes);
-  /// Calls `steps` again and again, each time as a write of its own behind those that wait, until it says false or
-  /// fails.
-  void submit_steps(Steps steps, Outcome outcome);
-  /// Whether writes wait behind the running one: a long write may look here to see when to stop. Any thread.
-  [[nodiscard]] bool others_waiting() const noexcept;
   /// Runs one write and waits for it (command line, tests; never from a coroutine).
   [[nodiscard]] Result<void> run(Work work);
 

@@ -138,6 +138,7 @@ Result<void> PostgresConnection::begin(bool write) {
   const char* const sql =
       write ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
   failed_ = false;
+  if (write && broken()) return fail(ErrorKind::io, "local error", "another node owns the PostgreSQL database");
   if (auto may = ready(); !may) return may;
   auto begun = command(sql);
   if (!begun && lost()) {  // it was lost while nobody looked, and nothing has been done on it yet

@@ -1,5 +1,6 @@
 // One connection to the server with its cache of prepared statements.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,8 +18,13 @@ namespace pabal::db::postgres {
 
 class PostgresConnection final : public Connection {
  public:
-  PostgresConnection(std::string where, Options options, Handle handle)
-      : where_(std::move(where)), options_(options), handle_(std::move(handle)) {}
+  /// `owned_elsewhere`, once true: another node writes to this database, and we no more.
+  PostgresConnection(std::string where, Options options, Handle handle,
+                     std::shared_ptr<const std::atomic<bool>> owned_elsewhere)
+      : where_(std::move(where)),
+        options_(options),
+        handle_(std::move(handle)),
+        owned_elsewhere_(std::move(owned_elsewhere)) {}
 
   using Connection::query;
   using Connection::rollback_to_savepoint;
@@ -33,6 +39,7 @@ class PostgresConnection final : public Connection {
   [[nodiscard]] Result<void> release_savepoint() override;
   [[nodiscard]] Result<void> rollback_to_savepoint(std::size_t depth) override;
   [[nodiscard]] std::size_t depth() const noexcept override { return depth_; }
+  [[nodiscard]] bool broken() const noexcept override { return *owned_elsewhere_; }
   [[nodiscard]] bool in_doubt() const noexcept override { return in_doubt_; }
   [[nodiscard]] Dialect dialect() const noexcept override { return Dialect::postgresql; }
 
@@ -50,6 +57,7 @@ class PostgresConnection final : public Connection {
   std::string where_;
   Options options_;
   Handle handle_;
+  std::shared_ptr<const std::atomic<bool>> owned_elsewhere_;
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
   std::vector<std::unique_ptr<Statement>> retired_;  ///< forgotten while their Rows were alive
   std::uint64_t next_name_ = 1;

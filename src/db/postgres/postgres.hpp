@@ -26,6 +26,9 @@ struct Options {
   std::chrono::milliseconds lock_timeout{10'000};  ///< how long a statement waits for a row; then `busy`
 };
 
+/// Made for one node: own() takes an advisory lock, and a second node is refused. (What several would need is in
+/// docs/open.md.)
+///
 /// `where` is a libpq connection string or a postgresql:// address. Connects once to see that the database is there and
 /// usable.
 ///

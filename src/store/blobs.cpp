@@ -9,6 +9,16 @@ std::int64_t as_signed(std::uint64_t number) noexcept { return static_cast<std::
 std::uint64_t as_unsigned(std::int64_t number) noexcept { return static_cast<std::uint64_t>(number); }
 }  // namespace
 
+RecordHeader record_header_of(const BlobRow& row) noexcept {
+  RecordHeader header;
+  header.generation = row.generation;
+  header.blob = row.id;
+  header.length = row.size;
+  header.salt = row.salt;
+  header.checksum = row.checksum;
+  return header;
+}
+
 Result<void> insert_blob(db::Connection& connection, const BlobRow& row) {
   const bool in_segment = row.location == Location::segment;
   const auto place = [&](std::int64_t value) { return in_segment ? db::Parameter(value) : db::Parameter(); };
@@ -64,6 +74,65 @@ Result<void> drop_references(db::Connection& connection, std::span<const Piece> 
         connection.run("INSERT INTO dead_blob (blob_id, since) VALUES ($1, $2) ON CONFLICT (blob_id) DO NOTHING",
                        {piece.blob.value, to_database(now)});
     if (!noted) return pass(noted);
+  }
+  return {};
+}
+
+std::string number_list(std::size_t first) {
+  std::string text;
+  for (std::size_t i = 0; i < kListed; ++i) text += fmt::format("{}${}", i == 0 ? "" : ", ", first + i);
+  return text;
+}
+
+namespace {
+
+// Takes `count` references from each of these blobs, at most kListed. A list that is shorter repeats its last.
+Result<void> drop_listed(db::Connection& connection, std::span<const std::int64_t> blobs, std::int64_t count,
+                         SystemTime now) {
+  static const std::string drop =
+      fmt::format("UPDATE blob SET refs = refs - $1 WHERE blob_id IN ({}) RETURNING blob_id, refs", number_list(2));
+  static const std::string note = fmt::format(
+      "INSERT INTO dead_blob (blob_id, since) SELECT blob_id, $1 FROM blob WHERE refs <= 0 AND blob_id IN ({}) "
+      "ON CONFLICT (blob_id) DO NOTHING",
+      number_list(2));
+  std::array<db::Parameter, kListed + 1> parameters;
+  parameters[0] = count;
+  for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = blobs[std::min(i, blobs.size() - 1)];
+  std::size_t found = 0;
+  bool dead = false;
+  {
+    auto rows = connection.query(drop, parameters);
+    if (!rows) return pass(rows);
+    while (true) {
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) break;
+      ++found;
+      dead = dead || rows->integer(1) <= 0;
+    }
+  }
+  if (found != blobs.size()) {
+    return fail(ErrorKind::io, "local error",
+                fmt::format("{} blobs from {} on are missing", blobs.size() - found, blobs.front()));
+  }
+  if (!dead) return {};
+  parameters[0] = to_database(now);
+  auto noted = connection.run(note, parameters);
+  if (!noted) return pass(noted);
+  return {};
+}
+
+}  // namespace
+
+Result<void> drop_references(db::Connection& connection, const ReferenceCounts& counts, SystemTime now) {
+  // Nearly all lose one, and go together.
+  std::map<std::int64_t, std::vector<std::int64_t>> by_count;
+  for (const auto& [blob, count] : counts) by_count[count].push_back(blob);
+  for (const auto& [count, blobs] : by_count) {
+    for (std::size_t at = 0; at < blobs.size(); at += kListed) {
+      const auto some = std::span(blobs).subspan(at, std::min(kListed, blobs.size() - at));
+      if (auto dropped = drop_listed(connection, some, count, now); !dropped) return dropped;
+    }
   }
   return {};
 }

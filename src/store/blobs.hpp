@@ -2,6 +2,7 @@
 // are. References change only in the shard's writer.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,9 @@ struct BlobRow {
   Checksum checksum{};
 };
 
+/// The header before its octets, where it is in a segment.
+[[nodiscard]] RecordHeader record_header_of(const BlobRow& row) noexcept;
+
 // In the writer's transaction.
 [[nodiscard]] Result<void> insert_blob(db::Connection& connection, const BlobRow& row);
 /// Octets of a blob whose location is row or database.
@@ -44,6 +48,16 @@ struct BlobRow {
 /// Takes `count` references from each piece's blob; one that nobody refers to any more is noted as dead since `now`.
 [[nodiscard]] Result<void> drop_references(db::Connection& connection, std::span<const Piece> pieces,
                                            std::int64_t count, SystemTime now);
+
+/// By blob id.
+using ReferenceCounts = std::map<std::int64_t, std::int64_t>;
+/// The same for many at once.
+[[nodiscard]] Result<void> drop_references(db::Connection& connection, const ReferenceCounts& counts, SystemTime now);
+
+/// How many numbers a statement for a list of them takes: always so many, so that its text is one.
+inline constexpr std::size_t kListed = 64;
+/// "$first, $first+1, …".
+[[nodiscard]] std::string number_list(std::size_t first);
 
 /// The columns that blob_row() reads.
 inline constexpr std::string_view kBlobColumns =

@@ -32,59 +32,132 @@ Result<std::vector<Gone>> take_memberships(db::Connection& connection, AccountId
   while (!uids.empty()) {
     std::size_t count = 1;
     while (count < uids.size() && uids[count] == uids[count - 1] + 1) ++count;
-    const auto first = uids.front();
-    const auto last = uids[count - 1];
-    {
-      auto rows = connection.query(
-          "SELECT uid, email_id, keywords FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 "
-          "AND $4 "
-          "ORDER BY uid",
-          {account.value, mailbox.value, first, last});
-      if (!rows) return pass(rows);
-      while (true) {
-        auto any = rows->next();
-        if (!any) return pass(any);
-        if (!*any) break;
-        auto keywords = decode_numbers(rows->octets(2));
-        if (!keywords) return pass(keywords);
-        gone.push_back({rows->integer(0), rows->integer(1), std::ranges::binary_search(*keywords, keyword::seen)});
-      }
+    const auto begin = gone.size();
+    auto rows = connection.query(
+        "DELETE FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 "
+        "RETURNING uid, email_id, keywords",
+        {account.value, mailbox.value, uids.front(), uids[count - 1]});
+    if (!rows) return pass(rows);
+    while (true) {
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) break;
+      auto keywords = decode_numbers(rows->octets(2));
+      if (!keywords) return pass(keywords);
+      gone.push_back({rows->integer(0), rows->integer(1), std::ranges::binary_search(*keywords, keyword::seen)});
     }
-    auto removed =
-        connection.run("DELETE FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4",
-                       {account.value, mailbox.value, first, last});
-    if (!removed) return pass(removed);
+    std::ranges::sort(std::span(gone).subspan(begin), {}, &Gone::uid);
     uids = uids.subspan(count);
   }
   return gone;
 }
 
 struct EmailRow {
+  std::int64_t email = 0;
   std::int64_t size = 0;
   std::vector<Piece> pieces;
   std::vector<Standing> standings;
 };
-Result<EmailRow> email_row(db::Connection& connection, AccountId account, std::int64_t email) {
-  auto rows = connection.query("SELECT size, pieces, standings FROM email WHERE account_id = $1 AND email_id = $2",
-                               {account.value, email});
-  if (!rows) return pass(rows);
-  auto any = rows->next();
-  if (!any) return pass(any);
-  if (!*any)
-    return fail(ErrorKind::io, "local error", fmt::format("account {}: email {} is missing", account.value, email));
-  auto pieces = decode_pieces(rows->octets(1));
+Result<EmailRow> email_row(const db::Rows& rows) {
+  auto pieces = decode_pieces(rows.octets(2));
   if (!pieces) return pass(pieces);
-  auto standings = decode_standings(rows->octets(2));
+  auto standings = decode_standings(rows.octets(3));
   if (!standings) return pass(standings);
-  return EmailRow{rows->integer(0), std::move(*pieces), std::move(*standings)};
+  return EmailRow{rows.integer(0), rows.integer(1), std::move(*pieces), std::move(*standings)};
 }
 
-// What an email that stands nowhere any more leaves behind is nothing.
-Result<void> remove_email(db::Connection& connection, AccountId account, std::int64_t email, const EmailRow& row,
-                          SystemTime now) {
-  auto removed = connection.run("DELETE FROM email WHERE account_id = $1 AND email_id = $2", {account.value, email});
+// A statement's parameters for a list of kListed ids: the account's, then these; the rest repeats the last.
+std::array<db::Parameter, kListed + 1> listed(AccountId account, std::span<const std::int64_t> ids) {
+  std::array<db::Parameter, kListed + 1> parameters;
+  parameters[0] = account.value;
+  for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = ids[std::min(i, ids.size() - 1)];
+  return parameters;
+}
+
+// What an email that stands nowhere any more leaves behind is nothing. At most kListed.
+Result<void> remove_emails(db::Connection& connection, AccountId account, std::span<const std::int64_t> emails) {
+  static const std::string sql =
+      fmt::format("DELETE FROM email WHERE account_id = $1 AND email_id IN ({})", number_list(2));
+  if (emails.empty()) return {};
+  auto removed = connection.run(sql, listed(account, emails));
   if (!removed) return pass(removed);
-  return drop_references(connection, row.pieces, 1, now);
+  return {};
+}
+
+// At most kListed, in the order of their ids.
+Result<std::vector<EmailRow>> email_rows(db::Connection& connection, AccountId account,
+                                         std::span<const std::int64_t> emails) {
+  static const std::string sql = fmt::format(
+      "SELECT email_id, size, pieces, standings FROM email WHERE account_id = $1 AND email_id IN ({}) ORDER BY "
+      "email_id",
+      number_list(2));
+  auto rows = connection.query(sql, listed(account, emails));
+  if (!rows) return pass(rows);
+  std::vector<EmailRow> found;
+  while (true) {
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) break;
+    auto row = email_row(*rows);
+    if (!row) return pass(row);
+    found.push_back(std::move(*row));
+  }
+  if (found.size() != emails.size()) {
+    return fail(ErrorKind::io, "local error",
+                fmt::format("account {}: {} of {} emails are missing", account.value, emails.size() - found.size(),
+                            emails.size()));
+  }
+  return found;
+}
+
+// What of an expunge concerns more than the mailbox.
+struct EmailsGone {
+  std::int64_t bytes_here = 0;
+  std::int64_t bytes = 0;            ///< of those that stood nowhere else
+  std::vector<std::int64_t> emails;  ///< these, in rising order
+};
+
+// Takes the emails of these memberships out of the mailbox, a list at a time: a POP3 client's QUIT may mean a hundred
+// thousand.
+Result<EmailsGone> take_emails(db::Connection& connection, AccountId account, MailboxId mailbox, std::vector<Gone> gone,
+                               std::int64_t change, SystemTime now) {
+  // By email; each stands at most once in a mailbox, but nothing here needs that.
+  std::ranges::sort(gone, {}, [](const Gone& one) { return std::pair(one.email, one.uid); });
+  EmailsGone result;
+  ReferenceCounts references;
+  std::size_t at = 0;
+  while (at < gone.size()) {
+    std::vector<std::int64_t> ids;
+    std::size_t end = at;
+    for (; end < gone.size(); ++end) {
+      if (!ids.empty() && ids.back() == gone[end].email) continue;
+      if (ids.size() == kListed) break;
+      ids.push_back(gone[end].email);
+    }
+    auto rows = email_rows(connection, account, ids);
+    if (!rows) return pass(rows);
+    std::vector<std::int64_t> nowhere;
+    for (auto& row : *rows) {
+      for (; at < end && gone[at].email == row.email; ++at) {
+        std::erase(row.standings, Standing{mailbox, gone[at].uid});
+        result.bytes_here += row.size;
+      }
+      if (!row.standings.empty()) {
+        auto kept =
+            connection.run("UPDATE email SET standings = $3, modified = $4 WHERE account_id = $1 AND email_id = $2",
+                           {account.value, row.email, db::Octets{encode_standings(row.standings)}, change});
+        if (!kept) return pass(kept);
+        continue;
+      }
+      result.bytes += row.size;
+      result.emails.push_back(row.email);
+      nowhere.push_back(row.email);
+      for (const auto& piece : row.pieces) ++references[piece.blob.value];
+    }
+    if (auto removed = remove_emails(connection, account, nowhere); !removed) return pass(removed);
+  }
+  if (auto dropped = drop_references(connection, references, now); !dropped) return pass(dropped);
+  return result;
 }
 
 Result<ChangeNumber> expunge_rows(db::Connection& connection, AccountId account, MailboxId mailbox,
@@ -101,47 +174,29 @@ Result<ChangeNumber> expunge_rows(db::Connection& connection, AccountId account,
                                   {account.value});
   if (!change) return pass(change);
   if (!*change) return no_mailbox(account, "no such account");
-  std::int64_t bytes_here = 0;
-  std::int64_t unseen_here = 0;
-  std::int64_t bytes = 0;
-  std::vector<std::int64_t> emails;
-  for (const auto& one : *gone) {
-    auto row = email_row(connection, account, one.email);
-    if (!row) return pass(row);
-    bytes_here += row->size;
-    unseen_here += one.seen ? 0 : 1;
-    std::erase(row->standings, Standing{mailbox, one.uid});
-    if (!row->standings.empty()) {
-      auto kept =
-          connection.run("UPDATE email SET standings = $3, modified = $4 WHERE account_id = $1 AND email_id = $2",
-                         {account.value, one.email, db::Octets{encode_standings(row->standings)}, **change});
-      if (!kept) return pass(kept);
-      continue;
-    }
-    bytes += row->size;
-    emails.push_back(one.email);
-    if (auto removed = remove_email(connection, account, one.email, *row, now); !removed) return pass(removed);
-  }
+  std::vector<std::int64_t> removed_uids;
+  removed_uids.reserve(gone->size());
+  for (const auto& one : *gone) removed_uids.push_back(one.uid);
   const auto count = static_cast<std::int64_t>(gone->size());
+  const auto unseen = std::ranges::count(*gone, false, &Gone::seen);
+  auto emails = take_emails(connection, account, mailbox, std::move(*gone), **change, now);
+  if (!emails) return pass(emails);
   auto counted = connection.run(
       "UPDATE mailbox SET change = $3, emails = emails - $4, unseen = unseen - $5, bytes = bytes - $6 "
       "WHERE account_id = $1 AND mailbox_id = $2",
-      {account.value, mailbox.value, **change, count, unseen_here, bytes_here});
+      {account.value, mailbox.value, **change, count, std::int64_t{unseen}, emails->bytes_here});
   if (!counted) return pass(counted);
-  std::vector<std::int64_t> removed_uids;
-  for (const auto& one : *gone) removed_uids.push_back(one.uid);
   auto logged =
       connection.run("INSERT INTO removed_membership (account_id, mailbox_id, change, uids) VALUES ($1, $2, $3, $4)",
                      {account.value, mailbox.value, **change, db::Octets{encode_numbers(removed_uids)}});
   if (!logged) return pass(logged);
-  if (emails.empty()) return ChangeNumber{**change};
+  if (emails->emails.empty()) return ChangeNumber{**change};
   auto used = connection.run(
       "UPDATE account SET used_bytes = used_bytes - $2, used_emails = used_emails - $3 WHERE account_id = $1",
-      {account.value, bytes, static_cast<std::int64_t>(emails.size())});
+      {account.value, emails->bytes, static_cast<std::int64_t>(emails->emails.size())});
   if (!used) return pass(used);
-  std::ranges::sort(emails);
   logged = connection.run("INSERT INTO removed_email (account_id, change, emails) VALUES ($1, $2, $3)",
-                          {account.value, **change, db::Octets{encode_numbers(emails)}});
+                          {account.value, **change, db::Octets{encode_numbers(emails->emails)}});
   if (!logged) return pass(logged);
   return ChangeNumber{**change};
 }
@@ -150,7 +205,7 @@ constexpr std::size_t kRemoveAtOnce = 200;
 
 // One piece of an account's removal: some of its emails, or, when none is left, all else. True while there is more.
 Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTime now) {
-  std::vector<std::pair<std::int64_t, EmailRow>> emails;
+  std::vector<EmailRow> emails;
   {
     auto rows = connection.query("SELECT email_id, size, pieces, standings FROM email WHERE account_id = $1 LIMIT $2",
                                  {account.value, static_cast<std::int64_t>(kRemoveAtOnce)});
@@ -159,14 +214,14 @@ Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTi
       auto any = rows->next();
       if (!any) return pass(any);
       if (!*any) break;
-      auto pieces = decode_pieces(rows->octets(2));
-      if (!pieces) return pass(pieces);
-      auto standings = decode_standings(rows->octets(3));
-      if (!standings) return pass(standings);
-      emails.emplace_back(rows->integer(0), EmailRow{rows->integer(1), std::move(*pieces), std::move(*standings)});
+      auto row = email_row(*rows);
+      if (!row) return pass(row);
+      emails.push_back(std::move(*row));
     }
   }
-  for (const auto& [email, row] : emails) {
+  ReferenceCounts references;
+  std::vector<std::int64_t> ids;
+  for (const auto& row : emails) {
     // The counters go along, so that check() finds nothing wrong in between.
     for (const auto& standing : row.standings) {
       auto keywords = connection.query(
@@ -184,12 +239,18 @@ Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTi
           {account.value, standing.mailbox.value, unseen, row.size});
       if (!counted) return pass(counted);
     }
-    if (auto removed = remove_email(connection, account, email, row, now); !removed) return pass(removed);
+    ids.push_back(row.email);
+    for (const auto& piece : row.pieces) ++references[piece.blob.value];
     auto used = connection.run(
         "UPDATE account SET used_bytes = used_bytes - $2, used_emails = used_emails - 1 WHERE account_id = $1",
         {account.value, row.size});
     if (!used) return pass(used);
   }
+  for (std::size_t at = 0; at < ids.size(); at += kListed) {
+    auto removed = remove_emails(connection, account, std::span(ids).subspan(at, std::min(kListed, ids.size() - at)));
+    if (!removed) return pass(removed);
+  }
+  if (auto dropped = drop_references(connection, references, now); !dropped) return pass(dropped);
   if (!emails.empty()) return true;
   for (const std::string_view table :
        {"removed_email", "removed_membership", "removed_mailbox", "thread_key", "keyword", "mailbox", "account"}) {

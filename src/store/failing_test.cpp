@@ -13,12 +13,10 @@ constexpr std::size_t kAfter = LedgerLetter::never - 1;
 class StoreFailing : public testing::Test {
  protected:
   void SetUp() override {
-    TestStore store(*clean);
+    TestStore store(*clean, Ledger::shards);
     auto opened = store.open();
     ASSERT_TRUE(opened) << opened.error().log;
-    for (std::int64_t account = 1; account <= Ledger::accounts; ++account) {
-      ASSERT_TRUE(store->create_account(TestStore::place(account), std::nullopt));
-    }
+    ASSERT_TRUE(Ledger::make_accounts(store));
     SeededRandom random(1);
     for (int i = 0; i < 6; ++i) before.work(store, random, 16);
     ASSERT_TRUE(store->maintain());
@@ -32,7 +30,7 @@ class StoreFailing : public testing::Test {
     Ledger ledger = before;
     FailingFileSystem files(*disk);
     {
-      TestStore store(files);
+      TestStore store(files, Ledger::shards);
       store.failure = database_failure;
       if (disk_failure) files.fail_at(*disk_failure);
       SeededRandom random(seed);
@@ -46,7 +44,7 @@ class StoreFailing : public testing::Test {
       struck = disk_failure ? files.failed() != 0 : store.struck();
     }
     files.heal();
-    TestStore store(*disk);
+    TestStore store(*disk, Ledger::shards);
     if (auto opened = store.open(); !opened) return "open: " + opened.error().log;
     if (auto wrong = ledger.judge(store, kAfter); !wrong.empty()) return wrong;
     ledger.settle(store, kAfter);
@@ -130,7 +128,7 @@ TEST_F(StoreFailing, AFullDiskHeals) {
     auto disk = clean->copy();
     Ledger ledger = before;
     FailingFileSystem files(*disk);
-    TestStore store(files);
+    TestStore store(files, Ledger::shards);
     ASSERT_TRUE(store.open());
     files.set_space(space);
     SeededRandom random(space);

@@ -23,15 +23,13 @@ std::uint64_t seed_wanted() {
 
 std::string first_run(TestStore& store) {
   if (auto opened = store.open(); !opened) return opened.error().log;
-  for (std::int64_t account = 1; account <= Ledger::accounts; ++account) {
-    if (auto made = store->create_account(TestStore::place(account), std::nullopt); !made) return made.error().log;
-  }
+  if (auto made = Ledger::make_accounts(store); !made) return made.error().log;
   return {};
 }
 
 // What is wrong with a disk that was left. Some are also gone on with.
 std::string judge(MemoryFileSystem& left, Ledger ledger, std::size_t moment, bool go_on, std::uint64_t seed) {
-  TestStore store(left);
+  TestStore store(left, Ledger::shards);
   if (auto opened = store.open(); !opened) return "open: " + opened.error().log;
   if (auto wrong = ledger.judge(store, moment); !wrong.empty() || !go_on) return wrong;
   ledger.settle(store, moment);
@@ -53,7 +51,7 @@ void run(std::uint64_t seed, int states_to_see) {
   auto start = std::make_unique<MemoryFileSystem>();
   {
     // Making the accounts is a run of its own, so that later a state without them is a loss.
-    TestStore store(*start);
+    TestStore store(*start, Ledger::shards);
     ASSERT_EQ(first_run(store), "");
   }
   std::size_t moment_left = 0;
@@ -62,7 +60,7 @@ void run(std::uint64_t seed, int states_to_see) {
     RecordingFileSystem recorder(std::move(start));
     Ledger ledger([&recorder] { return recorder.position(); });
     {
-      TestStore store(recorder);
+      TestStore store(recorder, Ledger::shards);
       auto opened = store.open();
       ASSERT_TRUE(opened) << opened.error().log;
       ledger.adopt(left_over);

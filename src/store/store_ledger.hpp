@@ -18,8 +18,8 @@ struct LedgerLetter {
   static constexpr std::size_t never = SIZE_MAX;
   std::int64_t account = 0;
   std::string mailbox;
-  std::string text;  ///< prefix and content
-  std::int64_t uid = 0;
+  std::string text;      ///< prefix and content
+  std::int64_t uid = 0;  ///< 0: not known, also where the letter was promised to come by the queue
   std::size_t begun = never;
   std::size_t promised = never;
   std::size_t expunge_begun = never;
@@ -28,10 +28,22 @@ struct LedgerLetter {
 
 class Ledger {
  public:
-  static constexpr std::int64_t accounts = 3;
+  static constexpr std::int64_t accounts = 4;
+  static constexpr std::int64_t small_account = 3;  ///< soon full: letters for it wait in the queue
+  static constexpr int shards = 2;
+  static constexpr int shard_of(std::int64_t account) noexcept { return account == accounts ? 2 : 1; }
+  static Place place_of(std::int64_t account) { return TestStore::place(account, shard_of(account)); }
   static constexpr std::array<const char*, 2> mailboxes = {"INBOX", "Lists/Ships"};
 
   explicit Ledger(std::function<std::size_t()> moment) : moment_(std::move(moment)) {}
+
+  static Result<void> make_accounts(TestStore& store) {
+    for (std::int64_t account = 1; account <= accounts; ++account) {
+      const auto quota = account == small_account ? std::optional<std::uint64_t>(small_quota) : std::nullopt;
+      if (auto made = store->create_account(place_of(account), quota); !made) return made;
+    }
+    return {};
+  }
 
   /// One round of deliveries and expunges side by side, some with the background work at the same time. Failures are no
   /// promises.
@@ -41,6 +53,10 @@ class Ledger {
     works.reserve(letters + 1);
     for (std::uint64_t i = 0; i < letters; ++i) works.push_back(deliver(&store, letter(store, random)));
     if (random.below(2) == 0) works.push_back(expunge(&store, random.number()));
+    if (random.below(2) == 0) {
+      store.clock.advance(std::chrono::minutes(2));
+      works.push_back(retry(&store));
+    }
     const bool upkeep_too = random.below(3) == 0;
     std::jthread upkeep;
     if (upkeep_too) upkeep = std::jthread([&store] { [[maybe_unused]] auto done = store->maintain(); });
@@ -55,10 +71,12 @@ class Ledger {
   /// kept.
   std::string judge(TestStore& store, std::size_t moment) {
     if (auto wrong = store.check(); !wrong.empty()) return wrong;
+    if (auto wrong = drain(store); !wrong.empty()) return "queue: " + wrong;
+    if (auto wrong = store.check(); !wrong.empty()) return "after the queue: " + wrong;
     std::vector<bool> seen(letters_.size());
     for (std::int64_t account = 1; account <= accounts; ++account) {
       for (const auto* mailbox : mailboxes) {
-        auto found = store.read(account, mailbox);
+        auto found = store.read(account, mailbox, shard_of(account));
         if (!found && found.error().kind == ErrorKind::not_found) continue;
         if (!found) return fmt::format("account {} {}: {}", account, mailbox, found.error().log);
         for (const auto& [uid, text] : *found) {
@@ -95,7 +113,7 @@ class Ledger {
     std::vector<LedgerLetter> kept;
     for (auto& letter : letters_) {
       if (letter.begun > moment) continue;
-      auto found = store.read(letter.account, letter.mailbox);
+      auto found = store.read(letter.account, letter.mailbox, shard_of(letter.account));
       if (!found) continue;
       const auto at = std::ranges::find_if(*found, [&](const auto& one) { return one.second == letter.text; });
       if (at == found->end()) continue;
@@ -116,8 +134,10 @@ class Ledger {
     const auto count = 1 + (random.below(3) == 0 ? random.below(accounts) : 0);
     targets.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) {
-      targets.push_back(
-          TestStore::target(1 + static_cast<std::int64_t>((first + i) % accounts), mailboxes[random.below(2)]));
+      targets.push_back([&] {
+        const auto account = 1 + static_cast<std::int64_t>((first + i) % accounts);
+        return TestStore::target(account, mailboxes[random.below(2)], shard_of(account));
+      }());
     }
     const auto number = ++number_;
     return store.letter(fmt::format("delivery-{:08}", number), letter_text(number, size), std::move(targets));
@@ -139,12 +159,13 @@ class Ledger {
       if (!spilled) co_return pass(spilled);
     }
     auto outcomes = co_await (*store)->deliver(std::move(delivery));
+    if (!outcomes && outcomes.error().kind == ErrorKind::quota) co_return true;  // refused: no failure and no promise
     if (!outcomes) co_return pass(outcomes);
     for (std::size_t i = 0; i < outcomes->size(); ++i) {
       auto& letter = letters_[first + i];
       const auto& outcome = (*outcomes)[i];
-      if (!outcome.result) continue;
-      letter.uid = outcome.result->uid;
+      if (!outcome.result && !outcome.queued) continue;
+      if (outcome.result) letter.uid = outcome.result->uid;
       letter.promised = moment_();
     }
     co_return true;
@@ -153,7 +174,7 @@ class Ledger {
   Async<Result<bool>> expunge(TestStore* store, std::uint64_t seed) {
     const auto account = 1 + static_cast<std::int64_t>(seed % accounts);
     const std::string mailbox = mailboxes[seed / 7 % mailboxes.size()];
-    auto listing = co_await (*store)->list_mailbox(TestStore::place(account), mailbox);
+    auto listing = co_await (*store)->list_mailbox(place_of(account), mailbox);
     if (!listing && listing.error().kind == ErrorKind::not_found) co_return true;  // nothing was delivered there yet
     if (!listing) co_return pass(listing);
     std::vector<std::int64_t> uids;
@@ -161,18 +182,55 @@ class Ledger {
     for (std::size_t i = 0; i < letters_.size(); ++i) {
       auto& letter = letters_[i];
       if (letter.account != account || letter.mailbox != mailbox || letter.promised == LedgerLetter::never ||
-          letter.expunge_begun != LedgerLetter::never || (i * 31 + seed) % 5 == 0) {
+          letter.uid == 0 || letter.expunge_begun != LedgerLetter::never || (i * 31 + seed) % 5 == 0) {
         continue;
       }
       letter.expunge_begun = moment_();
       uids.push_back(letter.uid);
       chosen.push_back(i);
     }
-    auto change = co_await (*store)->expunge(TestStore::place(account), listing->mailbox, std::move(uids));
+    auto change = co_await (*store)->expunge(place_of(account), listing->mailbox, std::move(uids));
     if (!change) co_return pass(change);
     for (const auto i : chosen) letters_[i].expunged = moment_();
     co_return true;
   }
+
+  // The queue's worker: some of what is due is tried again.
+  Async<Result<bool>> retry(TestStore* store) {
+    auto due = co_await (*store)->due_local(5, std::chrono::minutes(5));
+    if (!due) co_return pass(due);
+    for (auto& letter : *due) {
+      auto done = co_await (*store)->retry_local(letter);
+      if (done) continue;
+      const bool full = done.error().kind == ErrorKind::quota;
+      auto later = co_await (*store)->postpone_local(std::move(letter), store->clock.now() + std::chrono::minutes(1),
+                                                     done.error().log);
+      if (!later) co_return pass(later);
+      if (!full) co_return pass(done);
+    }
+    co_return true;
+  }
+
+  // What was promised by a queue row comes once there is room; then the queue is empty.
+  static std::string drain(TestStore& store) {
+    if (auto set = store->set_quota(place_of(small_account), std::nullopt); !set) return set.error().log;
+    store.clock.advance(std::chrono::hours(1));
+    while (true) {
+      auto due = store.run(store->due_local(100, std::chrono::minutes(5)));
+      if (!due) return due.error().log;
+      if (due->empty()) break;
+      for (const auto& letter : *due) {
+        if (auto done = store.run(store->retry_local(letter)); !done) return done.error().log;
+      }
+    }
+    auto rows = store->queue_rows();
+    if (!rows) return rows.error().log;
+    if (!rows->empty()) return "stays in the queue: " + rows->front();
+    auto set = store->set_quota(place_of(small_account), small_quota);
+    return set ? std::string() : set.error().log;
+  }
+
+  static constexpr std::uint64_t small_quota = 30'000;
 
   // Finds the letter that this is, and marks it as seen.
   std::string place(std::int64_t account, const std::string& mailbox, std::int64_t uid, const std::string& text,
@@ -183,7 +241,7 @@ class Ledger {
       if (seen[i]) return fmt::format("letter {} is there twice, again at uid {}", i, uid);
       seen[i] = true;
       if (letter.begun > moment) return fmt::format("letter {} is from the future", i);
-      if (letter.promised <= moment && letter.uid != uid)
+      if (letter.promised <= moment && letter.uid != 0 && letter.uid != uid)
         return fmt::format("letter {} is at uid {}, promised {}", i, uid, letter.uid);
       if (letter.expunged <= moment) return fmt::format("letter {} was expunged and is there", i);
       return {};

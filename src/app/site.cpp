@@ -105,11 +105,11 @@ Result<std::unique_ptr<Site>> Site::open(const Config& config, Machine& machine,
   std::vector<store::ShardPlace> places;
   for (std::size_t i = 0; i < config.shards.size(); ++i) {
     const ShardSettings& shard = config.shards[i];
-    const bool in_database = shard.postgresql || config.blobs == BlobPlace::database;
     places.push_back({.id = {static_cast<std::int64_t>(i) + 1},
                       .database = site->shard_databases_[i].get(),
-                      .folder = in_database ? std::string() : config.data + "/" + shard.place,
-                      .arrivals = in_database ? fmt::format("{}/arrivals/{}", config.data, i + 1) : std::string()});
+                      .folder = shard.postgresql ? std::string() : config.data + "/" + shard.place,
+                      .arrivals = shard.postgresql ? fmt::format("{}/arrivals/{}", config.data, i + 1) : std::string(),
+                      .blobs_in_database = config.blobs == BlobPlace::database});
   }
   auto store = store::Store::open(std::move(places), machine.files, *site->pool_, machine.clock, machine.random, log,
                                   machine.metrics, config.store);

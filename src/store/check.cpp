@@ -1,5 +1,5 @@
-// check(): reads all of a shard and says what is wrong. In one snapshot, with the background work at rest; deliveries
-// go on.
+// check(): reads all of a shard and says what is wrong. The rows in one snapshot, with the background work at rest;
+// then the octets, which may take hours, a few blobs at a time, while everything goes on.
 #include <algorithm>
 
 #include "store/shard.hpp"
@@ -273,7 +273,7 @@ struct SegmentRow {
 
 }  // namespace
 
-/// Blobs: counts of references, places, octets.
+/// Blobs: counts of references and places, as one snapshot shows them; and then octets.
 class BlobCheck {
  public:
   BlobCheck(Shard& shard, Teller& teller, std::vector<std::int64_t>& references)
@@ -288,20 +288,19 @@ class BlobCheck {
     auto dead = each(connection, "SELECT blob_id FROM dead_blob ORDER BY blob_id",
                      [&](const db::Rows& row) { dead_.push_back(row.integer(0)); });
     if (!dead) return dead;
-    std::vector<BlobRow> rows;
-    // By place, so that overlaps show and the disk is read in order.
+    std::vector<std::int64_t> ids;
+    // By place, so that overlaps show, and the disk is read in order later.
     auto listed = each(connection,
                        "SELECT blob_id, refs, size, location, segment, generation, start, salt, checksum FROM blob "
                        "ORDER BY segment, start, blob_id",
-                       [&](const db::Rows& row) { rows.push_back(blob_row(row)); });
+                       [&](const db::Rows& columns) {
+                         const auto row = blob_row(columns);
+                         ids.push_back(row.id.value);
+                         if (place(row)) ids_.push_back(row.id.value);
+                       });
     if (!listed) return listed;
-    for (const auto& row : rows) {
-      if (auto checked = blob(connection, row); !checked) return checked;
-    }
-    std::vector<std::int64_t> ids;
-    ids.reserve(rows.size());
-    for (const auto& row : rows) ids.push_back(row.id.value);
     std::ranges::sort(ids);
+    std::ranges::sort(in_database_);
     const auto missing = [&](std::int64_t id) { return !std::ranges::binary_search(ids, id); };
     for (std::size_t i = 0; i < references_->size(); ++i) {
       const auto id = (*references_)[i];
@@ -319,66 +318,125 @@ class BlobCheck {
     });
   }
 
+  Result<void> octets() {
+    constexpr std::size_t at_once = 64;
+    for (std::size_t at = 0; at < ids_.size(); at += at_once) {
+      auto checked = slice(std::span(ids_).subspan(at, std::min(at_once, ids_.size() - at)));
+      if (!checked) return checked;
+    }
+    return {};
+  }
+
  private:
   static std::string where(std::int64_t id) { return fmt::format("blob {}", id); }
 
-  Result<void> blob(db::Connection& connection, const BlobRow& row) {
+  // What the row says of itself; false if there is no such place to look at.
+  bool place(const BlobRow& row) {
     const auto id = row.id.value;
     const auto range = std::ranges::equal_range(*references_, id);
     const auto count = static_cast<std::int64_t>(range.size());
     if (count != row.refs) teller_->tell(where(id), "says {} references and has {}", row.refs, count);
     const bool noted = std::ranges::binary_search(dead_, id);
     if (row.refs == 0 && !noted) teller_->tell(where(id), "has no references and is not noted as dead");
-    if (row.location == Location::segment) return in_segment(row);
-    if (row.location == Location::file) return in_file(row);
-    if (row.location != Location::row && row.location != Location::database) {
+    if (row.location == Location::file) return true;
+    if (row.location == Location::row || row.location == Location::database) {
+      in_database_.push_back(id);
+      return true;
+    }
+    if (row.location != Location::segment) {
       teller_->tell(where(id), "is at no known place ({})", static_cast<std::int64_t>(row.location));
-      return {};
+      return false;
     }
-    const auto at = std::ranges::lower_bound(in_database_, id);
-    in_database_.insert(at, id);
-    std::string octets;
-    auto read = read_blob_data(connection, row, 0, static_cast<std::size_t>(row.size), octets);
-    if (!read) return pass(read);
-    if (!*read) {
-      teller_->tell(where(id), "has no octets in the database");
-    } else {
-      compare(row, checksum_of(octets, row.salt));
-    }
-    return {};
-  }
-
-  Result<void> in_segment(const BlobRow& row) {
-    const auto id = row.id.value;
     const auto segment = segments_.find(row.segment);
     if (segment == segments_.end() || segment->second.state == SegmentState::free ||
         segment->second.generation != row.generation) {
       teller_->tell(where(id), "is in segment {} generation {}, which is not in use", row.segment, row.generation);
-      return {};
+      return false;
     }
     if (row.start < segment->second.end + kRecordHeaderOctets)
       teller_->tell(where(id), "overlaps another in segment {}", row.segment);
     segment->second.end = row.start + row.size;
-    auto pinned = shard_->segments_->pin(row.segment, row.generation);
-    if (!pinned) {
-      teller_->tell(where(id), "segment {}: {}", row.segment, pinned.error().log);
-      return {};
+    return true;
+  }
+
+  struct Held {
+    BlobRow row;
+    std::shared_ptr<const void> pin;  // of a blob that is a file
+    std::shared_ptr<Segment> segment;
+  };
+
+  // The octets of some blobs, as they stand now: the background work goes on meanwhile, and has perhaps moved them.
+  Result<void> slice(std::span<const std::int64_t> ids) {
+    std::vector<Held> held;
+    {
+      const ReadGate::Pass inside(shard_->gate_);
+      auto read = shard_->readers_.read([&](db::Connection& connection) -> Result<void> {
+        for (const auto id : ids) {
+          auto row = find_blob(connection, BlobId{id});
+          if (!row) return pass(row);
+          if (!*row) continue;  // collected since
+          if ((*row)->location != Location::row && (*row)->location != Location::database) {
+            held.push_back({**row, {}, {}});
+          } else if (auto checked = in_database(connection, **row); !checked) {
+            return checked;
+          }
+        }
+        return {};
+      });
+      if (!read) return read;
+      for (auto& one : held) hold(one);
     }
+    for (const auto& one : held) {
+      auto checked = one.segment ? in_segment(one) : one.pin ? in_file(one.row) : Result<void>{};
+      if (!checked) return checked;
+    }
+    return {};
+  }
+
+  void hold(Held& one) {
+    if (one.row.location == Location::file) {
+      one.pin = shard_->pin_blob(one.row.id);
+    } else if (one.row.location == Location::segment && shard_->segments_) {
+      auto pinned = shard_->segments_->pin(one.row.segment, one.row.generation);
+      if (pinned) {
+        one.segment = std::move(*pinned);
+      } else {
+        teller_->tell(where(one.row.id.value), "segment {}: {}", one.row.segment, pinned.error().log);
+      }
+    } else if (one.row.location == Location::segment) {
+      teller_->tell(where(one.row.id.value), "is in a segment, but the shard has no folder");
+    }
+  }
+
+  Result<void> in_database(db::Connection& connection, const BlobRow& row) {
+    ChecksumMaker maker(row.salt);
+    std::string part;
+    for (std::uint64_t at = 0; at < row.size; at += part.size()) {
+      part.clear();
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kDataPart, row.size - at));
+      auto read = read_blob_data(connection, row, at, count, part);
+      if (!read) return pass(read);
+      if (!*read) {
+        teller_->tell(where(row.id.value), "has no octets in the database");
+        return {};
+      }
+      maker.add(part);
+    }
+    compare(row, maker.checksum());
+    return {};
+  }
+
+  Result<void> in_segment(const Held& one) {
+    const auto& row = one.row;
     std::string octets(kRecordHeaderOctets + static_cast<std::size_t>(row.size), '\0');
-    auto read = (*pinned)->file->read_at(octets, row.start - kRecordHeaderOctets);
+    auto read = one.segment->file->read_at(octets, row.start - kRecordHeaderOctets);
     if (!read) return pass(read);
     if (*read != octets.size()) {
-      teller_->tell(where(id), "segment {} ends before it does", row.segment);
+      teller_->tell(where(row.id.value), "segment {} ends before it does", row.segment);
       return {};
     }
-    const auto header = parse_record_header(row.segment, octets);
-    RecordHeader expected;
-    expected.generation = row.generation;
-    expected.blob = row.id;
-    expected.length = row.size;
-    expected.salt = row.salt;
-    expected.checksum = row.checksum;
-    if (header != expected) teller_->tell(where(id), "has another record's header in segment {}", row.segment);
+    if (parse_record_header(row.segment, octets) != record_header_of(row))
+      teller_->tell(where(row.id.value), "has another record's header in segment {}", row.segment);
     compare(row, checksum_of(std::string_view(octets).substr(kRecordHeaderOctets), row.salt));
     return {};
   }
@@ -419,17 +477,23 @@ class BlobCheck {
   std::unordered_map<std::int64_t, SegmentRow> segments_;
   std::vector<std::int64_t> dead_;
   std::vector<std::int64_t> in_database_;
+  std::vector<std::int64_t> ids_;  // of those with octets to look at, by place
 };
 
 Result<void> Shard::check(std::vector<CheckFinding>& findings) {
-  const std::lock_guard at_rest(upkeep_);
   Teller teller(findings, place_.id);
-  return readers_.read([&](db::Connection& connection) -> Result<void> {
-    std::vector<std::int64_t> references;
-    if (auto checked = check_accounts(connection, teller, references); !checked) return checked;
-    if (auto checked = check_queue(connection, teller, references); !checked) return checked;
-    return BlobCheck(*this, teller, references).run(connection);
-  });
+  std::vector<std::int64_t> references;
+  BlobCheck blobs(*this, teller, references);
+  {
+    const std::lock_guard at_rest(upkeep_);
+    auto rows = readers_.read([&](db::Connection& connection) -> Result<void> {
+      if (auto checked = check_accounts(connection, teller, references); !checked) return checked;
+      if (auto checked = check_queue(connection, teller, references); !checked) return checked;
+      return blobs.run(connection);
+    });
+    if (!rows) return rows;
+  }
+  return blobs.octets();
 }
 
 }  // namespace pabal::store

@@ -13,7 +13,7 @@ namespace pabal::store {
 struct DeliveryGroup {
   std::vector<std::unique_ptr<DeliveryWrite>> writes;
   bool from_appender = false;
-  bool rows_failed = false;
+  bool rows_failed = false;  ///< one of them could not be written
 };
 
 namespace {
@@ -32,25 +32,32 @@ class UnderWay {
   std::size_t others_;
 };
 
-// Tells the caller what became of its targets.
-void finish(std::unique_ptr<DeliveryWrite> write, Result<void> outcome) {
-  auto done = std::move(write->done);
-  if (!outcome) {
-    done(pass(outcome));
-    return;
-  }
+// What the caller is told about its targets.
+Result<Shard::Outcomes> told(DeliveryWrite& write, const Result<void>& outcome) {
+  if (!outcome) return pass(outcome);
   const auto kept = [](const TargetOutcome& target) { return target.result || target.queued; };
-  const bool nothing = write->elsewhere.empty() && std::ranges::none_of(write->outcomes, kept);
-  if (nothing && write->delivery.retry_locally) {
+  const bool nothing = write.elsewhere.empty() && std::ranges::none_of(write.outcomes, kept);
+  if (nothing && write.delivery.retry_locally) {
     // The sender is told one thing for all: to come again, if that may help any of them.
     const auto passing =
-        std::ranges::find_if(write->outcomes, [](const auto& target) { return target.result.error().temporary(); });
-    const auto& told = passing == write->outcomes.end() ? write->outcomes.front() : *passing;
-    done(pass(told.result));
-    return;
+        std::ranges::find_if(write.outcomes, [](const auto& target) { return target.result.error().temporary(); });
+    const auto& first = passing == write.outcomes.end() ? write.outcomes.front() : *passing;
+    return pass(first.result);
   }
-  done(std::move(write->outcomes));
+  return std::move(write.outcomes);
 }
+
+void finish(std::unique_ptr<DeliveryWrite> write, const Result<void>& outcome) {
+  auto done = std::move(write->done);
+  auto outcomes = told(*write, outcome);
+  done({std::move(outcomes), nullptr});
+}
+
+// A commit in doubt is looked at again after these times: until a database that was started anew, or another one that
+// took over, answers.
+constexpr std::array kLookAgain = {std::chrono::milliseconds(50), std::chrono::milliseconds(500),
+                                   std::chrono::milliseconds(2000), std::chrono::milliseconds(4000),
+                                   std::chrono::milliseconds(8000)};
 
 }  // namespace
 
@@ -92,14 +99,15 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
   auto& content = write->delivery.content;
   const std::uint64_t size = content.size();
   // A file that was received in another shard's folder can't be renamed into this one.
-  if (segments_ && content.has_file() && content.spilling_ != spilling_) {
+  const bool in_files = segments_ && !place_.blobs_in_database;
+  if (in_files && content.has_file() && content.spilling_ != spilling_) {
     auto copied = co_await copy_of(&content);
     if (!copied) co_return pass(copied);
     content = std::move(*copied);
   }
   if (!content.has_file()) content.spilling_ = spilling_;
   const bool to_file =
-      segments_ && (content.has_file() || size >= around_.options.file_at_least || size > segments_->most_octets());
+      in_files && (content.has_file() || size >= around_.options.file_at_least || size > segments_->most_octets());
   if (to_file) {
     auto kept = co_await around_.pool->run([this, w = write.get()] { return keep_file(*w); });
     if (!kept) co_return pass(kept);
@@ -116,7 +124,7 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
     write->blob.size = size;
     write->blob.salt = mix(around_.key, salts_.fetch_add(1, std::memory_order_relaxed));
     write->blob.checksum = checksum_of(content.memory(), write->blob.salt);
-    if (!segments_) {
+    if (!in_files) {
       write->blob.location = Location::database;
     } else if (under_way.alone() && size <= around_.options.inline_at_most) {
       write->blob.location = Location::row;
@@ -127,12 +135,25 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
   // Once for all recipients, before and outside of the transaction. Of what is in a file the header's beginning is at
   // hand; the upkeep reads it all soon.
   write->facts = content.has_file() ? facts_of_head(content.head()) : facts_of(content.memory());
-  co_return co_await write_delivery(std::move(write));
+  // The sender would send again what it isn't told of, under another id, and the letter might stand twice. Under this
+  // one a second time changes nothing.
+  auto settled = co_await write_delivery(std::move(write), false);
+  for (const auto time : kLookAgain) {
+    if (!settled.again) break;
+    co_await sleep_for(time);
+    std::unique_ptr<DeliveryWrite> doubtful(static_cast<DeliveryWrite*>(settled.again.release()));
+    settled = co_await write_delivery(std::move(doubtful), true);
+  }
+  co_return std::move(settled.outcomes);
 }
 
-Async<Result<Shard::Outcomes>> Shard::write_delivery(std::unique_ptr<DeliveryWrite> write) {
-  co_return co_await await_completion<Result<Outcomes>>([this, write = std::move(write)](auto done) mutable {
+Async<DeliverySettled> Shard::write_delivery(std::unique_ptr<DeliveryWrite> write, bool again) {
+  co_return co_await await_completion<DeliverySettled>([this, again, write = std::move(write)](auto done) mutable {
     write->done = std::move(done);
+    if (again) {
+      submit_careful(std::move(write));
+      return;
+    }
     if (write->blob.location == Location::segment) {
       write->records.push_back(
           {write->blob.id, write->blob.salt, write->blob.checksum, write->delivery.content.memory(), {}});
@@ -188,6 +209,7 @@ void Shard::submit_rows(std::unique_ptr<DeliveryGroup> group) {
             return written;
           }
         }
+        for (const auto& write : shared->writes) write->rows_done = true;
         return {};
       },
       [this, group = std::move(group)](Result<void> outcome) mutable {
@@ -207,16 +229,29 @@ void Shard::submit_rows(std::unique_ptr<DeliveryGroup> group) {
 
 void Shard::submit_careful(std::unique_ptr<DeliveryWrite> write) {
   auto* const shared = write.get();
+  shared->rows_done = false;
   writer_->submit(
-      [shared](db::Connection& connection) { return write_delivery_rows(connection, *shared, RowsMode::careful); },
+      [shared](db::Connection& connection) -> Result<void> {
+        auto written = write_delivery_rows(connection, *shared, RowsMode::careful);
+        shared->rows_done = written.has_value();
+        return written;
+      },
       [this, write = std::move(write)](Result<void> outcome) mutable { settle(std::move(write), outcome); });
 }
 
 void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& outcome) {
-  // A file goes only if certainly no row refers to it: not after a commit whose outcome is in doubt. The next start
+  // Rows that were never all there are certainly undone. (Only then may the writer not be asked: it was somebody else's
+  // thread that was told "too busy".)
+  if (!outcome && write->rows_done && writer_->in_doubt()) write->in_doubt = true;
+  // A file goes only if certainly no row refers to it: not after a commit whose outcome stays in doubt. The next start
   // knows.
-  const bool undone = outcome ? !write->wrote_blob : write->rows_failed;
-  if (write->blob.location == Location::file && !undone) write->delivery.content.file_->kept = true;
+  const bool may_be_there = outcome ? write->wrote_blob : write->in_doubt;
+  if (write->blob.location == Location::file) write->delivery.content.file_->kept = may_be_there;
+  if (!outcome && write->in_doubt && writer_->healthy()) {
+    auto done = std::move(write->done);
+    done({pass(outcome), std::move(write)});
+    return;
+  }
   // A file that is of no more use goes before anybody is told.
   if (write->delivery.content.has_file()) write->delivery.content = Incoming();
   if (outcome) {

@@ -85,13 +85,23 @@ Result<std::optional<Slot>> take_uid(db::Connection& connection, AccountId accou
   return Slot{MailboxId{rows->integer(0)}, rows->integer(1)};
 }
 
+// Text that both engines take. What a peer sent (RFC 3461's ENVID and ORCPT hold any octets once they are decoded) must
+// not keep a letter from the queue.
+std::string safe_text(std::string_view text) {
+  const bool safe = is_utf8(text) && text.find('\0') == std::string_view::npos;
+  return safe ? std::string(text) : printable(text, text.size());
+}
+
 Result<void> queue_message(db::Connection& connection, const DeliveryWrite& write, std::span<const Piece> pieces) {
   const auto& delivery = write.delivery;
+  const auto sender = safe_text(delivery.sender);
+  const auto envelope_id = safe_text(delivery.envelope_id);
+  const auto ret = safe_text(delivery.ret);
   auto inserted = connection.run(
       "INSERT INTO queue_message (delivery_id, sender, arrived, size, pieces, envelope_id, ret, smtputf8, require_tls) "
       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-      {delivery.id, delivery.sender, to_database(write.now), static_cast<std::int64_t>(write.blob.size),
-       db::Octets{encode_pieces(pieces)}, delivery.envelope_id, delivery.ret, std::int64_t{delivery.smtputf8},
+      {delivery.id, sender, to_database(write.now), static_cast<std::int64_t>(write.blob.size),
+       db::Octets{encode_pieces(pieces)}, envelope_id, ret, std::int64_t{delivery.smtputf8},
        std::int64_t{delivery.require_tls}});
   if (!inserted) return pass(inserted);
   return {};
@@ -101,24 +111,30 @@ Result<void> queue_recipient(db::Connection& connection, const DeliveryWrite& wr
                              const DeliveryTarget& target, SystemTime next, SystemTime claimed, std::int64_t attempts,
                              std::string_view error) {
   std::string keywords;
-  for (const auto& name : target.keywords) keywords.append(keywords.empty() ? "" : " ").append(name);
+  for (const auto& name : target.keywords) keywords.append(keywords.empty() ? "" : " ").append(safe_text(name));
+  const auto recipient = safe_text(target.recipient);
+  const auto notify = safe_text(target.notify);
+  const auto original_recipient = safe_text(target.original_recipient);
+  const auto mailbox = safe_text(target.mailbox);
+  const auto last_error = safe_text(error);
   auto inserted = connection.run(
       "INSERT INTO queue_recipient (delivery_id, number, kind, state, recipient, notify, original_recipient, "
       "next_attempt, "
       "claimed_until, attempts, last_error, account_id, shard_id, mailbox, prefix, keywords) "
       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
       {write.delivery.id, number, static_cast<std::int64_t>(RecipientKind::local),
-       static_cast<std::int64_t>(RecipientState::waiting), target.recipient, target.notify, target.original_recipient,
-       to_database(next), to_database(claimed), attempts, error, target.place.account.value, target.place.shard.value,
-       target.mailbox, db::Octets{target.prefix}, keywords});
+       static_cast<std::int64_t>(RecipientState::waiting), recipient, notify, original_recipient, to_database(next),
+       to_database(claimed), attempts, last_error, target.place.account.value, target.place.shard.value, mailbox,
+       db::Octets{target.prefix}, keywords});
   if (!inserted) return pass(inserted);
   return {};
 }
 
 Result<bool> queued_before(db::Connection& connection, std::string_view delivery_id, const DeliveryTarget& target) {
+  const auto mailbox = safe_text(target.mailbox);
   auto number = connection.number(
       "SELECT number FROM queue_recipient WHERE delivery_id = $1 AND account_id = $2 AND mailbox = $3",
-      {delivery_id, target.place.account.value, target.mailbox});
+      {delivery_id, target.place.account.value, mailbox});
   if (!number) return pass(number);
   return number->has_value();
 }
@@ -139,6 +155,30 @@ std::string document_with_refusals(const DeliveryWrite& write) {
   if (!document || !document->is_object()) return {};
   document->as_object()["refused"] = std::move(refused);
   return json::serialize(*document);
+}
+
+// What stands in this shard under the id already: a message is stored once a shard.
+struct Stored {
+  bool own = false;  ///< this very blob, by a commit that was in doubt
+  std::optional<Piece> piece;
+};
+Result<Stored> stored_before(db::Connection& connection, const DeliveryWrite& write, const Before& before) {
+  auto own = connection.number("SELECT refs FROM blob WHERE blob_id = $1", {write.blob.id.value});
+  if (!own) return pass(own);
+  if (*own) return Stored{true, Piece{write.blob.id, 0, write.blob.size}};
+  for (const auto& reached : before.reached) {
+    auto rows =
+        connection.query("SELECT pieces FROM email WHERE account_id = $1 AND email_id = $2 AND delivery_id = $3",
+                         {reached.account.value, reached.email.value, write.delivery.id});
+    if (!rows) return pass(rows);
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) continue;  // expunged since
+    auto pieces = decode_pieces(rows->octets(0));
+    if (!pieces) return pass(pieces);
+    if (pieces->size() == 1 && pieces->front().length == write.blob.size) return Stored{false, pieces->front()};
+  }
+  return Stored{};
 }
 
 // A target under its own savepoint: what goes wrong with it is its own outcome.
@@ -282,10 +322,16 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
   }
   const bool known = before.known;
   std::vector<Reached> reached;
-  const Piece piece{write.blob.id, 0, write.blob.size};
+  Stored stored;
+  if (known) {
+    auto found = stored_before(connection, write, before);
+    if (!found) return pass(found);
+    stored = *found;
+  }
+  const Piece piece = stored.piece.value_or(Piece{write.blob.id, 0, write.blob.size});
   const std::span<const Piece> pieces(&piece, 1);
   write.outcomes.assign(delivery.targets.size(), TargetOutcome{Delivered{}, false});
-  write.wrote_blob = false;
+  write.wrote_blob = stored.own;
 
   // Accounts in the order of their ids, so that two nodes that write to the same ones don't wait for each other in a
   // ring.
@@ -294,6 +340,7 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
   std::ranges::sort(order, {},
                     [&](std::size_t index) { return std::pair(delivery.targets[index].place.account, index); });
   std::vector<std::size_t> to_queue;
+  bool refused = false;
   for (const auto index : order) {
     const auto& target = delivery.targets[index];
     auto& outcome = write.outcomes[index];
@@ -316,6 +363,12 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
       outcome.result = delivered(**written);
       reached.push_back(**written);
     } else {
+      if (!careful && !std::exchange(refused, true)) {
+        // An account may be full because of this very letter, delivered under this id before.
+        auto again = reached_before(connection, delivery.id);
+        if (!again) return pass(again);
+        if (again->known) return fail(ErrorKind::exists, "local error", "the delivery is known already");
+      }
       outcome.result = pass(*written);
       if (delivery.retry_locally && !known) to_queue.push_back(index);
     }
@@ -344,21 +397,26 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
   }
   write.blob.refs = static_cast<std::int64_t>(reached.size()) + (queues ? 1 : 0);
   if (write.blob.refs == 0) return {};
-  if (auto inserted = insert_blob(connection, write.blob); !inserted) return inserted;
-  if (write.blob.location == Location::row || write.blob.location == Location::database) {
-    if (auto inserted = insert_blob_data(connection, write.blob.id, delivery.content); !inserted) return inserted;
+  if (stored.piece) {
+    if (auto added = add_references(connection, pieces, write.blob.refs); !added) return added;
+  } else {
+    if (auto inserted = insert_blob(connection, write.blob); !inserted) return inserted;
+    if (write.blob.location == Location::row || write.blob.location == Location::database) {
+      if (auto inserted = insert_blob_data(connection, write.blob.id, delivery.content); !inserted) return inserted;
+    }
+    write.wrote_blob = true;
   }
-  write.wrote_blob = true;
   reached.insert(reached.begin(), before.reached.begin(), before.reached.end());
   const std::string reached_octets = encode_reached(reached);
-  const std::string document = known ? std::string() : document_with_refusals(write);
+  std::string document = known ? std::string() : document_with_refusals(write);
+  if (document.empty()) document = safe_text(delivery.trace);
   auto traced =
       known ? connection.run("UPDATE trace SET reached = $2 WHERE delivery_id = $1",
                              {delivery.id, db::Octets{reached_octets}})
             : connection.run(
                   "INSERT INTO trace (delivery_id, made, message_key, reached, document) VALUES ($1, $2, $3, $4, $5)",
                   {delivery.id, to_database(write.now), key_of_message_id(delivery.message_id),
-                   db::Octets{reached_octets}, document.empty() ? std::string_view(delivery.trace) : document});
+                   db::Octets{reached_octets}, document});
   if (!traced) return pass(traced);
   return {};
 }

@@ -12,6 +12,12 @@
 
 namespace pabal::store {
 
+/// What became of a delivery.
+struct DeliverySettled {
+  Result<std::vector<TargetOutcome>> outcomes;
+  std::unique_ptr<AppendJob> again;  ///< the DeliveryWrite, where the outcome is in doubt: to be written carefully
+};
+
 /// One delivery on its way through a shard. Its record, if its blob goes into a segment, is in AppendJob::records; it
 /// pins the segment until this object goes.
 struct DeliveryWrite final : AppendJob {
@@ -22,9 +28,10 @@ struct DeliveryWrite final : AppendJob {
   BlobRow blob;
   MessageFacts facts;
   std::vector<TargetOutcome> outcomes;  ///< of delivery.targets
-  bool wrote_blob = false;
-  bool rows_failed = false;  ///< and were undone: nothing refers to the blob
-  Completion<Result<std::vector<TargetOutcome>>> done;
+  bool wrote_blob = false;              ///< the rows refer to the blob
+  bool rows_done = false;               ///< all rows are written; what is left is the commit
+  bool in_doubt = false;                ///< a commit that failed may have happened all the same
+  Completion<DeliverySettled> done;
 };
 
 /// The number by which elsewhere's queue rows begin.

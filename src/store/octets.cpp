@@ -82,19 +82,37 @@ Result<bool> StoredEmail::append(std::uint64_t offset, std::size_t count, std::s
   } else {
     offset -= prefix_.size();
   }
-  for (const auto& part : pieces_) {
+  for (auto& part : pieces_) {
     if (count == 0) break;
     if (offset >= part.piece.length) {
       offset -= part.piece.length;
       continue;
     }
     const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(count, part.piece.length - offset));
+    if (part.wrong) return damaged(part.source->row, "the checksum is wrong");
+    const std::size_t before = out.size();
     auto appended = append_blob(*part.source, part.piece.offset + offset, now, out, may_wait);
     if (!appended || !*appended) return appended;
+    auto verified = verify(part, part.piece.offset + offset, std::string_view(out).substr(before));
+    if (!verified) return pass(verified);
     count -= now;
     offset = 0;
   }
   return true;
+}
+
+// Most readers go through a letter once, from its beginning to its end, in parts: the last of them is refused where the
+// whole is not what was stored.
+Result<void> StoredEmail::verify(Part& part, std::uint64_t offset, std::string_view octets) {
+  const auto& row = part.source->row;
+  const auto end = offset + octets.size();
+  if (octets.size() == row.size || offset > part.summed || end <= part.summed) return {};
+  if (!part.sum) part.sum.emplace(row.salt);
+  part.sum->add(octets.substr(static_cast<std::size_t>(part.summed - offset)));
+  part.summed = end;
+  if (end != row.size || part.sum->checksum() == row.checksum) return {};
+  part.wrong = true;
+  return damaged(row, "the checksum is wrong");
 }
 
 Result<bool> StoredEmail::append_blob(const BlobSource& source, std::uint64_t offset, std::size_t count,
@@ -139,15 +157,25 @@ Result<BlobSource> Shard::source_of(const BlobRow& row) {
     if (!segments_) return damaged(row, "is in a segment, but the shard has no folder");
     auto segment = segments_->pin(row.segment, row.generation);
     if (!segment) return pass(segment);
+    // Whether what stands there is this blob at all, before anybody sees an octet of it.
+    RecordHeaderOctets header{};
+    auto read = (*segment)->file->read_at(header, row.start - kRecordHeaderOctets);
+    if (!read) return pass(read);
+    if (*read != header.size() ||
+        parse_record_header(row.segment, {header.data(), header.size()}) != record_header_of(row)) {
+      return damaged(row, fmt::format("another record is at its place in segment {}", row.segment));
+    }
     source.file = (*segment)->file.get();
     source.holder = std::move(*segment);
   } else {
-    pins_.add(row.id);
-    source.holder = std::shared_ptr<const void>(this, [blob = row.id](const void* shard) {
-      const_cast<Shard*>(static_cast<const Shard*>(shard))->pins_.drop(blob);
-    });
+    source.holder = pin_blob(row.id);
   }
   return source;
+}
+
+std::shared_ptr<const void> Shard::pin_blob(BlobId blob) {
+  pins_.add(blob);
+  return {this, [blob](const void* shard) { const_cast<Shard*>(static_cast<const Shard*>(shard))->pins_.drop(blob); }};
 }
 
 Result<bool> Shard::read_moved(BlobId blob, std::uint64_t offset, std::size_t count, std::string& out) {

@@ -1,5 +1,7 @@
 // The queue's rows: letters that wait. Now local ones whose target could not take them; the relay queue will use the
 // same rows.
+#include <algorithm>
+
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "store/delivery_rows.hpp"
@@ -80,13 +82,16 @@ Result<std::vector<QueuedLocal>> claim_due(db::Connection& connection, ShardId s
       due.push_back(queued_local(*rows, shard));
     }
   }
-  for (const auto& letter : due) {
-    auto claimed =
-        connection.run("UPDATE queue_recipient SET claimed_until = $3 WHERE delivery_id = $1 AND number = $2",
-                       {letter.delivery_id, letter.number, to_database(until)});
+  std::vector<QueuedLocal> ours;
+  for (auto& letter : due) {
+    // Looked at again: by the time the row is ours to write, another may have claimed it.
+    auto claimed = connection.run(
+        "UPDATE queue_recipient SET claimed_until = $3 WHERE delivery_id = $1 AND number = $2 AND claimed_until <= $4",
+        {letter.delivery_id, letter.number, to_database(until), to_database(now)});
     if (!claimed) return pass(claimed);
+    if (*claimed == 1) ours.push_back(std::move(letter));
   }
-  return due;
+  return ours;
 }
 
 Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& letter, const MessageFacts& facts,
@@ -179,10 +184,17 @@ Async<Result<Shard::QueuedContent>> Shard::queued_content(std::string delivery_i
   });
 }
 
-Async<Result<void>> Shard::remove_queued(QueueKey key) {
+Async<Result<void>> Shard::remove_queued(std::string delivery_id, std::vector<std::int64_t> numbers) {
   const auto now = around_.clock->now();
-  std::move_only_function<Result<bool>(db::Connection&)> work =
-      [key = std::move(key), now](db::Connection& connection) { return remove_row(connection, key, now); };
+  std::move_only_function<Result<bool>(db::Connection&)> work = [delivery_id = std::move(delivery_id),
+                                                                 numbers = std::move(numbers),
+                                                                 now](db::Connection& connection) -> Result<bool> {
+    for (const auto number : numbers) {
+      auto removed = remove_row(connection, {delivery_id, number}, now);
+      if (!removed) return removed;
+    }
+    return true;
+  };
   auto removed = co_await write<bool>(std::move(work));
   if (!removed) co_return pass(removed);
   co_return Result<void>{};
@@ -220,15 +232,38 @@ Async<Result<void>> Shard::hold(QueueKey key, std::string why) {
   co_return Result<void>{};
 }
 
+namespace {
+
+// When the first of the waiting rows is due. They come by their next attempt, which is a place in the index; a row that
+// is claimed is due when its claim ends, so the look goes on until no later row can be due before what was found: past
+// those that are claimed, and no further.
+Result<std::optional<std::int64_t>> first_due(db::Connection& connection) {
+  for (std::int64_t most = 16;; most *= 8) {
+    std::optional<std::int64_t> first;
+    std::int64_t seen = 0;
+    auto rows = connection.query(
+        "SELECT next_attempt, claimed_until FROM queue_recipient WHERE kind = $1 AND state = $2 ORDER BY next_attempt "
+        "LIMIT $3",
+        {static_cast<std::int64_t>(RecipientKind::local), static_cast<std::int64_t>(RecipientState::waiting), most});
+    if (!rows) return pass(rows);
+    while (true) {
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) break;
+      ++seen;
+      if (first && rows->integer(0) >= *first) return first;
+      const auto due = std::max(rows->integer(0), rows->integer(1));
+      first = std::min(first.value_or(due), due);
+    }
+    if (seen < most) return first;
+  }
+}
+
+}  // namespace
+
 Async<Result<std::optional<SystemTime>>> Shard::next_due() {
   co_return co_await around_.pool->run([this]() -> Result<std::optional<SystemTime>> {
-    auto next = readers_.read([](db::Connection& connection) {
-      return connection.number(
-          "SELECT MIN(CASE WHEN claimed_until > next_attempt THEN claimed_until ELSE next_attempt END) FROM "
-          "queue_recipient "
-          "WHERE kind = $1 AND state = $2",
-          {static_cast<std::int64_t>(RecipientKind::local), static_cast<std::int64_t>(RecipientState::waiting)});
-    });
+    auto next = readers_.read([](db::Connection& connection) { return first_due(connection); });
     if (!next) return pass(next);
     if (!*next) return std::nullopt;
     return from_database(**next);

@@ -83,6 +83,7 @@ Result<void> Shard::start() {
   } else if (!place_.arrivals.empty()) {
     if (auto opened = open_arrivals(); !opened) return opened;
   }
+  if (auto owned = place_.database->own(); !owned) return owned;
   auto connection = place_.database->connect();
   if (!connection) return pass(connection);
   if (auto migrated = db::migrate(**connection, "store", schema_steps()); !migrated) return migrated;
@@ -147,7 +148,8 @@ Result<void> Shard::remove_leftovers(db::Connection& connection) {
   if (!blobs) return pass(blobs);
   for (const auto& name : *blobs) {
     std::int64_t number = 0;  // stays 0 for one that was arriving
-    std::from_chars(name.data(), name.data() + name.size(), number, 16);
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number, 16);
+    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) number = 0;
     auto there = connection.number("SELECT blob_id FROM blob WHERE blob_id = $1 AND location = $2",
                                    {number, static_cast<std::int64_t>(Location::file)});
     if (!there) return pass(there);

@@ -55,6 +55,7 @@ class BlobNumbers {
 };
 
 struct DeliveryWrite;
+struct DeliverySettled;
 struct DeliveryGroup;
 struct BlobSource;
 class BlobCheck;
@@ -81,7 +82,7 @@ class Shard {
   [[nodiscard]] bool healthy() const noexcept;
 
   // deliver.cpp. `elsewhere`: targets of other shards, which get queue rows here in the same transaction, claimed until
-  // `claimed_until`; their numbers are 1000 + their index.
+  // `claimed_until`; their numbers are kElsewhereNumber + their index.
   [[nodiscard]] Async<Result<Outcomes>> deliver(Delivery delivery, std::vector<DeliveryTarget> elsewhere,
                                                 SystemTime claimed_until);
   /// Octets of a message for a second use.
@@ -97,7 +98,7 @@ class Shard {
     std::string trace;
   };
   [[nodiscard]] Async<Result<QueuedContent>> queued_content(std::string delivery_id);
-  [[nodiscard]] Async<Result<void>> remove_queued(QueueKey key);
+  [[nodiscard]] Async<Result<void>> remove_queued(std::string delivery_id, std::vector<std::int64_t> numbers);
   [[nodiscard]] Async<Result<void>> postpone(QueueKey key, SystemTime next, std::string why);
   [[nodiscard]] Async<Result<void>> hold(QueueKey key, std::string why);
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
@@ -145,7 +146,7 @@ class Shard {
   [[nodiscard]] Result<void> remove_leftovers(db::Connection& connection);
 
   // deliver.cpp
-  [[nodiscard]] Async<Result<Outcomes>> write_delivery(std::unique_ptr<DeliveryWrite> write);
+  [[nodiscard]] Async<DeliverySettled> write_delivery(std::unique_ptr<DeliveryWrite> write, bool again);
   [[nodiscard]] Result<void> keep_file(DeliveryWrite& write);  // blocking
   void flushed(AppendGroup group, Result<void> outcome);
   void submit_rows(std::unique_ptr<DeliveryGroup> group);
@@ -156,6 +157,8 @@ class Shard {
   [[nodiscard]] Result<std::vector<std::unique_ptr<EmailOctets>>> open_now(AccountId account,
                                                                            const std::vector<EmailId>& emails);
   [[nodiscard]] Result<BlobSource> source_of(const BlobRow& row);
+  /// One that is a file or in the database: not collected while the pin lives.
+  [[nodiscard]] std::shared_ptr<const void> pin_blob(BlobId blob);
   [[nodiscard]] std::shared_ptr<const BlobSource> loaded_source(const BlobRow& row, std::string octets);
   [[nodiscard]] Result<bool> read_moved(BlobId blob, std::uint64_t offset, std::size_t count, std::string& out);
   [[nodiscard]] Result<Incoming> read_pieces(std::span<const Piece> pieces);
@@ -230,9 +233,9 @@ class Shard {
   std::vector<Emptied> emptied_;    ///< under upkeep_: free in the database, perhaps still read
   std::set<std::int64_t> damaged_;  ///< under upkeep_: segments that could not be emptied
   std::set<std::pair<std::int64_t, std::int64_t>>
-      counted_;  ///< under upkeep_: full segments whose `dead` has been counted since the start
-  SystemTime traces_kept_{};        ///< under upkeep_: when they were last looked after
-  SteadyTime moved_rows_{};         ///< the upkeep thread's own
+      counted_;               ///< under upkeep_: full segments whose `dead` has been counted since the start
+  SystemTime traces_kept_{};  ///< under upkeep_: when they were last looked after
+  SteadyTime moved_rows_{};   ///< the upkeep thread's own
 
   /// Under upkeep_: how far the table was looked through for rows of an older version.
   struct Outdated {

@@ -1,6 +1,7 @@
 #include "store/store.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "store/delivery_rows.hpp"
 #include "store/shard.hpp"
@@ -15,6 +16,16 @@ struct Store::State {
     const auto found = std::ranges::find_if(shards, [&](const auto& shard) { return shard->id() == id; });
     return found == shards.end() ? nullptr : found->get();
   }
+};
+
+/// Queue rows of one delivery in the shard `home`, for mailboxes of the shard `there`.
+struct Store::QueuedTargets {
+  std::string delivery_id;
+  std::string sender;
+  ShardId home;
+  ShardId there;
+  std::vector<std::int64_t> numbers;
+  std::vector<DeliveryTarget> targets;
 };
 
 namespace {
@@ -97,41 +108,48 @@ Async<Result<std::vector<TargetOutcome>>> Store::deliver_to_shards(Delivery deli
   auto kept = co_await shard->deliver(std::move(delivery), std::move(elsewhere), claimed_until);
   if (!kept) co_return pass(kept);
   for (std::size_t i = 0; i < at_home.size(); ++i) outcomes[at_home[i]] = std::move((*kept)[i]);
-  for (std::size_t i = 0; i < away.size(); ++i) {
-    QueuedLocal letter;
-    letter.delivery_id = id;
-    letter.number = kElsewhereNumber + static_cast<std::int64_t>(i);
-    letter.shard = home;
-    letter.sender = sender;
-    letter.recipient = others[i].recipient;
-    letter.target = others[i];
-    outcomes[away[i]].result = co_await retry_local(std::move(letter));
+  // Once a shard, however many of its mailboxes it goes to.
+  std::map<ShardId, std::vector<std::size_t>> by_shard;
+  for (std::size_t i = 0; i < away.size(); ++i) by_shard[others[i].place.shard].push_back(i);
+  for (const auto& [where, indexes] : by_shard) {
+    QueuedTargets queued{id, sender, home, where, {}, {}};
+    for (const auto i : indexes) {
+      queued.numbers.push_back(kElsewhereNumber + static_cast<std::int64_t>(i));
+      queued.targets.push_back(others[i]);
+    }
+    auto done = co_await deliver_queued(std::move(queued));
+    for (std::size_t i = 0; i < indexes.size(); ++i) {
+      outcomes[away[indexes[i]]].result = done ? std::move((*done)[i]) : Result<Delivered>(pass(done));
+    }
   }
   // Those that failed stay queued if the sender is told 250 for anybody; else their rows go.
   const bool any = std::ranges::any_of(
       outcomes, [](const auto& outcome) { return outcome.result || outcome.result.error().temporary(); });
   const bool stay = retry_locally && any;
+  std::vector<std::int64_t> gone;
   for (std::size_t i = 0; i < at_home.size(); ++i) {
     auto& outcome = outcomes[at_home[i]];
     if (!outcome.queued || stay) continue;
-    auto removed = co_await shard->remove_queued({id, static_cast<std::int64_t>(i)});
-    if (!removed) co_return pass(removed);
+    gone.push_back(static_cast<std::int64_t>(i));
     outcome.queued = false;
   }
   for (std::size_t i = 0; i < away.size(); ++i) {
     auto& outcome = outcomes[away[i]];
     if (outcome.result) continue;
-    const QueueKey key{id, kElsewhereNumber + static_cast<std::int64_t>(i)};
+    const auto number = kElsewhereNumber + static_cast<std::int64_t>(i);
     if (!stay) {
-      auto removed = co_await shard->remove_queued(key);
-      if (!removed) co_return pass(removed);
+      gone.push_back(number);
       continue;
     }
     outcome.queued = true;
-    auto later = co_await shard->postpone(key, state_->around.clock->now() + std::chrono::minutes(1),
+    auto later = co_await shard->postpone({id, number}, state_->around.clock->now() + std::chrono::minutes(1),
                                           outcome.result.error().log);
     // It is queued all the same; only its claim lasts longer.
     if (!later) state_->around.log.warning("postpone_failed", {{"delivery", id}, {"why", later.error().log}});
+  }
+  if (!gone.empty()) {
+    auto removed = co_await shard->remove_queued(id, std::move(gone));
+    if (!removed) co_return pass(removed);
   }
   if (retry_locally && !any) co_return pass(outcomes.front().result);
   co_return outcomes;
@@ -154,22 +172,41 @@ Async<Result<Delivered>> Store::retry_local(QueuedLocal letter) {
   if (home == nullptr || target == nullptr)
     co_return no_shard(home == nullptr ? letter.shard : letter.target.place.shard);
   if (home == target) co_return co_await home->retry_here(std::move(letter));
-  auto queued = co_await home->queued_content(letter.delivery_id);
-  if (!queued) co_return pass(queued);
+  QueuedTargets queued{letter.delivery_id, letter.sender, letter.shard, letter.target.place.shard, {}, {}};
+  queued.numbers.push_back(letter.number);
+  queued.targets.push_back(std::move(letter.target));
+  auto done = co_await deliver_queued(std::move(queued));
+  if (!done) co_return pass(done);
+  co_return std::move(done->front());
+}
+
+// Queue rows of one delivery for mailboxes of one other shard: one delivery there, then one write at home that removes
+// the rows of those who have it.
+Async<Result<std::vector<Result<Delivered>>>> Store::deliver_queued(QueuedTargets queued) {
+  Shard* const home = state_->find(queued.home);
+  Shard* const there = state_->find(queued.there);
+  if (home == nullptr || there == nullptr) co_return no_shard(home == nullptr ? queued.home : queued.there);
+  auto content = co_await home->queued_content(queued.delivery_id);
+  if (!content) co_return pass(content);
   Delivery delivery;
-  delivery.id = letter.delivery_id;
-  delivery.sender = letter.sender;
-  delivery.content = std::move(queued->content);
-  delivery.targets.push_back(letter.target);
-  delivery.trace = std::move(queued->trace);
+  delivery.id = queued.delivery_id;
+  delivery.sender = std::move(queued.sender);
+  delivery.content = std::move(content->content);
+  delivery.targets = std::move(queued.targets);
+  delivery.trace = std::move(content->trace);
   delivery.retry_locally = false;
-  auto outcomes = co_await target->deliver(std::move(delivery), {}, {});
+  auto outcomes = co_await there->deliver(std::move(delivery), {}, {});
   if (!outcomes) co_return pass(outcomes);
-  auto& outcome = outcomes->front();
-  if (!outcome.result) co_return pass(outcome.result);
-  auto removed = co_await home->remove_queued({letter.delivery_id, letter.number});
+  std::vector<std::int64_t> gone;
+  std::vector<Result<Delivered>> results;
+  for (std::size_t i = 0; i < outcomes->size(); ++i) {
+    if ((*outcomes)[i].result) gone.push_back(queued.numbers[i]);
+    results.push_back(std::move((*outcomes)[i].result));
+  }
+  if (gone.empty()) co_return results;
+  auto removed = co_await home->remove_queued(queued.delivery_id, std::move(gone));
   if (!removed) co_return pass(removed);
-  co_return *outcome.result;
+  co_return results;
 }
 
 Async<Result<void>> Store::postpone_local(QueuedLocal letter, SystemTime next, std::string why) {
@@ -182,12 +219,6 @@ Async<Result<void>> Store::hold_local(QueuedLocal letter, std::string why) {
   Shard* const shard = state_->find(letter.shard);
   if (shard == nullptr) co_return no_shard(letter.shard);
   co_return co_await shard->hold({letter.delivery_id, letter.number}, std::move(why));
-}
-
-Async<Result<void>> Store::drop_local(QueuedLocal letter) {
-  Shard* const shard = state_->find(letter.shard);
-  if (shard == nullptr) co_return no_shard(letter.shard);
-  co_return co_await shard->remove_queued({letter.delivery_id, letter.number});
 }
 
 Async<Result<std::optional<SystemTime>>> Store::next_due() {

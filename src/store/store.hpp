@@ -29,8 +29,10 @@ namespace pabal::store {
 struct ShardPlace {
   ShardId id;
   db::Database* database = nullptr;
-  std::string folder;      ///< segments, big files, lock; empty: blobs stay in the database
+  std::string folder;      ///< segments, big files, lock; empty: there is none, blobs stay in the database
   std::string arrivals{};  ///< where there is no folder: one for big messages while they arrive; empty: in memory
+  /// New blobs go into the database all the same; those in the folder stay, and are looked after.
+  bool blobs_in_database = false;
 };
 
 struct StoreOptions {
@@ -123,7 +125,8 @@ class EmailOctets {
   /// Up to `count` octets from `offset`, appended to `out`, if they are to be had without waiting for the disk; false
   /// otherwise.
   [[nodiscard]] virtual bool try_read(std::uint64_t offset, std::size_t count, std::string& out) = 0;
-  /// The same, on the pool. Checks the record's checksum when a whole blob is read; `io` where the octets are damaged.
+  /// The same, on the pool. A blob's checksum is compared when it is read whole, at once or in parts from its beginning
+  /// on: then the last part is `io` where the octets are damaged.
   [[nodiscard]] virtual Async<Result<std::string>> read(std::uint64_t offset, std::size_t count) = 0;
 };
 
@@ -159,8 +162,6 @@ class Store {
   [[nodiscard]] Async<Result<void>> postpone_local(QueuedLocal letter, SystemTime next, std::string why);
   /// Takes the row out of the schedule until an operator releases it; nothing is lost by it.
   [[nodiscard]] Async<Result<void>> hold_local(QueuedLocal letter, std::string why);
-  /// Takes a letter out of the queue without delivering it (its sender has been told).
-  [[nodiscard]] Async<Result<void>> drop_local(QueuedLocal letter);
   /// When the next queue row is due.
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
 
@@ -209,6 +210,8 @@ class Store {
   struct State;
   explicit Store(std::unique_ptr<State> state);
   [[nodiscard]] Async<Result<std::vector<TargetOutcome>>> deliver_to_shards(Delivery delivery);
+  struct QueuedTargets;
+  [[nodiscard]] Async<Result<std::vector<Result<Delivered>>>> deliver_queued(QueuedTargets queued);
   std::unique_ptr<State> state_;
 };
 

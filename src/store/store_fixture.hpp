@@ -63,7 +63,8 @@ class TestStore {
       databases_.push_back(std::move(*database));
       auto& failing = failing_.emplace_back(std::make_unique<db::FailingDatabase>(*databases_.back()));
       failing->fail_at(failure);
-      places.push_back({ShardId{shard}, failing.get(), engine_->folder(shard), engine_->arrivals(shard)});
+      places.push_back(
+          {ShardId{shard}, failing.get(), engine_->folder(shard), engine_->arrivals(shard), blobs_in_database});
     }
     auto store = Store::open(std::move(places), *files_, pool_, clock, random_, Log::to_lines(log), metrics_, options);
     if (!store) return pass(store);
@@ -162,9 +163,14 @@ class TestStore {
   }
 
   StoreOptions options;
+  bool blobs_in_database = false;
   ManualClock clock{from_database(1'800'000'000'000'000)};
   std::shared_ptr<std::vector<std::string>> log = std::make_shared<std::vector<std::string>>();
   db::DatabaseFailure failure;  ///< of each shard's database, from the next open() on
+  /// From now on, of each.
+  void fail_now(db::DatabaseFailure now) {
+    for (auto& database : failing_) database->fail_at(now);
+  }
   [[nodiscard]] bool struck() {
     return std::ranges::any_of(failing_, [](const auto& database) { return database->struck(); });
   }

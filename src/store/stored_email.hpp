@@ -28,7 +28,7 @@ class StoredEmail final : public EmailOctets {
       : shard_(&shard), prefix_(std::move(prefix)), size_(size) {}
 
   void add(std::shared_ptr<const BlobSource> source, const Piece& piece) {
-    pieces_.push_back({std::move(source), piece});
+    pieces_.push_back({std::move(source), piece, {}, 0, false});
   }
 
   [[nodiscard]] std::uint64_t size() const noexcept override { return size_; }
@@ -41,7 +41,12 @@ class StoredEmail final : public EmailOctets {
   struct Part {
     std::shared_ptr<const BlobSource> source;
     Piece piece;
+    std::optional<ChecksumMaker> sum;  ///< of what was read from the blob's beginning on, without a gap
+    std::uint64_t summed = 0;
+    bool wrong = false;  ///< read to its end, and it wasn't what was stored
   };
+  /// Adds octets that were read to the part's sum, and compares that at the blob's end.
+  [[nodiscard]] static Result<void> verify(Part& part, std::uint64_t offset, std::string_view octets);
   /// False: it would have to wait (only where it may not).
   [[nodiscard]] Result<bool> append(std::uint64_t offset, std::size_t count, std::string& out, bool may_wait);
   [[nodiscard]] Result<bool> append_blob(const BlobSource& source, std::uint64_t offset, std::size_t count,

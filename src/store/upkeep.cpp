@@ -18,7 +18,8 @@ constexpr std::uint64_t kMoveOctetsAtOnce = 4 << 20;
 constexpr std::size_t kMoveAtLeast = 64;        ///< blobs that ride in rows; fewer wait for company
 constexpr std::chrono::seconds kMoveAfter{30};  ///< but no longer than this
 constexpr std::size_t kCollectAtOnce = 500;
-constexpr std::size_t kCountAtOnce = 8;  ///< segments
+constexpr std::size_t kCountAtOnce = 8;    ///< segments
+constexpr std::size_t kReclaimAtOnce = 4;  ///< segments
 
 Result<void> drop_count(Result<std::int64_t> result) {
   if (!result) return pass(result);
@@ -137,9 +138,14 @@ Result<std::vector<Append>> Shard::append_now(std::vector<Append> records) {
 }
 
 Result<void> Shard::move_rows_to_segments() {
+  // No further than to the last blob of now: a sender who never rests makes another one each time, and the rest of the
+  // background work would never have its turn.
+  auto end = readers_.read(
+      [](db::Connection& connection) { return connection.number("SELECT MAX(blob_id) FROM blob WHERE location = 1"); });
+  if (!end) return pass(end);
   in_rows_ = 0;  // those that come from here on count for the next time
   BlobId last;
-  for (bool more = true; more;) {
+  for (bool more = end->has_value(); more && last.value < **end;) {
     auto moved = move_some_rows(last);
     if (!moved) {
       in_rows_.fetch_add(1, std::memory_order_relaxed);
@@ -361,20 +367,25 @@ Result<void> Shard::reclaim() {
   std::vector<std::int64_t> candidates;
   auto listed = readers_.read([&](db::Connection& connection) {
     return each_row(
-        connection.query("SELECT segment FROM segment WHERE state = $1 AND dead * 2 >= used ORDER BY dead DESC LIMIT 4",
+        connection.query("SELECT segment FROM segment WHERE state = $1 AND dead * 2 >= used ORDER BY dead DESC",
                          {static_cast<std::int64_t>(SegmentState::full)}),
         [&](const db::Rows& row) -> Result<void> {
-          candidates.push_back(row.integer(0));
+          if (!damaged_.contains(row.integer(0))) candidates.push_back(row.integer(0));
           return {};
         });
   });
   if (!listed) return listed;
+  // One that can't be emptied keeps no other from it.
+  Result<void> outcome;
+  std::size_t emptied = 0;
   for (const auto segment : candidates) {
-    if (damaged_.contains(segment)) continue;
+    if (emptied == kReclaimAtOnce) break;
     auto done = reclaim_segment(segment);
-    if (!done) return pass(done);
+    if (done && *done) ++emptied;
+    if (!done && outcome) outcome = pass(done);
+    if (!done && (!healthy() || done.error().kind == ErrorKind::no_space)) break;  // nor will any other
   }
-  return {};
+  return outcome;
 }
 
 // Empties one segment: what lives is copied, flushed, and given its new place.
@@ -436,16 +447,20 @@ Result<bool> Shard::reclaim_segment(std::int64_t number) {
 Result<void> Shard::retire_emptied() {
   if (emptied_.empty()) return {};
   gate_.wait_for_readers();
-  std::vector<Emptied> still_read;
-  for (const auto& one : std::exchange(emptied_, {})) {
+  Result<void> outcome;
+  std::vector<Emptied> left;
+  for (const auto& one : emptied_) {
     if (!segments_->unpinned(one.segment)) {
-      still_read.push_back(one);
+      left.push_back(one);
       continue;
     }
-    if (auto retired = segments_->retire(one.segment, one.generation); !retired) return retired;
+    auto retired = segments_->retire(one.segment, one.generation);
+    if (retired) continue;
+    left.push_back(one);
+    if (outcome) outcome = std::move(retired);
   }
-  emptied_.insert(emptied_.end(), still_read.begin(), still_read.end());
-  return {};
+  emptied_ = std::move(left);
+  return outcome;
 }
 
 }  // namespace pabal::store

@@ -1,6 +1,10 @@
 // The background work: what moves, what is written anew, and what keeps it from its end.
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 
+#include "base/failing_file.hpp"
 #include "store/store_fixture.hpp"
 
 namespace pabal::store {
@@ -122,6 +126,105 @@ TEST_F(StoreUpkeep, PaddingCountsAsDead) {
   expunge(2, [](std::int64_t uid) { return uid % 3 != 0; });
   for (int round = 0; round < 3; ++round) maintain();
   EXPECT_LE(files_in("segments"), 6);
+}
+
+// A lone sender who never rests makes a new row for each that moves.
+TEST_F(StoreUpkeep, EndsUnderASenderWhoNeverRests) {
+  std::atomic<bool> ended = false;
+  std::atomic<bool> in_time = true;
+  std::atomic<int> sent = 0;
+  std::jthread sender([&] {
+    const auto begun = std::chrono::steady_clock::now();
+    while (!ended) {
+      EXPECT_EQ(deliver(1, 500), 0);
+      ++sent;
+      if (std::chrono::steady_clock::now() - begun > std::chrono::seconds(10)) {
+        in_time = false;
+        return;
+      }
+    }
+  });
+  while (sent < 20) std::this_thread::yield();
+  for (int i = 0; i < 3; ++i) maintain();
+  ended = true;
+  EXPECT_TRUE(in_time);
+}
+
+TEST_F(StoreUpkeep, BigRowsMoveWithAllTheirParts) {
+  store.options.inline_at_most = 4 << 20;
+  store.options.spill_at = 8 << 20;
+  store.options.file_at_least = 8 << 20;
+  store.options.segment_bytes = 16 << 20;
+  reopen();
+  ASSERT_EQ(deliver(1, 2'500'000), 0);
+  ASSERT_EQ(deliver(1, 100), 0);
+  maintain();
+  EXPECT_EQ(store.check(), "") << "nothing of them stays in the database";
+  EXPECT_EQ(store.read(1)->at(1), "Delivered-To: user1@example.org\r\n" + letter_text(1, 2'500'000));
+}
+
+// Segments that can't be emptied keep no others from it.
+TEST_F(StoreUpkeep, DamagedSegmentsStandInNobodysWay) {
+  store.options.spare_segments = 0;
+  reopen();
+  ASSERT_EQ(deliver(200, 3000), 0);  // ten segments and more
+  const auto before = files_in("segments");
+  ASSERT_GE(before, 10);
+  for (int i = 1; i <= 6; ++i) {
+    auto file = disk.open(fmt::format("/data/shard1/segments/{:08x}.segment", i), OpenMode::read_write);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE((*file)->write_at(std::string(60'000, 'x'), 0));
+  }
+  expunge(1, [](std::int64_t uid) { return uid % 10 != 0; });
+  for (int i = 0; i < 10; ++i) [[maybe_unused]]
+    auto told = store->maintain();
+  EXPECT_LE(files_in("segments"), 6 + 3);
+  EXPECT_NE(store.check(), "");
+  store.close();
+}
+
+// A check looks at the octets while letters come and go, move and are collected: nothing of that is a finding.
+TEST_F(StoreUpkeep, ChecksWhileAllGoesOn) {
+  std::atomic<bool> ended = false;
+  std::jthread work([&] {
+    for (int i = 0; i < 25; ++i) {
+      EXPECT_EQ(deliver(1, 500, 2), 0);
+      EXPECT_EQ(deliver(1, 40'000, 2), 0);
+      EXPECT_EQ(deliver(25, 3000), 0);
+      expunge(1, [&](std::int64_t uid) { return uid % 4 != 0; });
+      expunge(2, [&](std::int64_t uid) { return uid % 3 != 0; });
+      maintain();
+    }
+    ended = true;
+  });
+  int checks = 0;
+  while (!ended) {
+    EXPECT_EQ(store.check(), "");
+    ++checks;
+  }
+  EXPECT_GT(checks, 2);
+}
+
+// What could not be removed now is removed later.
+TEST(StoreUpkeepFailing, EmptiedSegmentsAreNotForgotten) {
+  MemoryFileSystem disk;
+  FailingFileSystem files(disk);
+  TestStore store(files);
+  store.options.spare_segments = 0;
+  ASSERT_TRUE(store.open());
+  ASSERT_TRUE(store->create_account(TestStore::place(1), std::nullopt));
+  ASSERT_TRUE(store->set_quota(TestStore::place(1), 100));
+  std::vector<Async<TestStore::Outcomes>> works;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    works.push_back(store->deliver(store.letter(fmt::format("d{}", i), letter_text(i, 3000), {TestStore::target(1)})));
+  }
+  for (const auto& outcomes : store.run_all(std::move(works))) EXPECT_FALSE(outcomes);
+  files.fail_at({.operation = DiskOperation::remove, .path_contains = ".segment"});
+  EXPECT_FALSE(store->maintain());
+  EXPECT_EQ(files.failed(), 1);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(store->maintain());
+  EXPECT_LE(disk.list("/data/shard1/segments")->size(), 2) << "the one that is written and the one made ahead";
+  EXPECT_EQ(store.check(), "");
 }
 
 }  // namespace

@@ -171,6 +171,36 @@ TEST_F(StoreDelivery, OnceAShard) {
   EXPECT_EQ(files_in(2), 0);
 }
 
+// More than one statement's list, with gaps, and blobs that others refer to as well.
+TEST_F(StoreDelivery, ManyAreExpungedAtOnce) {
+  std::vector<Async<TestStore::Outcomes>> works;
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    std::vector targets = {TestStore::target(1)};
+    if (i % 2 == 0) targets.push_back(TestStore::target(2));
+    if (i % 5 == 0) targets.push_back(TestStore::target(1, "Other"));
+    works.push_back(store->deliver(store.letter(fmt::format("d{}", i), letter_text(i, 300), std::move(targets))));
+  }
+  for (const auto& outcomes : store.run_all(std::move(works))) ASSERT_EQ(first_error(outcomes), "");
+  auto listing = store.run(store->list_mailbox(TestStore::place(1), "INBOX"));
+  ASSERT_TRUE(listing);
+  std::vector<std::int64_t> uids;
+  for (std::int64_t uid = 301; uid >= 1; --uid) {
+    if (uid % 4 != 0) uids.push_back(uid);
+  }
+  ASSERT_TRUE(store.run(store->expunge(TestStore::place(1), listing->mailbox, uids)));
+  EXPECT_EQ(store.check(), "");
+  EXPECT_EQ(store.read(1)->size(), 75);
+  EXPECT_EQ(store.read(1, "Other")->size(), 60);
+  empty(2);
+  maintain();
+  EXPECT_EQ(store.check(), "");
+  empty(1);
+  EXPECT_EQ(store.read(1, "Other")->size(), 60);
+  ASSERT_TRUE(store->remove_account(TestStore::place(1)));
+  maintain();
+  EXPECT_EQ(store.check(), "");
+}
+
 // Many rows are claimed, with and without others between them.
 TEST_F(StoreDelivery, WhenTheNextIsDue) {
   ASSERT_TRUE(store->set_quota(TestStore::place(1), 0));

@@ -73,10 +73,17 @@ std::string dropped_text(const json::object& request, std::string_view message) 
 Result<DroppedLetter> parse_dropped(std::string_view octets) {
   const auto end = octets.find('\n');
   if (end == std::string_view::npos || end > envelope_octets) return fail(ErrorKind::syntax, "no letter of a maildrop");
-  auto value = parse_json(octets.substr(0, end));
+  const auto value = parse_json(octets.substr(0, end));
   if (!value) return pass(value);
-  if (!value->is_object()) return fail(ErrorKind::syntax, "no letter of a maildrop");
-  return DroppedLetter{.request = std::move(value->get_object()), .message = std::string(octets.substr(end + 1))};
+  const json::object* request = value->if_object();
+  const json::value* sender = request == nullptr ? nullptr : request->if_contains("sender");
+  const json::value* recipients = request == nullptr ? nullptr : request->if_contains("recipients");
+  if (sender == nullptr || !sender->is_string() || recipients == nullptr || !recipients->is_array() ||
+      !std::ranges::all_of(recipients->get_array(), &json::value::is_string)) {
+    return fail(ErrorKind::syntax, "no letter of a maildrop");
+  }
+  return DroppedLetter{.request = {{"sender", *sender}, {"recipients", *recipients}},
+                       .message = std::string(octets.substr(end + 1))};
 }
 
 Result<bool> make_maildrop(const std::string& folder) {

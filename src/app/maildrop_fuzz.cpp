@@ -10,6 +10,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!letter) return 0;
   // What was read can be written and read again.
   const auto again = pabal::app::parse_dropped(pabal::app::dropped_text(letter->request, letter->message));
-  if (!again || again->message != letter->message) std::abort();
+  if (!again || again->message != letter->message || again->request != letter->request) std::abort();
   return 0;
 }

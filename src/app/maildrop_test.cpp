@@ -16,6 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+json::object request(const std::string& sender) { return {{"sender", sender}, {"recipients", json::array{"c@d"}}}; }
+
 class MaildropTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -46,24 +48,30 @@ TEST_F(MaildropTest, AnybodyMayPutAndNobodyLook) {
   ASSERT_EQ(::stat(folder.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777U, 03733U);
   EXPECT_FALSE(make_maildrop(folder).value());
-  ASSERT_TRUE(drop_letter(folder, "abc1", dropped_text({{"sender", ""}}, "Subject: x\r\n")));
+  ASSERT_TRUE(drop_letter(folder, "abc1", dropped_text(request(""), "Subject: x\r\n")));
   ASSERT_EQ(::stat((folder + "/abc1").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777U, 0640U);
   EXPECT_FALSE(drop_letter(folder + "/none", "abc1", "x"));
 }
 
 TEST_F(MaildropTest, WhatIsBelieved) {
-  put("good", "{\"sender\":\"a@b\"}\nSubject: x\r\n");
+  put("good", "{\"recipients\":[\"c@d\"],\"x\":1,\"sender\":\"a@b\"}\nSubject: x\r\n");
   put("empty", "");
   put("noline", "{}");
   put("nojson", "{\n");
+  put("nosender", "{\"recipients\":[\"c@d\"]}\nx");
+  put("norecipients", "{\"sender\":\"a@b\"}\nx");
+  put("oddrecipients", "{\"sender\":\"a@b\",\"recipients\":[1e999999]}\nx");
   put("noobject", "[1]\nx");
   put("big", "{}\n" + std::string(300'000, 'x'));
   std::filesystem::create_symlink("good", folder + "/link");
   std::filesystem::create_directory(folder + "/folder");
   ASSERT_EQ(::mkfifo((folder + "/pipe").c_str(), 0666), 0);
   const std::map<std::string, std::string> expected = {
-      {"good", "{\"sender\":\"a@b\"} Subject: x\r\n"},
+      {"good", "{\"sender\":\"a@b\",\"recipients\":[\"c@d\"]} Subject: x\r\n"},
+      {"nosender", "syntax"},
+      {"norecipients", "syntax"},
+      {"oddrecipients", "syntax"},
       {"empty", "syntax"},
       {"noline", "syntax"},
       {"nojson", "syntax"},
@@ -88,8 +96,7 @@ TEST(Maildrop, Names) {
 }
 
 TEST(Maildrop, EveryPrefix) {
-  const std::string whole =
-      dropped_text({{"sender", "a@b"}, {"recipients", json::array{"c@d"}}}, "Subject: x\r\n\r\ny\r\n");
+  const std::string whole = dropped_text(request("a@b"), "Subject: x\r\n\r\ny\r\n");
   const auto line = whole.find('\n');
   for (std::size_t size = 0; size <= whole.size(); ++size) {
     const auto letter = parse_dropped(whole.substr(0, size));
@@ -100,7 +107,7 @@ TEST(Maildrop, EveryPrefix) {
 
 TEST_F(MaildropTest, IsEmptiedAndWhatCannotBeIsKept) {
   for (const std::string id : {"good", "later", "never", "full"}) {
-    ASSERT_TRUE(drop_letter(folder, id, dropped_text({{"id", id}}, "x\r\n")));
+    ASSERT_TRUE(drop_letter(folder, id, dropped_text(request(id), "x\r\n")));
   }
   put("broken", "x");
   put(".draft", "{}\n");

@@ -96,8 +96,10 @@ class Fields {
   void text(std::string_view name, std::string_view value) {
     if (done_) done_ = write_field(header_, name, value);
   }
-  void typed(std::string_view name, const TypedValue& value) {
-    if (!value.empty()) text(name, format_typed(value, header_.style()));
+  // `type` stands in where the value came without one.
+  void typed(std::string_view name, const TypedValue& value, std::string_view type) {
+    const TypedValue whole{value.type.empty() ? std::string(type) : value.type, value.text};
+    if (!value.empty()) text(name, format_typed(whole, header_.style()));
   }
   void date(std::string_view name, const std::optional<codec::Date>& date) {
     if (date && done_) done_ = header_.date(name, date->time, date->offset_minutes);
@@ -160,9 +162,9 @@ Result<std::string> format_delivery_status(const DeliveryReport& report, HeaderS
     return fail(ErrorKind::syntax, "a delivery report needs its server and a recipient");
   Fields message(style);
   message.text("Original-Envelope-Id", report.envelope_id);
-  message.typed("Reporting-MTA", report.reporting_mta);
-  message.typed("DSN-Gateway", report.gateway);
-  message.typed("Received-From-MTA", report.received_from);
+  message.typed("Reporting-MTA", report.reporting_mta, "dns");
+  message.typed("DSN-Gateway", report.gateway, "dns");
+  message.typed("Received-From-MTA", report.received_from, "dns");
   message.date("Arrival-Date", report.arrival);
   message.all(report.others);
   auto out = message.finish();
@@ -171,12 +173,12 @@ Result<std::string> format_delivery_status(const DeliveryReport& report, HeaderS
     if (recipient.final_recipient.empty() || recipient.action == DsnAction::unknown || !is_status(recipient.status))
       return fail(ErrorKind::syntax, "a recipient's report needs address, action and status");
     Fields fields(style);
-    fields.typed("Original-Recipient", recipient.original_recipient);
-    fields.typed("Final-Recipient", recipient.final_recipient);
+    fields.typed("Original-Recipient", recipient.original_recipient, "rfc822");
+    fields.typed("Final-Recipient", recipient.final_recipient, "rfc822");
     fields.text("Action", name_of(recipient.action));
     fields.text("Status", recipient.status);
-    fields.typed("Remote-MTA", recipient.remote_mta);
-    fields.typed("Diagnostic-Code", recipient.diagnostic);
+    fields.typed("Remote-MTA", recipient.remote_mta, "dns");
+    fields.typed("Diagnostic-Code", recipient.diagnostic, "x-unknown");
     fields.date("Last-Attempt-Date", recipient.last_attempt);
     fields.text("Final-Log-ID", recipient.final_log_id);
     fields.date("Will-Retry-Until", recipient.will_retry_until);

@@ -85,6 +85,17 @@ std::string clean_text(std::string_view utf8) {
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   }
+  // A byte order mark at the beginning of an encoded word would be taken for one, and lost.
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  if (out.find(mark) != std::string::npos) {
+    std::string without;
+    for (std::size_t at = 0; at < out.size();) {
+      const std::size_t next = std::min(out.find(mark, at), out.size());
+      without.append(out, at, next - at);
+      at = next + mark.size();
+    }
+    out = std::move(without);
+  }
   const auto end = out.find_last_not_of(' ');
   out.resize(end == std::string::npos ? 0 : end + 1);
   out.erase(0, out.find_first_not_of(' '));

@@ -46,7 +46,8 @@ class FieldFolder {
   bool break_ = false;  ///< the next piece begins a line
 };
 
-/// Text as it can stand in a header: UTF-8 in form NFC (what was none is U+FFFD), controls as spaces, none at the ends.
+/// Text as it can stand in a header: UTF-8 in form NFC (what was none is U+FFFD), controls as spaces, none at the ends,
+/// byte order marks taken out.
 [[nodiscard]] std::string clean_text(std::string_view utf8);
 
 /// Encoded words of at most `longest` characters (40 to 75), no character split.

@@ -133,6 +133,7 @@ TypedValue read_typed(std::string_view value) {
 std::string format_typed(const TypedValue& value, HeaderStyle style) {
   const std::string clean = clean_text(value.text);
   const bool address = value.type == "utf-8";
+  if (value.type.empty()) return style == HeaderStyle::utf8 ? clean : escaped(clean, false);
   const bool raw = style == HeaderStyle::utf8 || (is_ascii(clean) && !address);
   return fmt::format("{}; {}", value.type, raw ? clean : escaped(clean, address));
 }

@@ -28,7 +28,7 @@ class Deadline {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-constexpr std::size_t kSize = 2U << 20;
+constexpr std::size_t kSize = 512U << 10;
 
 std::vector<std::string> nasty() {
   std::string nested = "Subject: x\r\n";

@@ -94,7 +94,7 @@ std::string clean_text(std::string_view utf8) {
       without.append(out, at, next - at);
       at = next + mark.size();
     }
-    out = std::move(without);
+    out = codec::nfc(without);
   }
   const auto end = out.find_last_not_of(' ');
   out.resize(end == std::string::npos ? 0 : end + 1);

@@ -96,6 +96,13 @@ void show_part(const json::object& part, std::size_t indent, std::string& out) {
   if (!view(part.at("disposition")).empty()) out.append("  ").append(view(part.at("disposition")));
   if (!view(part.at("name")).empty()) out += fmt::format("  \"{}\"", view(part.at("name")));
   out += '\n';
+  const auto* packed = part.if_contains("tnef");
+  if (packed == nullptr) return;
+  for (const auto& one : packed->get_array()) {
+    out.append(indent * 2 + 2, ' ');
+    out += fmt::format("in it  {}  {} octets  \"{}\"\n", view(one.at("type")),
+                       one.at("size").to_number<std::uint64_t>(), view(one.at("name")));
+  }
 }
 
 // Main header fields, the tree of parts, the text.

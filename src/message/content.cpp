@@ -143,9 +143,10 @@ void normalize_line_ends(std::string& text) {
 }
 
 PartText text_of(std::string_view message, const Part& part, std::size_t max_octets) {
-  // The widest step is from one octet to three of UTF-8, the narrowest from four (UTF-32, ISO-2022's escapes are more)
-  // to one; that much is read, and what a cut character leaves at the end is dropped.
-  constexpr std::size_t most_narrow = 8;
+  // Line ends shrink by half; few sets shrink on the way to UTF-8: UTF-16 and 32, ISO-2022 with its escapes. So much is
+  // read that enough comes out, and what a cut character leaves at the end is dropped.
+  const auto label = charset_label(part);
+  const std::size_t most_narrow = label.empty() || contains_ascii(label) ? 2 : 8;
   const auto encoding = codec::transfer_encoding(part.encoding);
   const auto body = encoded_body(message, part);
   const std::size_t limit = max_octets < SIZE_MAX / most_narrow - 64 ? max_octets * most_narrow + 64 : SIZE_MAX;

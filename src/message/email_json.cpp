@@ -10,6 +10,7 @@
 #include "message/header.hpp"
 #include "message/header_forms.hpp"
 #include "message/preview.hpp"
+#include "message/tnef.hpp"
 
 namespace pabal::message {
 
@@ -199,6 +200,7 @@ class BodyWriter {
     out["cid"] = text_or_null(content_id_of(in_tree));
     out["language"] = texts_or_null(languages_of(in_tree));
     out["location"] = text_or_null(location_of(in_tree));
+    if (is_tnef_type(one.type)) out["tnef"] = packed(in_tree);
     if (!with_parts) return out;
     if (!one.multipart) {
       out["subParts"] = nullptr;
@@ -208,6 +210,19 @@ class BodyWriter {
     parts.reserve(one.parts.size());
     for (const auto child : one.parts) parts.push_back(part(child, true));
     out["subParts"] = std::move(parts);
+    return out;
+  }
+
+  [[nodiscard]] json::array packed(const Part& part) const {
+    const auto octets = codec::decode_body(codec::transfer_encoding(part.encoding), encoded_body(message_, part));
+    json::array out;
+    for (const auto& attachment : read_tnef(octets.octets).attachments) {
+      const auto& cid = attachment.content_id;
+      out.push_back(json::object{{"name", name_or_null(attachment.name)},
+                                 {"type", text(clean_utf8(attachment.type))},
+                                 {"size", attachment.size},
+                                 {"cid", name_or_null(cid)}});
+    }
     return out;
   }
 

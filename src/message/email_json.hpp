@@ -20,7 +20,8 @@ struct EmailJsonOptions {
 
 /// Every string in it is well-formed UTF-8. Properties in the RFC's order; then, with `header_forms`, for each field
 /// name of the message (as its last instance has it written) `header:NAME` and `header:NAME:asFORM` with the last
-/// instance's value, and the same with `:all` with all of them.
+/// instance's value, and the same with `:all` with all of them. A part that is Outlook's winmail.dat has one property
+/// more than the RFC's, `tnef`: what is packed in it, an array of objects with name, type, size and cid.
 [[nodiscard]] json::object email_json(std::string_view message, const EmailJsonOptions& options);
 
 }  // namespace pabal::message

@@ -36,10 +36,6 @@ std::string_view header_section(std::string_view message, const Part& part) noex
   return message.substr(part.header_begin, part.body_begin - part.header_begin);
 }
 
-bool is_tnef_type(std::string_view type) noexcept {
-  return type == "application/ms-tnef" || type == "application/vnd.ms-tnef";
-}
-
 void add_text(SearchText& out, std::string_view message, const Part& part, std::string_view type, std::size_t room) {
   if (room == 0) return;
   auto text = text_of(message, part, room).utf8;

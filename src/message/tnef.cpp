@@ -350,6 +350,10 @@ bool is_tnef(std::string_view octets) noexcept {
   return octets.size() >= kHeaderOctets && Reader(octets, 0).u32() == kSignature;
 }
 
+bool is_tnef_type(std::string_view type) noexcept {
+  return type == "application/ms-tnef" || type == "application/vnd.ms-tnef";
+}
+
 Tnef read_tnef(std::string_view octets, std::size_t max_attachments) {
   if (!is_tnef(octets)) {
     Tnef none;

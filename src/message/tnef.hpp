@@ -28,6 +28,9 @@ struct Tnef {
 /// True for what begins as TNEF does.
 [[nodiscard]] bool is_tnef(std::string_view octets) noexcept;
 
+/// True for the media types ("application/ms-tnef", lower case) under which TNEF is sent.
+[[nodiscard]] bool is_tnef_type(std::string_view type) noexcept;
+
 /// Any octets give something; nothing is copied but names and bodies. At most `max_attachments`; linear time.
 [[nodiscard]] Tnef read_tnef(std::string_view octets, std::size_t max_attachments = 1'000);
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "codec/transfer.hpp"
+#include "message/email_json.hpp"
+
 namespace pabal::message {
 namespace {
 
@@ -57,6 +60,16 @@ TEST(Tnef, ListsWhatIsInIt) {
   const auto octets = sample();
   EXPECT_EQ(dump(read_tnef(octets), octets),
             "안녕|the text|<p>html</p>|안녕.pdf application/pdf c@d=octets of it|evil.exe application/octet-stream =x");
+}
+
+TEST(Tnef, IsShownInTheEmailObject) {
+  const std::string message =
+      "Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+      codec::encode_base64_body(sample());
+  const auto email = email_json(message, {.blob_id = "B"});
+  EXPECT_EQ(json::serialize(email.at("attachments").at(0).at("tnef")),
+            R"([{"name":"안녕.pdf","type":"application/pdf","size":12,"cid":"c@d"},)"
+            R"({"name":"evil.exe","type":"application/octet-stream","size":1,"cid":null}])");
 }
 
 TEST(Tnef, WhatIsNone) {

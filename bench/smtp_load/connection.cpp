@@ -140,7 +140,10 @@ void Connection::on_reply(Expect expect, int code, const std::string& words) {
       on_data_reply(code, words);
       break;
     case Expect::chunk:
-      if (!good) letters_.front().refused = true;
+      if (!good) {
+        letters_.front().refused = true;
+        if (letters_.front().why.empty()) letters_.front().why = words;
+      }
       break;
     case Expect::final: {
       const Letter letter = std::move(letters_.front());
@@ -149,7 +152,7 @@ void Connection::on_reply(Expect expect, int code, const std::string& words) {
       if (good) {
         run_.promised(letter);
       } else {
-        run_.refused(letter, words);
+        run_.refused(letter, letter.why.empty() ? words : letter.why);
       }
       if (!good && letter.chunked) {
         send("RSET\r\n");

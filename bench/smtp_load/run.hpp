@@ -46,6 +46,7 @@ struct Letter {
   std::string hash;
   bool chunked = false;
   bool refused = false;
+  std::string why;  ///< what a refused chunk was answered; the last one of the message hears only that all is over
   Moment begin;
 };
 

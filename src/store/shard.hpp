@@ -180,6 +180,8 @@ class Shard {
   static constexpr std::size_t move_rows_at = 128;
   [[nodiscard]] bool rows_want_to_move(SteadyTime now);
   [[nodiscard]] Result<void> round(bool move_rows);
+  /// Long work ends early where it may: the next start goes on with it.
+  [[nodiscard]] bool stopping() { return sleep_.lock()->stopping; }
   [[nodiscard]] Result<void> move_rows_to_segments();
   [[nodiscard]] Result<bool> move_some_rows(BlobId& last);
   /// The records with their places.

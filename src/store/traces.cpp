@@ -57,6 +57,7 @@ Result<void> take_rows(Result<db::Rows> rows, std::vector<Row>& found) {
 
 Result<std::vector<Row>> by_message_id(db::Connection& connection, std::string_view message_id) {
   std::vector<Row> found;
+  if (message_id.empty()) return found;
   const auto key = key_of_message_id(message_id);
   auto indexed = counter(connection, kIndexedTo);
   if (!indexed) return pass(indexed);
@@ -195,7 +196,7 @@ Result<void> Shard::index_traces(SystemTime now) {
   if (from > until) {
     return write_now([&](db::Connection& connection) { return set_counter(connection, kIndexedTo, until); });
   }
-  while (from < until) {
+  while (from < until && !stopping()) {
     std::vector<std::pair<std::int64_t, std::int64_t>> rows;  // message_key, made
     auto listed = readers_.read([&](db::Connection& connection) -> Result<void> {
       auto found =
@@ -250,7 +251,7 @@ Result<void> Shard::forget_traces(SystemTime now) {
       return {};
     });
     if (!forgotten) return forgotten;
-    if (count < kForgetAtOnce) break;
+    if (count < kForgetAtOnce || stopping()) break;
   }
   if (trace_before > id_before) {
     // The id outlives its trace.
@@ -269,7 +270,7 @@ Result<void> Shard::forget_indexed(SystemTime now, std::int64_t before) {
   std::int64_t last_time = 0;
   std::int64_t from = INT64_MIN;
   bool more = true;
-  while (more) {
+  while (more && !stopping()) {
     auto done = write_now([&](db::Connection& connection) -> Result<void> {
       auto forgot = counter(connection, kIndexForgot);
       if (!forgot) return pass(forgot);

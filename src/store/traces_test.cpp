@@ -76,6 +76,7 @@ TEST_P(Traces, ByMessageIdBeforeAndAfterTheyAreIndexed) {
   ASSERT_EQ(first_error(deliver("d4", "<a@b>", {TestStore::target(3)})), "");
   const auto all = [&] { return found("<a@b>") == "d4 d1 d2" || found("<a@b>") == "d4 d2 d1"; };
   EXPECT_TRUE(all()) << found("<a@b>");
+  EXPECT_EQ(found(""), "");
   EXPECT_EQ(indexed(), 0);
   pass_time(std::chrono::minutes(11));
   EXPECT_EQ(indexed(), 2);

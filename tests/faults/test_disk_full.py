@@ -55,7 +55,7 @@ class DiskFull(unittest.TestCase):
     def fill_and_free(self) -> None:
         filler = self.place / "filler"
         filler.write_bytes(b"\0" * FILLER)
-        with Server(data=self.place / "data", settings='[store]\nsegment_size = "4M"\n') as server:
+        with Server(data=self.place / "data", settings='[store]\nsegment_size = "4M"\nspill_at = "64k"\nfile_min = "256k"\n') as server:
             server.add_domain()
             server.add_users(USERS)
             server.start()

@@ -72,7 +72,7 @@ Result<bool> Checkpointer::checkpoint(int mode) {
   int copied = 0;
   const int code = sqlite3_wal_checkpoint_v2(handle_.get(), "main", mode, &frames, &copied);
   // Busy: a reader is in the way, or a writer starts the log anew at this moment. The next call tries again.
-  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return false;
+  if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED) return false;
   if (code != SQLITE_OK) {
     return fail_sqlite(handle_.get(), "checkpoint of " + shared_.path);
   }

@@ -24,6 +24,10 @@ Work inserting(std::int64_t id, std::size_t octets) {
   };
 }
 
+Result<void> make_table(Connection& connection) {
+  return connection.script("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
+}
+
 /// What a run answered, by write.
 struct Answers {
   bool opened = false;
@@ -39,9 +43,7 @@ Answers run(FailingFileSystem& files, std::size_t octets) {
   if (!database) return answers;
   auto writer = Writer::start(**database, {});
   if (!writer) return answers;
-  auto made = (*writer)->run([](Connection& connection) {
-    return connection.script("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
-  });
+  auto made = (*writer)->run(make_table);
   if (!made) return answers;
   answers.opened = true;
   Readers readers(**database);
@@ -144,9 +146,7 @@ TEST(FailingDisk, AFullDiskIsNoEnd) {
     ASSERT_TRUE(database) << database.error().log;
     auto writer = Writer::start(**database, {});
     ASSERT_TRUE(writer);
-    EXPECT_TRUE((*writer)->run([](Connection& connection) {
-      return connection.script("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
-    }));
+    EXPECT_TRUE((*writer)->run(make_table));
     EXPECT_TRUE((*writer)->run(inserting(1000, 3000)));
   }
 }
@@ -158,9 +158,7 @@ TEST(FailingDisk, AFullDiskHasAKindOfItsOwn) {
   ASSERT_TRUE(database);
   auto writer = Writer::start(**database, {});
   ASSERT_TRUE(writer);
-  ASSERT_TRUE((*writer)->run([](Connection& connection) {
-    return connection.script("CREATE TABLE t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
-  }));
+  ASSERT_TRUE((*writer)->run(make_table));
   files.set_space(100);
   auto full = (*writer)->run(inserting(1, 5000));
   ASSERT_FALSE(full);
@@ -182,9 +180,7 @@ TEST(FailingDisk, EachWriteOfAGroupHearsThatTheDiskIsFull) {
     {
       auto writer = Writer::start(**database, {});
       ASSERT_TRUE(writer);
-      ASSERT_TRUE((*writer)->run([](Connection& connection) {
-        return connection.script("CREATE TABLE t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
-      }));
+      ASSERT_TRUE((*writer)->run(make_table));
       files.set_space(space);
       std::vector<std::pair<Work, Outcome>> writes;
       for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -216,9 +212,7 @@ TEST(FailingDisk, TheWriterSaysSo) {
   ASSERT_TRUE(database);
   auto writer = Writer::start(**database, {});
   ASSERT_TRUE(writer);
-  ASSERT_TRUE((*writer)->run([](Connection& connection) {
-    return connection.script("CREATE TABLE t (id INTEGER PRIMARY KEY, v BYTES NOT NULL) STRICT");
-  }));
+  ASSERT_TRUE((*writer)->run(make_table));
   files.fail_at({.operation = DiskOperation::sync});
   auto failed = (*writer)->run(inserting(1, 10));
   ASSERT_FALSE(failed);

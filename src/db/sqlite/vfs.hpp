@@ -39,9 +39,10 @@
 
 namespace pabal::db::sqlite {
 
-/// How much of a file has been written and flushed, over all handles of it.
+/// How much of a file has been written and flushed, over all handles of it. It begins as written and not flushed: a
+/// process that was killed may have left octets that only the page cache holds.
 struct FlushState {
-  std::atomic<std::uint64_t> written{0};
+  std::atomic<std::uint64_t> written{1};
   std::atomic<std::uint64_t> flushed{0};
 };
 

@@ -165,7 +165,15 @@ def go_first() -> bool:
     return True
 
 
-NAMES = {"ingest": ingest, "pop3": pop3, "idle": idle}
+def message(_long: bool) -> None:
+    """The message library beside GMime; over real letters where the corpus stands beside the project."""
+    root = pathlib.Path(__file__).resolve().parent.parent.parent
+    corpus = root.parent / "shared" / "suites" / "spam-dev"
+    for name, value in figures(BENCH / "message_load", corpus).items():
+        say(name, value)
+
+
+NAMES = {"ingest": ingest, "pop3": pop3, "idle": idle, "message": message}
 
 
 def main() -> int:

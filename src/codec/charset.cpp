@@ -339,9 +339,13 @@ Converted to_utf8(std::string_view octets, std::string_view label) {
     guessed.damaged = guessed.damaged || !name.empty();
     return guessed;
   }
-  // Multi-octet sequences that are well-formed UTF-8 are hardly ever anything else; a wrong label is common.
-  if (!ascii && !stateful && wanted_view == "windows-1252" && is_utf8(octets)) return {std::string(octets), false};
+  // Multi-octet sequences that are well-formed UTF-8 are hardly ever text of a set of single octets; a wrong label is
+  // common.
+  const bool may_be_utf8 = !ascii && !stateful && is_utf8(octets);
+  if (may_be_utf8 && ucnv_getMaxCharSize(converter.get()) == 1) return {std::string(octets), false};
   auto out = convert(converter.get(), octets);
+  // In East Asian sets a few such sequences mean something (GBK's "联通"); where one doesn't, it was UTF-8.
+  if (may_be_utf8 && out.damaged) return {std::string(octets), false};
   if (wanted_view == "windows-949") out.utf8 = compose_hangul(std::move(out.utf8));
   return out;
 }

@@ -12,8 +12,9 @@ struct Converted {
 };
 
 /// `label` in any case, with quotes, spaces or a language suffix as found (`ks_c_5601-1987`, `euc-kr`, `cp949`,
-/// `iso-2022-kr`, `x-unknown`, `utf8`, `ansi_x3.4-1968`, `unicode-1-1-utf-7`…). Text labelled US-ASCII, ISO-8859-1 or
-/// unknown that is well-formed UTF-8 with high octets is UTF-8; ISO-8859-1 is windows-1252, EUC-KR is CP949, GB2312 is
+/// `iso-2022-kr`, `x-unknown`, `utf8`, `ansi_x3.4-1968`, `unicode-1-1-utf-7`…). Text with an
+/// unknown label or that of a set of single octets that is well-formed UTF-8 with high octets is UTF-8, and so is what
+/// can't be the multi-octet set that its label names. ISO-8859-1 is windows-1252, EUC-KR is CP949, GB2312 is
 /// GB18030, Shift_JIS is windows-31J, as the WHATWG does.
 [[nodiscard]] Converted to_utf8(std::string_view octets, std::string_view label);
 

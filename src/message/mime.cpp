@@ -1,21 +1,28 @@
 #include "message/mime.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "base/text.hpp"
+#include "message/header.hpp"
 #include "message/media_type.hpp"
 
 namespace pabal::message {
 
 namespace {
 
-// An open multipart: its boundary, and the child that is being read.
+// An open multipart: its boundary, and the child that was read last.
 struct Frame {
   std::uint32_t part = Part::none;
   std::uint32_t last_child = Part::none;
-  std::string delimiter;  ///< "--" and the boundary
+  std::string delimiter;              ///< "--" and the boundary
+  std::size_t outer_same = kNoFrame;  ///< the frame further out with the same delimiter
+  static constexpr std::size_t kNoFrame = SIZE_MAX;
 };
 
 struct Match {
@@ -23,19 +30,77 @@ struct Match {
   bool closing = false;
 };
 
-bool is_name_character(char c) noexcept { return c > ' ' && c < 0x7F && c != ':'; }
+// The open multiparts, outermost first, and which of them a line is a delimiter of. A look at a line costs the same
+// however many are open.
+class Frames {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return frames_.empty(); }
+  [[nodiscard]] Frame& back() noexcept { return frames_.back(); }
+  [[nodiscard]] const Frame& operator[](std::size_t i) const noexcept { return frames_[i]; }
 
-// The colon of a line that begins like a header field (RFC 5322 §2.2; white space before the colon is §4.5's); npos
-// where it doesn't.
-std::size_t field_colon(std::string_view line) noexcept {
-  std::size_t at = 0;
-  while (at < line.size() && is_name_character(line[at])) ++at;
-  if (at == 0) return std::string_view::npos;
-  while (at < line.size() && (line[at] == ' ' || line[at] == '\t')) ++at;
-  return at < line.size() && line[at] == ':' ? at : std::string_view::npos;
-}
+  void push(std::uint32_t part, std::string_view boundary) {
+    Frame frame;
+    frame.part = part;
+    frame.delimiter.append("--").append(boundary);
+    longest_ = std::max(longest_, frame.delimiter.size());
+    const auto [place, fresh] = by_delimiter_.try_emplace(frame.delimiter, frames_.size());
+    if (!fresh) frame.outer_same = std::exchange(place->second, frames_.size());
+    frames_.push_back(std::move(frame));
+  }
 
-bool is_blank(std::string_view line) noexcept { return line == "\r\n" || line == "\n" || line == "\r\r\n"; }
+  void pop() {
+    const Frame& frame = frames_.back();
+    const auto place = by_delimiter_.find(frame.delimiter);
+    if (frame.outer_same == Frame::kNoFrame) {
+      by_delimiter_.erase(place);
+    } else {
+      place->second = frame.outer_same;
+    }
+    frames_.pop_back();
+  }
+
+  void shrink_to(std::size_t size) {
+    while (frames_.size() > size) pop();
+  }
+
+  // RFC 2046 §5.1.1: the delimiter stands at the begin of a line, only white space may follow. The innermost multipart
+  // is asked first; one further out ends those within it that were never closed.
+  [[nodiscard]] std::optional<Match> match(std::string_view line) const {
+    std::size_t size = line.size();
+    while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) --size;
+    line = line.substr(0, size);
+    while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+    std::optional<Match> found;
+    if (const auto open = find(line)) found = Match{*open, false};
+    if (line.ends_with("--")) {
+      const auto closed = find(line.substr(0, line.size() - 2));
+      if (closed && (!found || *closed > found->frame)) found = Match{*closed, true};
+    }
+    return found;
+  }
+
+ private:
+  [[nodiscard]] std::optional<std::size_t> find(std::string_view line) const {
+    if (line.size() > longest_) return std::nullopt;
+    if (frames_.size() <= kFew) {
+      for (std::size_t i = frames_.size(); i-- > 0;) {
+        if (frames_[i].delimiter == line) return i;
+      }
+      return std::nullopt;
+    }
+    const auto place = by_delimiter_.find(line);
+    if (place == by_delimiter_.end()) return std::nullopt;
+    return place->second;
+  }
+
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  static constexpr std::size_t kFew = 8;
+  std::vector<Frame> frames_;
+  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> by_delimiter_;  ///< the innermost
+  std::size_t longest_ = 0;
+};
 
 class Parser {
  public:
@@ -54,7 +119,13 @@ class Parser {
   }
 
  private:
-  // The next line with its end; moves on and counts.
+  static constexpr std::size_t kShortestKnown = 10;  // Content-ID
+
+  static std::uint32_t count_lines(std::string_view text) noexcept {
+    return static_cast<std::uint32_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  // The line at position_, with its end.
   std::string_view peek_line() const noexcept {
     const char* const begin = message_.data() + position_;
     const std::size_t left = message_.size() - position_;
@@ -70,7 +141,7 @@ class Parser {
     const auto place = static_cast<std::uint32_t>(tree_.parts.size());
     Part& part = tree_.parts.emplace_back();
     part.parent = parent;
-    part.header_begin = part.body_begin = part.body_end = part.end = position_;
+    part.boundary_begin = part.header_begin = part.body_begin = part.body_end = part.end = position_;
     if (parent != Part::none) part.depth = tree_.parts[parent].depth + 1;
     part.type = "text";
     part.subtype = "plain";
@@ -90,9 +161,9 @@ class Parser {
       Part& part = tree_.parts[current_];
       part.body_begin = part.body_end = part.end = position_;
       part.body_lines = lines_;  // the counter's value at the body's begin, till the part is closed
-      if (ended_in_header_) return;
+      if (ended_in_header_ && part.kind != PartKind::message) return;
       if (part.kind == PartKind::multipart) {
-        frames_.push_back({current_, Part::none, "--" + *boundary});
+        frames_.push(current_, *boundary);
         return;
       }
       if (part.kind != PartKind::message) return;
@@ -104,58 +175,33 @@ class Parser {
 
   std::optional<std::string> read_fields() {
     ended_in_header_ = false;
-    const std::size_t begin = position_;
-    std::string_view field;  // the field at hand, with its folded lines
-    const auto finish = [&] {
-      if (!field.empty()) take_field(field);
-      field = {};
-    };
-    while (position_ < message_.size()) {
-      const std::string_view line = peek_line();
-      if (is_blank(line)) {
-        step_over(line);
-        break;
-      }
-      if (line.starts_with("--") && match_boundary(line)) {
+    const std::string_view section = message_.substr(position_);
+    std::size_t at = 0;
+    while (at < section.size()) {
+      if (!frames_.empty() && section.substr(at).starts_with("--") && match_boundary(section.substr(at))) {
         ended_in_header_ = true;
         break;
       }
-      if (position_ - begin + line.size() > limits_.max_header_octets) {
+      const HeaderStep step = header_step(section, at);
+      if (step.kind == HeaderStep::Kind::body) break;
+      if (step.next > limits_.max_header_octets && step.kind != HeaderStep::Kind::blank) {
         tree_.limited = true;
         break;
       }
-      if (line[0] == ' ' || line[0] == '\t') {
-        if (!field.empty()) field = {field.data(), field.size() + line.size()};
-        step_over(line);
-        continue;
-      }
-      finish();
-      if (field_colon(line) != std::string_view::npos) {
-        field = line;
-      } else if (!looks_like_more_header(line, begin)) {
-        break;
-      }
-      step_over(line);
+      if (step.kind == HeaderStep::Kind::field) take_field(step.field);
+      at = step.next;
+      if (step.kind == HeaderStep::Kind::blank) break;
     }
-    finish();
+    lines_ += count_lines(section.substr(0, at));
+    position_ += at;
     return decide_kind();
   }
 
-  // A line that is no field: mbox's "From ", or rubbish among fields, which is stepped over; otherwise the empty line
-  // is missing and the body begins here.
-  bool looks_like_more_header(std::string_view line, std::size_t begin) const noexcept {
-    if (position_ == begin && (line.starts_with("From ") || line.starts_with(">From "))) return true;
-    const std::string_view rest = message_.substr(position_ + line.size());
-    const std::string_view next = rest.substr(0, rest.find('\n'));
-    return field_colon(next.substr(0, 998)) != std::string_view::npos;
-  }
-
-  void take_field(std::string_view field) {
-    const std::size_t colon = field_colon(field);
-    const std::string_view name = trim(field.substr(0, colon));
-    if (!starts_with_ignoring_case(name, "content-")) return;
-    std::string_view body = field.substr(colon + 1);
-    while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.remove_suffix(1);
+  void take_field(const HeaderField& field) {
+    if (field.name.size() < kShortestKnown || ascii_lower(field.name[0]) != 'c' ||
+        !starts_with_ignoring_case(field.name, "content-")) {
+      return;
+    }
     Part& part = tree_.parts[current_];
     struct Known {
       std::string_view name;
@@ -169,7 +215,7 @@ class Parser {
     };
     for (const auto& entry : known) {
       // The first one counts: what a gateway adds below must not change how the letter reads.
-      if (equal_ignoring_case(name, entry.name) && (part.*entry.member).empty()) part.*entry.member = body;
+      if (equal_ignoring_case(field.name, entry.name) && (part.*entry.member).empty()) part.*entry.member = field.body;
     }
   }
 
@@ -207,32 +253,22 @@ class Parser {
     return std::nullopt;
   }
 
-  // RFC 2046 §5.1.1: the delimiter stands at the begin of a line, only white space may follow. The innermost multipart
-  // is asked first; one further out ends those within it that were never closed.
-  std::optional<Match> match_boundary(std::string_view line) const noexcept {
-    while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) {
-      line.remove_suffix(1);
-    }
-    for (std::size_t i = frames_.size(); i-- > 0;) {
-      const std::string& delimiter = frames_[i].delimiter;
-      if (!line.starts_with(delimiter)) continue;
-      const std::string_view rest = line.substr(delimiter.size());
-      if (rest.empty()) return Match{i, false};
-      if (rest == "--") return Match{i, true};
-    }
-    return std::nullopt;
+  // `text` begins with the line that is looked at.
+  [[nodiscard]] std::optional<Match> match_boundary(std::string_view text) const {
+    return frames_.match(text.substr(0, text.find('\n')));
   }
 
   // Goes on to the next line that is a boundary of an open multipart, and leaves position_ there.
-  std::optional<Match> find_boundary() noexcept {
+  std::optional<Match> find_boundary() {
     if (frames_.empty()) {
-      while (position_ < message_.size()) step_over(peek_line());
+      lines_ += count_lines(message_.substr(position_));
+      position_ = message_.size();
       return std::nullopt;
     }
     while (position_ < message_.size()) {
       const std::string_view line = peek_line();
       if (line.size() > 2 && line[0] == '-' && line[1] == '-') {
-        if (const auto match = match_boundary(line)) return match;
+        if (const auto match = frames_.match(line)) return match;
       }
       step_over(line);
     }
@@ -240,24 +276,29 @@ class Parser {
   }
 
   void begin_child(const Match& match) {
-    // The line end before the delimiter belongs to it.
     const std::uint32_t multipart = frames_[match.frame].part;
     close_parts(multipart, position_);
-    frames_.resize(match.frame + 1);
+    frames_.shrink_to(match.frame + 1);
+    const std::uint64_t begin = position_;
     step_over(peek_line());
-    Frame& frame = frames_.back();
     current_ = multipart;
     if (match.closing) {
-      frames_.pop_back();
+      tree_.parts[multipart].close_begin = begin;
+      tree_.parts[multipart].close_end = position_;
+      frames_.pop();
       return;
     }
     if (tree_.parts.size() >= limits_.max_parts) {
       tree_.limited = true;
-      tree_.parts[multipart].truncated = true;
-      frames_.clear();
+      for (std::uint32_t at = multipart; at != Part::none; at = tree_.parts[at].parent) {
+        if (tree_.parts[at].kind == PartKind::multipart) tree_.parts[at].truncated = true;
+      }
+      frames_.shrink_to(0);
       return;
     }
+    Frame& frame = frames_.back();
     const std::uint32_t child = add_part(multipart);
+    tree_.parts[child].boundary_begin = begin;
     if (frame.last_child == Part::none) {
       tree_.parts[multipart].first_child = child;
     } else {
@@ -290,15 +331,13 @@ class Parser {
     part.body_end = std::max(body_end, part.body_begin);
     part.end = std::max(end, part.body_begin);
     part.body_lines = lines > part.body_lines ? lines - part.body_lines : 0;
-    for (const auto& frame : frames_) {
-      if (frame.part == place) part.truncated = true;
-    }
+    part.truncated |= part.kind == PartKind::multipart && part.close_end == 0;
   }
 
   std::string_view message_;
   const MimeLimits& limits_;
   MimeTree tree_;
-  std::vector<Frame> frames_;
+  Frames frames_;
   std::uint32_t current_ = Part::none;
   std::size_t position_ = 0;
   std::uint32_t lines_ = 0;

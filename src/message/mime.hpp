@@ -25,18 +25,23 @@ enum class PartKind : std::uint8_t {
 };
 
 /// One entity. Offsets count from the message's first octet.
-///   header_begin … body_begin   its header section with the empty line that ends it
-///   body_begin … body_end       its body, without the line end that belongs to the following boundary (RFC 2046
-///   §5.1.1) body_end … end              that line end, or nothing
-/// The boundary lines themselves lie between the children of a multipart; preamble and epilogue are the octets before
-/// the first boundary line and behind the last.
+///   boundary_begin … header_begin   the boundary line before it, in a multipart; empty elsewhere
+///   header_begin … body_begin       its header section with the empty line that ends it
+///   body_begin … body_end           its body, without the line end that belongs to the following boundary (RFC 2046
+///                                   §5.1.1)
+///   body_end … end                  that line end, or nothing
+/// So a multipart's body is, without a gap: its preamble; its children, each from boundary_begin to end; the closing
+/// boundary line close_begin … close_end, where there is one; its epilogue. A message part's body is its child.
 struct Part {
   static constexpr std::uint32_t none = UINT32_MAX;
 
+  std::uint64_t boundary_begin = 0;
   std::uint64_t header_begin = 0;
   std::uint64_t body_begin = 0;
   std::uint64_t body_end = 0;
   std::uint64_t end = 0;
+  std::uint64_t close_begin = 0;  ///< both 0 where no closing boundary came
+  std::uint64_t close_end = 0;
   std::uint32_t body_lines = 0;  ///< line ends in the body (IMAP's lines)
   PartKind kind = PartKind::leaf;
   bool truncated = false;       ///< a multipart that ended without its closing boundary, or a limit cut it

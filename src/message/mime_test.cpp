@@ -29,13 +29,18 @@ std::string dump(const MimeTree& tree, std::uint32_t place = 0) {
   return out;
 }
 
-// What every tree promises: parts lie inside their parents, in order, without overlap, and the root covers the message.
+// What every tree promises: each octet of the message belongs to exactly one header, body, boundary line, preamble,
+// epilogue or line end before a boundary.
 void check(std::string_view message, const MimeTree& tree) {
   ASSERT_FALSE(tree.parts.empty());
+  ASSERT_EQ(tree.root().boundary_begin, 0U);
   ASSERT_EQ(tree.root().header_begin, 0U);
   ASSERT_EQ(tree.root().end, message.size());
+  ASSERT_EQ(tree.root().body_end, message.size());
+  std::size_t seen = 1;
   for (std::uint32_t i = 0; i < tree.parts.size(); ++i) {
     const Part& part = tree.parts[i];
+    ASSERT_LE(part.boundary_begin, part.header_begin);
     ASSERT_LE(part.header_begin, part.body_begin);
     ASSERT_LE(part.body_begin, part.body_end);
     ASSERT_LE(part.body_end, part.end);
@@ -43,15 +48,41 @@ void check(std::string_view message, const MimeTree& tree) {
     ASSERT_EQ(part.body_lines,
               std::ranges::count(message.substr(part.body_begin, part.body_end - part.body_begin), '\n'))
         << i << " " << dump(tree);
-    std::uint64_t begin = part.body_begin;
+    std::uint64_t at = part.body_begin;
     for (auto child = part.first_child; child != Part::none; child = tree.parts[child].next_sibling) {
+      ++seen;
       ASSERT_GT(child, i);
-      ASSERT_EQ(tree.parts[child].parent, i);
-      ASSERT_GE(tree.parts[child].header_begin, begin);
-      begin = tree.parts[child].end;
+      const Part& inner = tree.parts[child];
+      ASSERT_EQ(inner.parent, i);
+      ASSERT_EQ(inner.depth, part.depth + 1);
+      if (child == part.first_child && part.kind == PartKind::multipart) {
+        ASSERT_GE(inner.boundary_begin, at);  // the preamble
+      } else {
+        ASSERT_EQ(inner.boundary_begin, at);
+      }
+      ASSERT_EQ(message.substr(inner.boundary_begin, 2) == "--", part.kind == PartKind::multipart);
+      at = inner.end;
     }
-    ASSERT_LE(begin, part.end);
+    if (part.close_end != 0) {
+      if (part.first_child == Part::none) at = part.close_begin;
+      ASSERT_EQ(part.close_begin, at);
+      ASSERT_LT(part.close_begin, part.close_end);
+      at = part.close_end;  // and the epilogue
+      ASSERT_LE(at, part.end);
+    } else if (part.first_child != Part::none && !tree.limited) {
+      ASSERT_EQ(at, part.end) << dump(tree);
+    }
+    if (part.kind == PartKind::message) {
+      ASSERT_NE(part.first_child, Part::none);
+      ASSERT_EQ(tree.parts[part.first_child].header_begin, part.body_begin);
+      ASSERT_EQ(tree.parts[part.first_child].body_end, part.body_end);
+    }
+    if (part.kind == PartKind::leaf) {
+      ASSERT_EQ(part.first_child, Part::none);
+      ASSERT_EQ(part.close_end, 0U);
+    }
   }
+  ASSERT_EQ(seen, tree.parts.size());
 }
 
 std::string with_crlf(std::string_view text) {
@@ -145,6 +176,20 @@ TEST(Mime, OffsetsOfAPart) {
   EXPECT_EQ(part.content_id, " <x>");
 }
 
+TEST(Mime, OffsetsOfBoundaries) {
+  const std::string text =
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n--b\r\n\r\n1\r\n--b \r\n\r\n2\r\n--b--\r\nepilogue";
+  const MimeTree tree = parse_mime(text);
+  check(text, tree);
+  const auto piece = [&](std::uint64_t begin, std::uint64_t end) { return text.substr(begin, end - begin); };
+  const Part& root = tree.root();
+  EXPECT_EQ(piece(root.body_begin, tree.parts.at(1).boundary_begin), "preamble\r\n");
+  EXPECT_EQ(piece(tree.parts[1].boundary_begin, tree.parts[1].header_begin), "--b\r\n");
+  EXPECT_EQ(piece(tree.parts.at(2).boundary_begin, tree.parts[2].header_begin), "--b \r\n");
+  EXPECT_EQ(piece(root.close_begin, root.close_end), "--b--\r\n");
+  EXPECT_EQ(piece(root.close_end, root.body_end), "epilogue");
+}
+
 TEST(Mime, Sections) {
   // RFC 9051 §6.4.5.1's example.
   const std::string text =
@@ -181,6 +226,12 @@ TEST(Mime, Limits) {
   EXPECT_TRUE(tree.limited);
   EXPECT_EQ(tree.parts.size(), 100U);
 
+  // The same with room for all.
+  tree = parse_mime(deep, {.max_depth = 20'000});
+  check(deep, tree);
+  EXPECT_FALSE(tree.limited);
+  EXPECT_EQ(tree.parts.size(), 10'001U);
+
   std::string many(kMixed);
   for (int i = 0; i < 30'000; ++i) many += "--b\n\nx\n";
   tree = parse_mime(many);
@@ -215,6 +266,22 @@ TEST(Mime, LinearTimeOnHostileInput) {
   while (nested.size() < 8U << 20) nested += "--xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n";
   for (const auto* text : {&headers, &rubbish, &comment, &nested})
     EXPECT_LT(seconds(*text), 2.0) << text->substr(0, 40);
+
+  // 10,000 multiparts inside of one another, then as many lines that nearly end one, then the ends of all.
+  std::string open;
+  std::string ends;
+  for (int i = 0; i < 10'000; ++i) {
+    open += fmt::format("Content-Type: multipart/mixed; boundary=\"{:0>60}\"\n\n--{:0>60}\n", i, i);
+  }
+  for (int i = 10'000; i-- > 0;) ends += fmt::format("\n--{:0>60}--", i);
+  std::string deep = open + "\n";
+  for (int i = 0; i < 100'000; ++i) deep += fmt::format("--{:0>60}x\n", i);
+  deep += ends;
+  const auto began = std::chrono::steady_clock::now();
+  const auto tree = parse_mime(deep, {.max_depth = 20'000});
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+  check(deep, tree);
+  EXPECT_EQ(tree.parts.size(), 10'001U);
 }
 
 std::vector<std::filesystem::path> suite_files() {

@@ -3,6 +3,7 @@ import argparse
 import json
 import os
 import random
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -53,6 +54,17 @@ def python_tests(folder: str, options: argparse.Namespace) -> Counts:
     return counts
 
 
+def differential() -> Counts:
+    """Other parsers over the same messages; each difference must be listed in tests/differential/differences.txt."""
+    status = run("differential", [sys.executable, "tests/differential/compare.py"], seconds=300)
+    lines = (LOGS / "differential.log").read_text(errors="replace").splitlines()
+    match = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", lines[-1]) if lines else None
+    if status is None or match is None:
+        return failed("differential: took too long or did not run\n" + log_tail("differential"))
+    words = [line for line in lines if line.startswith(("FAILED", "skipped"))][:50]
+    return Counts(*map(int, match.groups()), words)
+
+
 # Figures that a short run on a busy machine must keep, too: name, most, what it is. Where the benchmarks may not go before all
 # else, flushes have room: senders that a busy machine holds up make smaller groups (0.085 on a quiet one).
 BUDGETS = (
@@ -62,6 +74,15 @@ BUDGETS = (
     ("ingest_1_flushes", 1.3, "flushes for a message from one sender"),
 )
 ROOM_ON_A_BUSY_MACHINE = {"ingest_64_flushes": 0.15}
+# The same the other way round: name, least, what it is. Ratios of two measurements of one run, which a busy machine bends little, and
+# rates at a fraction of what a quiet machine gives.
+LEAST = (
+    ("message_parse_attachments_of_gmime", 5.0, "times GMime's rate for a letter with attachments"),
+    ("message_parse_small_of_gmime", 5.0, "times GMime's rate for small letters"),
+    ("message_parse_attachments_mb_s", 500.0, "MB/s of a letter with attachments"),
+    ("message_parse_small_mb_s", 150.0, "MB/s of small letters"),
+    ("message_base64_decode_mb_s", 1000.0, "MB/s of base64"),
+)
 
 
 def bench() -> Counts:
@@ -82,6 +103,13 @@ def bench() -> Counts:
             counts.add(failed(f"bench {name}={figures[name]}: at most {most} {what}"))
         else:
             counts.passed += 1
+    for name, least, what in LEAST:
+        if name not in figures:
+            counts.add(skipped(f"bench {name}: not measured"))
+        elif float(figures[name]) < least:
+            counts.add(failed(f"bench {name}={figures[name]}: at least {least} {what}"))
+        else:
+            counts.passed += 1
     return counts
 
 
@@ -92,6 +120,7 @@ def stages(options: argparse.Namespace) -> list[tuple[str, str, bool, Callable[[
         ("files", "house rules that a glance can check", False, lambda: simple("files", ["scripts/check-files"], seconds=60)),
         ("format", "clang-format", False, lambda: simple("format", ["scripts/format", "--check"], seconds=300)),
         ("release", "release build and its unit tests", False, release),
+        ("differential", "GMime and Python's email package over the same messages", False, differential),
         ("e2e", "end-to-end tests with real clients", False, lambda: python_tests("e2e", options)),
         ("faults", "kills under load, full disks", True, lambda: python_tests("faults", options)),
         ("bench", "short benchmarks and their budgets", True, bench),

@@ -1,0 +1,72 @@
+"""The view of Python's email package of the messages named on standard input, for compare.py."""
+import email
+import email.header
+import email.message
+import email.utils
+import sys
+import zlib
+
+
+def line(key: str, value: str) -> None:
+    value = value.encode("utf-8", "replace").decode().translate({9: " ", 10: " ", 13: " "})
+    sys.stdout.write(f"{key}\t{value}\n")
+
+
+def structure(part: email.message.Message) -> str:
+    kind = part.get_content_type()
+    if not part.is_multipart():
+        return kind
+    return f"{kind}[{' '.join(structure(inner) for inner in part.get_payload())}]"
+
+
+def decoded(text: object) -> str:
+    text = str(text)
+    try:
+        return str(email.header.make_header(email.header.decode_header(text)))
+    except (LookupError, UnicodeError, ValueError):
+        return text
+
+
+def bodies(part: email.message.Message) -> None:
+    if part.is_multipart():
+        for inner in part.get_payload():
+            bodies(inner)
+        return
+    octets = part.get_payload(decode=True) or b""
+    line("body", f"{part.get_content_type()} {len(octets)} {zlib.crc32(octets):08x}")
+
+
+def dump(octets: bytes) -> None:
+    message = email.message_from_bytes(octets)
+    line("types", structure(message))
+    if message["Subject"] is not None:
+        line("subject", decoded(message["Subject"]))
+    for name in ("From", "To", "Cc"):
+        if message[name] is not None:
+            for person, address in email.utils.getaddresses([str(message[name])]):
+                line(name.lower(), f"{decoded(person)} <{address}>")
+    if message["Date"] is not None:
+        found = email.utils.parsedate_tz(str(message["Date"]))
+        try:
+            line("date", "none" if found is None else f"{email.utils.mktime_tz(found)} {(found[9] or 0) // 60}")
+        except (ValueError, OverflowError):
+            line("date", "none")
+    bodies(message)
+
+
+def main() -> None:
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    for name in sys.stdin.read().splitlines():
+        with open(name, "rb") as file:
+            octets = file.read()
+        if octets.startswith(b"From "):
+            octets = octets.split(b"\n", 1)[1] if b"\n" in octets else b""
+        line("file", name)
+        try:
+            dump(octets)
+        except Exception as failure:  # its bugs are its own; the comparison shows them
+            line("failed", repr(failure))
+
+
+if __name__ == "__main__":
+    main()

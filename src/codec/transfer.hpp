@@ -21,6 +21,9 @@ struct Decoded {
 
 /// Tolerant, at memory speed on clean input (at least 3 GB/s of input on lines of 76). At most `limit` octets come out.
 [[nodiscard]] Decoded decode_base64_body(std::string_view text, std::size_t limit = SIZE_MAX);
+/// The same with no more of the processor than this, where it has it: for tests.
+enum class Base64Machine { table, sse41, avx2 };
+[[nodiscard]] Decoded decode_base64_body_as(Base64Machine machine, std::string_view text, std::size_t limit = SIZE_MAX);
 [[nodiscard]] Decoded decode_quoted_printable(std::string_view text, std::size_t limit = SIZE_MAX);
 [[nodiscard]] Decoded decode_body(TransferEncoding encoding, std::string_view text, std::size_t limit = SIZE_MAX);
 

@@ -148,7 +148,7 @@ Converter open_converter(const char* name) {
 
 // Well-formed UTF-8 from what claims to be that; each maximal wrong run becomes one U+FFFD.
 Converted repair_utf8(std::string_view octets) {
-  if (octets.starts_with("\xEF\xBB\xBF")) octets.remove_prefix(3);
+  while (octets.starts_with("\xEF\xBB\xBF")) octets.remove_prefix(3);
   if (is_utf8(octets)) return {std::string(octets), false};
   Converted out;
   out.damaged = true;
@@ -310,7 +310,9 @@ Converted guess_to_utf8(std::string_view octets) {
     const UCharsetMatch* match = ucsdet_detect(detector.get(), &status);
     if (U_SUCCESS(status) != 0 && match != nullptr && ucsdet_getConfidence(match, &status) >= 30) {
       const char* name = ucsdet_getName(match, &status);
-      if (U_SUCCESS(status) != 0 && name != nullptr) {
+      // No letter comes in EBCDIC, and it would make line ends of other characters.
+      const bool ebcdic = name != nullptr && std::string_view(name).starts_with("IBM4");
+      if (U_SUCCESS(status) != 0 && name != nullptr && !ebcdic) {
         if (const auto converter = open_converter(converter_name(cleaned(name)))) {
           return convert(converter.get(), octets);
         }

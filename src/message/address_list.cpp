@@ -35,8 +35,9 @@ struct Token {
 };
 
 std::string as_utf8(std::string octets) {
-  std::erase_if(octets, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  return is_utf8(octets) ? octets : codec::guess_to_utf8(octets).utf8;
+  std::string out = is_utf8(octets) ? std::move(octets) : codec::guess_to_utf8(octets).utf8;
+  std::erase_if(out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return out;
 }
 
 class ListReader {
@@ -471,7 +472,8 @@ std::vector<std::string> parse_message_ids(std::string_view field_body, std::siz
   for (std::size_t i = first; i < bracketed.size(); ++i) {
     std::string id(bracketed[i]);
     std::erase_if(id, is_space);  // folded by a mailer that shouldn't have
-    if (!id.empty()) ids.push_back(as_utf8(std::move(id)));
+    id = as_utf8(std::move(id));
+    if (!id.empty()) ids.push_back(std::move(id));
   }
   return ids;
 }

@@ -96,6 +96,7 @@ std::optional<Word> read_word(std::string_view text, std::size_t& no_end_before)
 
 // Pieces of raw 8-bit beside encoded words.
 std::string plain_text(std::string_view text) {
+  while (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark says nothing here
   return is_utf8(text) ? std::string(text) : codec::guess_to_utf8(text).utf8;
 }
 

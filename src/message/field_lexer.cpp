@@ -13,8 +13,9 @@ namespace {
 bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 std::string as_utf8(std::string octets) {
-  std::erase_if(octets, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  return is_utf8(octets) ? octets : codec::guess_to_utf8(octets).utf8;
+  std::string out = is_utf8(octets) ? std::move(octets) : codec::guess_to_utf8(octets).utf8;
+  std::erase_if(out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return out;
 }
 
 // A quoted string at the front: its content, and in `size` how many octets it takes with its quotes; nothing where the

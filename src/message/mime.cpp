@@ -178,7 +178,7 @@ class Parser {
     const std::string_view section = message_.substr(position_);
     std::size_t at = 0;
     while (at < section.size()) {
-      if (!frames_.empty() && section.substr(at).starts_with("--") && match_boundary(section.substr(at))) {
+      if (at_boundary(section, at)) {
         ended_in_header_ = true;
         break;
       }
@@ -188,6 +188,7 @@ class Parser {
         tree_.limited = true;
         break;
       }
+      if (step.kind == HeaderStep::Kind::rubbish && at_boundary(section, step.next)) break;
       if (step.kind == HeaderStep::Kind::field) take_field(step.field);
       at = step.next;
       if (step.kind == HeaderStep::Kind::blank) break;
@@ -253,9 +254,10 @@ class Parser {
     return std::nullopt;
   }
 
-  // `text` begins with the line that is looked at.
-  [[nodiscard]] std::optional<Match> match_boundary(std::string_view text) const {
-    return frames_.match(text.substr(0, text.find('\n')));
+  // Does a boundary line of an open multipart begin at this place?
+  [[nodiscard]] bool at_boundary(std::string_view text, std::size_t at) const {
+    if (frames_.empty() || !text.substr(at).starts_with("--")) return false;
+    return frames_.match(text.substr(at, text.find('\n', at) - at)).has_value();
   }
 
   // Goes on to the next line that is a boundary of an open multipart, and leaves position_ there.

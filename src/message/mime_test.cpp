@@ -75,7 +75,7 @@ void check(std::string_view message, const MimeTree& tree) {
     if (part.kind == PartKind::message) {
       ASSERT_NE(part.first_child, Part::none);
       ASSERT_EQ(tree.parts[part.first_child].header_begin, part.body_begin);
-      ASSERT_EQ(tree.parts[part.first_child].body_end, part.body_end);
+      ASSERT_EQ(tree.parts[part.first_child].end, part.end);
     }
     if (part.kind == PartKind::leaf) {
       ASSERT_EQ(part.first_child, Part::none);
@@ -140,6 +140,10 @@ TEST(Mime, Structures) {
        "multipart/mixed[multipart/alternative[text/plain(1)]]"},
       {"*--b\nContent-Type: message/rfc822\n\nSubject: x\n\nab\n--b--",
        "multipart/mixed[message/rfc822<text/plain(2)>]"},
+      {"*--b\nContent-Type: message/rfc822\n\nSubject: x\n--b--", "multipart/mixed[message/rfc822<text/plain(0)>]"},
+      {"*--b\nContent-Type: message/rfc822\n--b--", "multipart/mixed[message/rfc822<text/plain(0)>]"},
+      {"*--b\nContent-Type: multipart/mixed; boundary=c\n--b--", "multipart/mixed[multipart/mixed[]!]"},
+      {"*--b\nA: b\nno field\n--b--", "multipart/mixed[text/plain(8)]"},
       {"*--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDo=\n--b--",
        "multipart/mixed[message/rfc822(12)]"},
       {"Content-Type: message/rfc822\n\nContent-Type: message/global\n\nContent-Type: image/png\n\nx",

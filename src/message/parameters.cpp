@@ -1,7 +1,9 @@
 #include "message/parameters.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <utility>
 
 #include "base/text.hpp"
 #include "codec/charset.hpp"
@@ -168,7 +170,7 @@ int hex_value(char c) noexcept {
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() + 0 ? hex_value(text[i + 1]) : -1;
+    const int high = text[i] == '%' && i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
     const int low = high >= 0 && i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
     if (low >= 0) {
       out += static_cast<char>(high << 4 | low);
@@ -180,27 +182,42 @@ std::string percent_decoded(std::string_view text) {
   return out;
 }
 
-// The pieces of one parameter (RFC 2231 §3), by number; a whole one has number 0.
-struct Pieces {
-  struct Piece {
-    std::string value;
-    bool extended = false;
-  };
-  std::map<std::size_t, Piece> pieces;
-  std::size_t order = 0;
+struct Piece {
+  std::string value;
+  bool extended = false;  ///< percent-encoded, with a character set in the first
 };
 
-FieldParameter join(const std::string& name, const Pieces& pieces) {
+// One parameter in the forms that it came in, of each the first (RFC 2231 §3, §4).
+struct Forms {
+  std::optional<Piece> plain;             ///< name=
+  std::optional<Piece> extended;          ///< name*=
+  std::map<std::size_t, Piece> numbered;  ///< name*0=, name*1*=, …
+  std::size_t order = 0;
+
+  // The best goes before what is given beside it for old readers (RFC 6266 §4.3).
+  [[nodiscard]] std::vector<const Piece*> pieces() const {
+    if (extended) return {&*extended};
+    std::vector<const Piece*> found;
+    for (const auto& [number, piece] : numbered) {
+      // Numbers count from 0, in some mailers from 1; a missing piece ends the value.
+      if (number != found.size() + numbered.begin()->first || numbered.begin()->first > 1) break;
+      found.push_back(&piece);
+    }
+    if (found.empty() && plain) return {&*plain};
+    return found;
+  }
+};
+
+FieldParameter join(const std::string& name, const Forms& forms) {
   FieldParameter out;
   out.name = name;
   std::string octets;
   std::string charset;
   bool extended = false;
-  std::size_t expected = 0;
-  for (const auto& [number, piece] : pieces.pieces) {
-    if (number != expected++) break;  // a missing piece ends the value
-    std::string_view value = piece.value;
-    if (number == 0 && piece.extended) {
+  bool first_piece = true;
+  for (const Piece* piece : forms.pieces()) {
+    std::string_view value = piece->value;
+    if (std::exchange(first_piece, false) && piece->extended) {
       const auto first = value.find('\'');
       const auto second = first == std::string_view::npos ? first : value.find('\'', first + 1);
       if (second != std::string_view::npos) {
@@ -210,7 +227,7 @@ FieldParameter join(const std::string& name, const Pieces& pieces) {
       }
       extended = true;
     }
-    octets += piece.extended ? percent_decoded(value) : std::string(value);
+    octets += piece->extended ? percent_decoded(value) : std::string(value);
     if (octets.size() > kLongestValue) break;
   }
   if (extended) {
@@ -236,7 +253,7 @@ ParameterizedValue parse_parameters(std::string_view field_body, std::size_t max
   Reader reader(text);
   out.value = reader.value();
 
-  std::map<std::string, Pieces> found;
+  std::map<std::string, Forms, std::less<>> found;
   std::size_t segments = 0;
   Raw raw;
   while (segments < kMostSegments && reader.next(raw)) {
@@ -244,32 +261,26 @@ ParameterizedValue parse_parameters(std::string_view field_body, std::size_t max
     std::string_view name = raw.name;
     const bool extended = name.ends_with('*');
     if (extended) name.remove_suffix(1);
-    std::size_t number = 0;
-    bool numbered = false;
+    std::optional<std::uint64_t> number;
     if (const auto star = name.rfind('*'); star != std::string_view::npos) {
-      if (const auto parsed = parse_decimal(name.substr(star + 1), kMostSegments)) {
-        number = *parsed;
-        numbered = true;
-        name = name.substr(0, star);
-      }
+      number = parse_decimal(name.substr(star + 1), kMostSegments);
+      if (number) name = name.substr(0, star);
     }
     if (name.empty()) continue;
-    const auto at = found.find(std::string(name));
+    auto at = found.find(name);
     if (at == found.end()) {
-      if (found.size() >= max_parameters) break;
-      Pieces& pieces = found[std::string(name)];
-      pieces.order = found.size();
-      pieces.pieces.emplace(number, Pieces::Piece{raw.value, extended});
-      continue;
+      if (found.size() >= max_parameters) continue;
+      at = found.emplace(name, Forms()).first;
+      at->second.order = found.size();
     }
-    // RFC 2231's form goes before the plain one that is given beside it for old readers (RFC 6266 §4.3 says the same).
-    if (number == 0 && extended && !at->second.pieces.empty() && !at->second.pieces.begin()->second.extended &&
-        !numbered) {
-      at->second.pieces.clear();
+    Piece piece{std::move(raw.value), extended};
+    if (number) {
+      at->second.numbered.emplace(*number, std::move(piece));
+    } else if (auto& whole = extended ? at->second.extended : at->second.plain; !whole) {
+      whole = std::move(piece);
     }
-    at->second.pieces.emplace(number, Pieces::Piece{raw.value, extended});
   }
-  std::vector<const std::pair<const std::string, Pieces>*> ordered;
+  std::vector<const std::pair<const std::string, Forms>*> ordered;
   for (const auto& entry : found) ordered.push_back(&entry);
   std::ranges::sort(ordered, {}, [](const auto* entry) { return entry->second.order; });
   for (const auto* entry : ordered) out.parameters.push_back(join(entry->first, entry->second));

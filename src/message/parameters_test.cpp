@@ -1,5 +1,7 @@
 #include "message/parameters.hpp"
 
+#include <chrono>
+
 #include <gtest/gtest.h>
 
 namespace pabal::message {
@@ -48,17 +50,55 @@ TEST(Parameters, AsTheyCome) {
       {"attachment; filename*=utf-8''%ED%8C%8C%EB%B0%9C.txt; filename=plain.txt", "attachment|filename=파발.txt"},
       {"attachment; filename*0*=utf-8''%ED%8C; filename*1*=%8C", "attachment|filename=파"},
       {"attachment; filename*=''%ED%8C%8C", "attachment|filename=파"},
+      {"attachment; filename=plain.txt; filename*0=pla; filename*1=in2.txt", "attachment|filename=plain2.txt"},
+      {"attachment; filename*1*=utf-8''%ED%8C; filename*2*=%8C", "attachment|filename=파"},
+      {"attachment; filename*2=a; filename*3=b", "attachment|filename="},
+      {"attachment; filename=a; filename*2=b", "attachment|filename=a"},
+      {"attachment; filename*0*=euc-kr'ko'%C6%C4; filename*1=\"\xB9\xDF\"; filename*2=.txt",
+       "attachment|filename=파발.txt@ko"},
+      {"attachment; FileName*=UTF-8''a.txt; filename=b.txt", "attachment|filename=a.txt"},
+      {"attachment; filename*=utf-8'a.txt", "attachment|filename=utf-8'a.txt"},
+      {"attachment; filename*999999=a", "attachment|filename*999999=a"},
       {"attachment; filename*=%zz%4", "attachment|filename=%zz%4"},
       {"attachment; filename*=euc-kr''%C6%C4%B9%DF", "attachment|filename=파발"},
       // habits
       {"attachment; filename=\"=?utf-8?B?7YyM67CcLnR4dA==?=\"", "attachment|filename=파발.txt"},
       {"attachment; filename=\"=?utf-8?B?7YyM?=\r\n =?utf-8?B?67Cc?=\"", "attachment|filename=파발"},
+      {"attachment; filename==?euc-kr?B?xsS53y50eHQ=?=", "attachment|filename=파발.txt"},
+      {"attachment; filename=\"a;b.txt\"; size=1", "attachment|filename=a;b.txt|size=1"},
+      {"attachment; filename=\"a\"b\".txt; size=1", "attachment|filename=a\"b|size=1"},
+      {"attachment, filename=a.txt", "attachment|filename=a.txt"},
+      {"attachment; filename = a.txt", "attachment|filename=a.txt"},
+      {"attachment; filename='a.txt'", "attachment|filename='a.txt'"},
+      {"attachment; filename=a(b).txt", "attachment|filename=a(b).txt"},
+      {"attachment; filename=파발 문서.txt; size=1", "attachment|filename=파발 문서.txt|size=1"},
+      {"attachment; filename=\xC6\xC4\xB9\xDF \xB9\xAE.txt", "attachment|filename=파발 문.txt"},
       {"attachment; filename=\"파발.txt\"", "attachment|filename=파발.txt"},
       {"attachment; filename=\"\xC6\xC4\xB9\xDF.txt\"", "attachment|filename=파발.txt"},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(dump(c.body), c.result) << c.body;
     for (std::size_t n = 0; n < c.body.size(); ++n) dump(c.body.substr(0, n));
+  }
+}
+
+// Each would take minutes if its time were quadratic.
+TEST(Parameters, LimitsAndHostileInput) {
+  std::string many = "a/b";
+  for (int i = 0; i < 100'000; ++i) many += fmt::format("; n{}=v", i);
+  EXPECT_EQ(parse_parameters(many).parameters.size(), 200U);
+  std::string pieces = "a/b";
+  for (int i = 0; i < 100'000; ++i) pieces += fmt::format("; n*{}=v", i);
+  EXPECT_EQ(parse_parameters(pieces).parameters.at(0).value.size(), 1'000U);
+  EXPECT_LE(parse_parameters("a/b; n=" + std::string(1'000'000, 'x')).parameters.at(0).value.size(), 1'000'000U);
+  for (const std::string_view piece : {";", "=", "\"", "(", "a=", "a=b;", " ", "a ", "\"\"", "\\", "a*0*=''",
+                                       "a=\"b\" c\"", "a=b c=", "=?utf-8?Q?", "%"}) {
+    std::string text = "a/b; n=";
+    while (text.size() < 1U << 20) text += piece;
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_LE(parse_parameters(text).parameters.size(), 200U);
+    EXPECT_LE(parse_parameters("a/b; n=\"" + text).parameters.size(), 200U);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10)) << piece;
   }
 }
 

@@ -47,7 +47,7 @@ TEST(Charset, LabelsAsFound) {
       {"\xCF\xF0\xE8\xE2\xE5\xF2", "windows-1251", "Привет"},
       {"\xCF\xF0\xE8\xE2\xE5\xF2", "cp1251", "Привет"},
       {"\x88\x61\x88\x62", "johab", "가각"},
-      {"\xC6\xC4\xB9\xDF", "x-euc-kr", "파발|damaged"},
+      {"\xC6\xC4\xB9\xDF", "x-euc-kr", "파발"},
       {"\xC6\xC4\xB9\xDF", "ks_c_5601-1987; format=flowed", "파발"},
       {"\xC6\xC4\xB9\xDF", "charset=euc-kr", "파발"},
       {"\x82\xB1\x82\xF1", "shift-jis", "こん"},

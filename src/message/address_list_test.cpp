@@ -171,7 +171,7 @@ TEST(AddressList, LinearOnHostileInput) {
        {"(",  "\"",    "<",  ",",   "a@b,", "a ", "=?", "=?a?q?,", "\\",     "(a)", "@",  "a. ",
         "a@", "<a@b>", "a:", "a:;", "[",    "@[", ".",  " . ",     "\"a\" ", "()",  "((", "(\""}) {
     std::string text;
-    while (text.size() < 1U << 20) text += piece;
+    while (text.size() < 1U << 18) text += piece;
     SCOPED_TRACE(piece);
     const auto began = std::chrono::steady_clock::now();
     EXPECT_LT(parse_address_list(text, 1'000'000).size(), 1'000'001U) << piece;

@@ -76,7 +76,7 @@ TEST(EncodedWord, Written) {
 // Each would take minutes if its time were quadratic.
 TEST(EncodedWord, LinearOnHostileInput) {
   for (const std::string_view piece :
-       {"=?utf-8?Q?", "=?a?Q??=0a", "=?", "=?a?q?,", "=?utf-8?B??= ", "=?x?Q?=FF=FE=E9?= a ",
+       {"=?utf-8?Q?", "=?a?Q?\?=0a", "=?", "=?a?q?,", "=?utf-8?B?\?= ", "=?x?Q?=FF=FE=E9?= a ",
         "=?iso-2022-kr?B?YQ==?= x ", "\xFF ", "=?utf-8?Q?=ED?= =?utf-8?Q?=8C?= ", "?=", "=?utf-8?Q?a?=b"}) {
     std::string text;
     while (text.size() < 1U << 20) text += piece;

@@ -70,7 +70,7 @@ bool is_day_name(std::string_view word) noexcept {
 // RFC 5322 §4.3, and the years of programs that counted from 1900.
 int full_year(int year, std::size_t digits) noexcept {
   if (digits <= 2) return year + (year < 50 ? 2000 : 1900);
-  return digits == 3 ? year + 1900 : year;
+  return year < 200 ? year + 1900 : year;  // 102, and 0102, as some wrote 2002
 }
 
 class AnyReader {
@@ -240,8 +240,11 @@ class AnyReader {
       found_.minute = number;
     } else if (take("초")) {
       found_.second = number;
-    } else if (digits <= 2 && !found_.day && number >= 1 && number <= 31) {
+    } else if (digits <= 3 && !found_.day && number >= 1 && number <= 31) {
       found_.day = number;
+    } else if (digits == 4 && found_.year && found_.hour && !found_.zone && number % 100 < 60 &&
+               number / 100 * 60 <= kFarthestZone) {
+      found_.zone = number / 100 * 60 + number % 100;  // its sign is missing
     } else if (digits >= 2 && digits <= 4 && !found_.year) {
       found_.year = full_year(number, digits);
     }
@@ -276,8 +279,9 @@ class AnyReader {
 
 std::optional<Date> parse_any_date(std::string_view text) {
   const auto strict = parse_date(text);
-  // A zone that the standard doesn't know may be one that we do, or "pm".
-  if (strict && !strict->zone_unknown) return strict;
+  // A zone that the standard doesn't know may be one that we do, or "pm"; and the year 0102 is none.
+  const bool believable = strict && strict->time >= sys_days(year(1900) / January / 1);
+  if (believable && !strict->zone_unknown) return strict;
   const auto any = AnyReader(text.substr(0, kLongestText)).run();
   return any ? any : strict;
 }

@@ -37,6 +37,8 @@ void check(std::string_view message, const MimeTree& tree) {
   ASSERT_EQ(tree.root().header_begin, 0U);
   ASSERT_EQ(tree.root().end, message.size());
   ASSERT_EQ(tree.root().body_end, message.size());
+  std::vector<std::uint32_t> line_ends(message.size() + 1);  // before each octet
+  for (std::size_t i = 0; i < message.size(); ++i) line_ends[i + 1] = line_ends[i] + (message[i] == '\n' ? 1 : 0);
   std::size_t seen = 1;
   for (std::uint32_t i = 0; i < tree.parts.size(); ++i) {
     const Part& part = tree.parts[i];
@@ -45,9 +47,7 @@ void check(std::string_view message, const MimeTree& tree) {
     ASSERT_LE(part.body_begin, part.body_end);
     ASSERT_LE(part.body_end, part.end);
     ASSERT_LE(part.end - part.body_end, 2U);
-    ASSERT_EQ(part.body_lines,
-              std::ranges::count(message.substr(part.body_begin, part.body_end - part.body_begin), '\n'))
-        << i << " " << dump(tree);
+    ASSERT_EQ(part.body_lines, line_ends[part.body_end] - line_ends[part.body_begin]) << i;
     std::uint64_t at = part.body_begin;
     for (auto child = part.first_child; child != Part::none; child = tree.parts[child].next_sibling) {
       ++seen;
@@ -60,7 +60,11 @@ void check(std::string_view message, const MimeTree& tree) {
       } else {
         ASSERT_EQ(inner.boundary_begin, at);
       }
-      ASSERT_EQ(message.substr(inner.boundary_begin, 2) == "--", part.kind == PartKind::multipart);
+      if (part.kind == PartKind::multipart) {
+        ASSERT_EQ(message.substr(inner.boundary_begin, 2), "--");
+      } else {
+        ASSERT_EQ(inner.boundary_begin, inner.header_begin);
+      }
       at = inner.end;
     }
     if (part.close_end != 0) {
@@ -70,7 +74,7 @@ void check(std::string_view message, const MimeTree& tree) {
       at = part.close_end;  // and the epilogue
       ASSERT_LE(at, part.end);
     } else if (part.first_child != Part::none && !tree.limited) {
-      ASSERT_EQ(at, part.end) << dump(tree);
+      ASSERT_EQ(at, part.end);
     }
     if (part.kind == PartKind::message) {
       ASSERT_NE(part.first_child, Part::none);

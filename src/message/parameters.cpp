@@ -61,6 +61,7 @@ class Reader {
       const auto begin = at_;
       while (at_ < text_.size() && text_[at_] != ';' && text_[at_] != '(' && !is_space(text_[at_])) ++at_;
       std::string_view word = text_.substr(begin, at_ - begin);
+      while (word.ends_with(',')) word.remove_suffix(1);
       // `text/plain charset=x`: a parameter without the semicolon before it.
       if (!out.empty() && word.find('=') != std::string_view::npos) {
         at_ = begin;

@@ -93,7 +93,7 @@ TEST(TraceFields, AuthenticationResults) {
        "signature\",header.i=@newyork.example.com"},
       {"foo.example.net (foobar) 1 (baz);\r\n dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n policy "
        "(A dot can go here) . (like that) expired\r\n (this surprised me) = (as I wasn't expecting it) 1362471462",
-       "foo.example.net/1 dkim/1=fail(this surprised me),policy.expired=1362471462"},
+       "foo.example.net/1 dkim/1=fail(A dot can go here),policy.expired=1362471462"},
       // as found
       {"mx.example; dkim=pass header.i=@a.b header.s=x header.b=\"Ab+/c=\"; dmarc=pass (p=REJECT sp=NONE) "
        "header.from=a.b",

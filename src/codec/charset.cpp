@@ -1,5 +1,6 @@
 #include "codec/charset.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
@@ -271,8 +272,11 @@ std::string compose_hangul(std::string utf8) {
   return out.append(utf8, done);
 }
 
+// Korean text is nearly all Hangul, which stands in rows B0 to C8 of KS X 1001; Chinese of GB 2312 or Big5 fits the
+// form of CP949 as well, but not that.
 bool looks_like_cp949(std::string_view octets) {
   std::size_t pairs = 0;
+  std::size_t hangul = 0;
   for (std::size_t i = 0; i < octets.size(); ++i) {
     const auto lead = static_cast<unsigned char>(octets[i]);
     if (lead < 0x80) continue;
@@ -281,49 +285,54 @@ bool looks_like_cp949(std::string_view octets) {
     const bool fits =
         (trail >= 'A' && trail <= 'Z') || (trail >= 'a' && trail <= 'z') || (trail >= 0x81 && trail < 0xFF);
     if (!fits) return false;
-    // Hangul of KS X 1001 stands in rows B0 to C8.
-    if (lead >= 0xB0 && lead <= 0xC8 && trail >= 0xA1) ++pairs;
+    if (lead == 0xA1 || lead == 0xA3) continue;  // marks and wide letters, which every East Asian text has
+    ++pairs;
+    if (lead >= 0xB0 && lead <= 0xC8 && trail >= 0xA1) ++hangul;
   }
-  return pairs > 0;
+  return hangul > 0 && hangul * 4 >= pairs * 3;
 }
 
-}  // namespace
+// Fewer high octets than this tell a detector nothing, and in the West they are a letter with a mark.
+constexpr std::size_t kFewHighOctets = 6;
 
-bool is_known_charset(std::string_view label) {
-  const std::string name = cleaned(label);
-  return !name.empty() && (iconv_name(name) != nullptr || open_converter(converter_name(name)) != nullptr);
+std::size_t high_octets(std::string_view octets) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(octets, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }));
 }
 
-Converted guess_to_utf8(std::string_view octets) {
+// The name of the set that ICU's detector finds, or nothing.
+std::string detected_charset(std::string_view octets) {
+  UErrorCode status = U_ZERO_ERROR;
+  const Detector detector(ucsdet_open(&status));
+  if (U_FAILURE(status) != 0) return {};
+  // A detector's cost grows with the text and its certainty hardly does.
+  const auto sample = octets.substr(0, 16 << 10);
+  ucsdet_setText(detector.get(), sample.data(), static_cast<std::int32_t>(sample.size()), &status);
+  const UCharsetMatch* match = ucsdet_detect(detector.get(), &status);
+  if (U_FAILURE(status) != 0 || match == nullptr || ucsdet_getConfidence(match, &status) < 30) return {};
+  const char* name = ucsdet_getName(match, &status);
+  if (U_FAILURE(status) != 0 || name == nullptr) return {};
+  // No letter comes in EBCDIC, and it would make line ends of other characters.
+  return std::string_view(name).starts_with("IBM4") ? std::string() : std::string(name);
+}
+
+Converted guessed(std::string_view octets) {
   if (is_utf8(octets)) return {std::string(octets), false};
   if (looks_like_cp949(octets)) {
     if (const auto converter = open_converter("windows-949")) {
       if (auto out = convert(converter.get(), octets); !out.damaged) return out;
     }
   }
-  UErrorCode status = U_ZERO_ERROR;
-  const Detector detector(ucsdet_open(&status));
-  if (U_SUCCESS(status) != 0) {
-    // A detector's cost grows with the text and its certainty hardly does.
-    const auto sample = octets.substr(0, 16 << 10);
-    ucsdet_setText(detector.get(), sample.data(), static_cast<std::int32_t>(sample.size()), &status);
-    const UCharsetMatch* match = ucsdet_detect(detector.get(), &status);
-    if (U_SUCCESS(status) != 0 && match != nullptr && ucsdet_getConfidence(match, &status) >= 30) {
-      const char* name = ucsdet_getName(match, &status);
-      // No letter comes in EBCDIC, and it would make line ends of other characters.
-      const bool ebcdic = name != nullptr && std::string_view(name).starts_with("IBM4");
-      if (U_SUCCESS(status) != 0 && name != nullptr && !ebcdic) {
-        if (const auto converter = open_converter(converter_name(cleaned(name)))) {
-          return convert(converter.get(), octets);
-        }
-      }
+  if (high_octets(octets) >= kFewHighOctets) {
+    if (const std::string name = detected_charset(octets); !name.empty()) {
+      if (const auto converter = open_converter(converter_name(cleaned(name)))) return convert(converter.get(), octets);
     }
   }
   if (const auto converter = open_converter("windows-1252")) return convert(converter.get(), octets);
   return repair_utf8(octets);
 }
 
-Converted to_utf8(std::string_view octets, std::string_view label) {
+Converted converted(std::string_view octets, std::string_view label) {
   const std::string name = cleaned(label);
   if (const char* other = iconv_name(name)) return convert_by_iconv(other, octets);
   const char* wanted = converter_name(name);
@@ -337,9 +346,9 @@ Converted to_utf8(std::string_view octets, std::string_view label) {
   if (ascii && wanted_view == "windows-1252") return {std::string(octets), false};
   const auto converter = name.empty() ? nullptr : open_converter(wanted);
   if (!converter) {
-    auto guessed = guess_to_utf8(octets);
-    guessed.damaged = guessed.damaged || !name.empty();
-    return guessed;
+    auto out = guessed(octets);
+    out.damaged = out.damaged || !name.empty();
+    return out;
   }
   // Multi-octet sequences that are well-formed UTF-8 are hardly ever text of a set of single octets; a wrong label is
   // common.
@@ -351,5 +360,22 @@ Converted to_utf8(std::string_view octets, std::string_view label) {
   if (wanted_view == "windows-949") out.utf8 = compose_hangul(std::move(out.utf8));
   return out;
 }
+
+// A byte order mark before text says nothing in UTF-8.
+Converted without_mark(Converted converted) {
+  while (converted.utf8.starts_with("\xEF\xBB\xBF")) converted.utf8.erase(0, 3);
+  return converted;
+}
+
+}  // namespace
+
+bool is_known_charset(std::string_view label) {
+  const std::string name = cleaned(label);
+  return !name.empty() && (iconv_name(name) != nullptr || open_converter(converter_name(name)) != nullptr);
+}
+
+Converted guess_to_utf8(std::string_view octets) { return without_mark(guessed(octets)); }
+
+Converted to_utf8(std::string_view octets, std::string_view label) { return without_mark(converted(octets, label)); }
 
 }  // namespace pabal::codec

@@ -72,6 +72,30 @@ TEST(Charset, LabelsAsFound) {
   EXPECT_EQ(to_utf8("Hi +AOk-", "unicode-1-1-utf-7").utf8, "Hi é");
 }
 
+TEST(Charset, Guesses) {
+  struct Case {
+    std::string_view octets;
+    std::string_view result;
+  };
+  static constexpr Case cases[] = {
+      {"", ""},
+      {"plain", "plain"},
+      {"파발", "파발"},
+      {"\xEF\xBB\xBF파발", "파발"},
+      {"\xC6\xC4\xB9\xDF", "파발"},
+      {"[\xB1\xA4\xB0\xED] a", "[광고] a"},
+      {"signs \xA3"
+       "80m",
+       "signs £80m"},
+      {"caf\xE9", "café"},
+      {"Parhelia\x99", "Parhelia™"},
+      // Chinese in GB 2312, which fits CP949's form
+      {"\xBB\xC6\xC9\xBD\xC2\xC3\xD3\xCE\xCC\xEC\xCC\xEC\xB7\xA2,\xC4\xCF\xBE\xA9\xCC\xD8\xBC\xDB\xB1\xF6\xB9\xDD",
+       "黄山旅游天天发,南京特价宾馆"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(guess_to_utf8(c.octets).utf8, c.result);
+}
+
 TEST(Charset, WhateverComesIsWellFormed) {
   std::string all;
   for (int i = 0; i < 256; ++i) all += static_cast<char>(i);

@@ -161,7 +161,9 @@ std::string decode_words(std::string_view unfolded) {
       flush();
       append_without_controls(out, plain_text(between));
     }
-    if (!equal_ignoring_case(pending_charset, word->charset)) {
+    // A word that ends in ASCII by a shift of its own (ISO-2022) begins anew; its octets make no text with the next's.
+    const bool shifted_back = pending.ends_with("\x1B(B") || pending.ends_with("\x1B(J");
+    if (shifted_back || !equal_ignoring_case(pending_charset, word->charset)) {
       flush();
       pending_charset = word->charset;
     }
@@ -170,6 +172,7 @@ std::string decode_words(std::string_view unfolded) {
   }
   flush();
   append_without_controls(out, plain_text(unfolded.substr(plain_begin)));
+  while (out.starts_with("\xEF\xBB\xBF")) out.erase(0, 3);
   return is_ascii(out) ? out : codec::nfc(out);
 }
 

@@ -33,6 +33,7 @@ TEST(EncodedWord, Read) {
       {"=?UTF-8?Q?=ED=8C=8C=EB=B0=9C?=", "파발"},
       {"=?utf-8?b?7Yw=?= =?utf-8?b?jOuwnA==?=", "파발"},  // a character split over two words
       {"=?utf-8?Q?=ED=8C?= =?utf-8?Q?=8C?=", "파"},
+      {"=?iso-2022-jp?B?GyRCJDMbKEI=?= =?iso-2022-jp?B?GyRCJHMbKEI=?=", "こん"},
       // broken
       {"=?utf-8?Q?a b?=", "a b"},
       {"=?utf-8?Q?abc", "abc"},

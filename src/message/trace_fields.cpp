@@ -251,7 +251,7 @@ ListId parse_list_id(std::string_view field_body) {
     return out;
   }
   const auto close = field_body.find('>', open);
-  out.id = unfold(field_body.substr(open + 1, close == std::string_view::npos ? close : close - open - 1));
+  out.id = decode_text(field_body.substr(open + 1, close == std::string_view::npos ? close : close - open - 1));
   std::erase(out.id, ' ');
   std::string before = unfold(field_body.substr(0, open));
   if (before.size() >= 2 && before.starts_with('"') && before.ends_with('"')) {

@@ -28,12 +28,11 @@ std::string structure(const MimeTree& tree, std::uint32_t place) {
 }
 
 void addresses(const HeaderFields& fields, std::string_view name) {
-  const HeaderField* field = fields.first(name);
-  if (field == nullptr) return;
-  for (const auto& group : parse_address_list(field->body)) {
-    for (const auto& mailbox : group.mailboxes) {
-      line(to_lower(name), fmt::format("{} <{}{}{}>", mailbox.name, mailbox.local_part,
-                                       mailbox.domain.empty() ? "" : "@", mailbox.domain));
+  for (const HeaderField* field : fields.every(name)) {
+    for (const auto& group : parse_address_list(field->body)) {
+      for (const auto& mailbox : group.mailboxes)
+        line(to_lower(name), fmt::format("{} <{}{}{}>", mailbox.name, mailbox.local_part,
+                                         mailbox.domain.empty() ? "" : "@", mailbox.domain));
     }
   }
 }

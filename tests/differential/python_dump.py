@@ -19,8 +19,15 @@ def structure(part: email.message.Message) -> str:
     return f"{kind}[{' '.join(structure(inner) for inner in part.get_payload())}]"
 
 
+def as_text(value: object) -> str:
+    """A field as it came: raw UTF-8 is text, other octets are not."""
+    text = "".join(piece if isinstance(piece, str) else piece.decode("ascii", "surrogateescape")
+                   for piece, _ in email.header.decode_header(value)) if isinstance(value, email.header.Header) else str(value)
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def decoded(text: object) -> str:
-    text = str(text)
+    text = as_text(text)
     try:
         return str(email.header.make_header(email.header.decode_header(text)))
     except (LookupError, UnicodeError, ValueError):
@@ -42,8 +49,8 @@ def dump(octets: bytes) -> None:
     if message["Subject"] is not None:
         line("subject", decoded(message["Subject"]))
     for name in ("From", "To", "Cc"):
-        if message[name] is not None:
-            for person, address in email.utils.getaddresses([str(message[name])]):
+        for person, address in email.utils.getaddresses([as_text(value) for value in message.get_all(name, [])]):
+            if person or address:
                 line(name.lower(), f"{decoded(person)} <{address}>")
     if message["Date"] is not None:
         found = email.utils.parsedate_tz(str(message["Date"]))

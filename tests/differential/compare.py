@@ -21,6 +21,9 @@ ROOT = HERE.parent.parent
 SUITES = ROOT.parent / "shared" / "suites"
 TABLE = HERE / "differences.txt"
 PEERS = ("gmime", "python")
+# Files of the suites that are no messages.
+OTHERS = (r"/attachments/|/encoders/|/mbox/", r"^mime/cpython/data/(?!msg_\d+\.txt$)", r"(LICENSE|NOTICE|COPYING|\.gitattributes|\.json)$",
+          r"/sample_output_multipart$")
 THINGS = ("types", "subject", "from", "to", "cc", "date", "body")
 
 
@@ -34,12 +37,10 @@ class Difference:
 def files() -> list[str]:
     """The messages of the suites: no attachments, mailboxes of many messages, or other data."""
     found = []
-    for folder in ("mime", "spam-dev", "dsn"):
-        for path in sorted((SUITES / folder).rglob("*")):
-            name = path.relative_to(SUITES).as_posix()
-            if path.is_file() and not re.search(r"(\.(gif|png|jpg|json|py|au|txt\.gz|toml|md)|LICENSE|NOTICE|COPYING)$|/attachments/|/encoders/|/mbox/",
-                                                name):
-                found.append(name)
+    for path in sorted(path for folder in ("mime", "spam-dev", "dsn") for path in (SUITES / folder).rglob("*")):
+        name = path.relative_to(SUITES).as_posix()
+        if path.is_file() and not any(re.search(pattern, name) for pattern in OTHERS):
+            found.append(name)
     return found
 
 

@@ -145,7 +145,20 @@ class Server:
                 raise AssertionError(f"pabal serve ended with {process.returncode}\n{self.log_tail()}")
             return all(self.answers(port) for port in self.ports.values())
         wait_until(ready, seconds, f"pabal serve listens\n{self.log_tail()}")
+        # Ports are bound before the store is open; who is greeted finds the control socket, too.
+        wait_until(self.greets, seconds, f"pabal serve greets\n{self.log_tail()}")
+        if process.poll() is not None:
+            raise AssertionError(f"pabal serve ended with {process.returncode}\n{self.log_tail()}")
         return self
+
+    def greets(self) -> bool:
+        if self.process.poll() is not None:
+            return True  # the caller tells
+        try:
+            with socket.create_connection((self.address, self.ports["smtp"]), 10) as connection:
+                return connection.recv(3) in (b"220", b"421", b"554")
+        except OSError:
+            return False
 
     def answers(self, port: int) -> bool:
         try:

@@ -261,7 +261,8 @@ Result<Derived> decode_derived(std::string_view octets) {
     const auto seconds = in.signed_number();
     const auto minutes = in.signed_number();
     constexpr std::int64_t ten_thousand_years = 315'569'520'000;
-    if (minutes < -100 * 60 || minutes > 100 * 60) in.fail();
+    constexpr std::int64_t hundred_hours = 6'000;  // in minutes
+    if (minutes < -hundred_hours || minutes > hundred_hours) in.fail();
     if (seconds < -ten_thousand_years || seconds > ten_thousand_years) in.fail();
     out.sent = {.seconds = seconds, .offset_minutes = static_cast<std::int32_t>(minutes)};
   }

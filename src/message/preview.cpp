@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kTextLookedAt = 4U << 10;
 constexpr std::size_t kHtmlLookedAt = 16U << 10;
 constexpr std::size_t kHtmlLookedAtMost = 256U << 10;  ///< where style sheets fill the beginning
-constexpr std::size_t kHtmlTextWanted = 2U << 10;
+constexpr std::size_t kHtmlTextWanted = 1'200;
 
 // Code points that are shown as nothing, or as white space.
 enum class Look : std::uint8_t { shown, space, nothing };

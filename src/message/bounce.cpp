@@ -239,7 +239,7 @@ std::string address_at_front(std::string_view line) {
 
 void collect_lines(std::string_view text, Collector& into) {
   for_each_line(text, [&](std::string_view line) {
-    line = line.substr(0, line.find_last_not_of("\r") + 1);
+    line = line.substr(0, line.find_last_not_of('\r') + 1);
     if (line.empty()) return;
     const std::string address = address_at_front(line);
     if (address.empty()) {

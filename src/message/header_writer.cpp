@@ -52,7 +52,7 @@ std::string address_text(const EmailAddress& address, HeaderStyle style) {
 
 // The mailbox on one line, if that is short enough.
 std::string short_form(const Correspondent& one, HeaderStyle style) {
-  const std::string address = address_text(one.address, style);
+  std::string address = address_text(one.address, style);
   const std::string name = clean_text(one.name);
   if (name.empty()) return address;
   const std::string phrase = plain_phrase(name, style);

@@ -99,7 +99,7 @@ class Fields {
   // `type` stands in where the value came without one.
   void typed(std::string_view name, const TypedValue& value, std::string_view type) {
     const TypedValue whole{value.type.empty() ? std::string(type) : value.type, value.text};
-    if (!value.empty()) text(name, format_typed(whole, header_.style()));
+    if (!clean_text(value.text).empty()) text(name, format_typed(whole, header_.style()));
   }
   void date(std::string_view name, const std::optional<codec::Date>& date) {
     if (date && done_) done_ = header_.date(name, date->time, date->offset_minutes);
@@ -158,7 +158,7 @@ std::optional<Dsn> read_dsn(std::string_view message, const MimeTree& tree) {
 }
 
 Result<std::string> format_delivery_status(const DeliveryReport& report, HeaderStyle style) {
-  if (report.recipients.empty() || report.reporting_mta.empty())
+  if (report.recipients.empty() || clean_text(report.reporting_mta.text).empty())
     return fail(ErrorKind::syntax, "a delivery report needs its server and a recipient");
   Fields message(style);
   message.text("Original-Envelope-Id", report.envelope_id);
@@ -170,7 +170,8 @@ Result<std::string> format_delivery_status(const DeliveryReport& report, HeaderS
   auto out = message.finish();
   for (const auto& recipient : report.recipients) {
     if (!out) return out;
-    if (recipient.final_recipient.empty() || recipient.action == DsnAction::unknown || !is_status(recipient.status))
+    if (clean_text(recipient.final_recipient.text).empty() || recipient.action == DsnAction::unknown ||
+        !is_status(recipient.status))
       return fail(ErrorKind::syntax, "a recipient's report needs address, action and status");
     Fields fields(style);
     fields.typed("Original-Recipient", recipient.original_recipient, "rfc822");

@@ -1,5 +1,6 @@
 #include "message/report_fields.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -32,6 +33,10 @@ std::size_t read_escape(std::string_view text, std::string& out) {
   U8_APPEND_UNSAFE(octets, size, point);
   out.append(octets, static_cast<std::size_t>(size));
   return end + 1;
+}
+
+bool is_type_character(char c) noexcept {
+  return c > ' ' && c < 0x7F && std::string_view("@<>\"").find(c) == std::string_view::npos;
 }
 
 std::string escaped(std::string_view utf8, bool address) {
@@ -123,7 +128,7 @@ TypedValue read_typed(std::string_view value) {
   const auto semicolon = value.find(';');
   const auto type = trim(value.substr(0, semicolon));
   // A value without a type that has a ';' somewhere is not one with a type.
-  if (semicolon == std::string_view::npos || type.empty() || type.find_first_of(" \t@<>\"") != std::string_view::npos)
+  if (semicolon == std::string_view::npos || type.empty() || !std::ranges::all_of(type, is_type_character))
     return {{}, std::string(trim(value))};
   TypedValue out{to_lower(type), std::string(trim(value.substr(semicolon + 1)))};
   if (out.type == "utf-8") out.text = decode_unicode_escapes(out.text);

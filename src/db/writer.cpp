@@ -155,7 +155,7 @@ Result<std::unique_ptr<Writer>> Writer::start(Database& database, WriterOptions 
   if (!connection) return pass(connection);
   auto state = std::make_unique<State>();
   state->connection = std::move(*connection);
-  state->options = std::move(options);
+  state->options = options;
   return std::unique_ptr<Writer>(new Writer(std::move(state)));
 }
 

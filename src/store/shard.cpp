@@ -125,7 +125,7 @@ Result<void> Shard::open_arrivals() {
   if (!names) return pass(names);
   for (const auto& name : *names) {
     if (name == "lock") continue;
-    if (auto removed = files.remove(folder + "/" + name); !removed) return removed;
+    if (auto removed = files.remove(fmt::format("{}/{}", folder, name)); !removed) return removed;
   }
   spill_into(folder);
   return {};

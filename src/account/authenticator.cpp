@@ -12,11 +12,16 @@ namespace {
 constexpr std::size_t longest_user = 1024;
 constexpr std::chrono::hours trust_time{30 * 24};
 
+// How soon a wait notices that nobody waits for its end any more.
+constexpr std::chrono::milliseconds longest_nap{200};
+
 std::string refused_words() { return "authentication credentials invalid"; }
 
 DelayOptions delays_of(const AuthenticatorOptions& options) {
   return {options.first_failure_delay, options.max_failure_delay, options.failure_memory, options.max_tracked};
 }
+
+std::unexpected<Error> too_many_failures() { return fail(ErrorKind::busy, "too many failed logins, try again later"); }
 
 }  // namespace
 
@@ -24,8 +29,7 @@ Wiped::~Wiped() { sodium_memzero(text_.data(), text_.size()); }
 
 Authenticator::State::State(Directory& the_directory, db::Database& the_database, db::Writer& the_writer,
                             Pool& the_pool, const Clock& the_clock, Random& the_random, Log the_log,
-                            Metrics& the_metrics, std::string_view key, AuthenticatorOptions the_options,
-                            std::string the_dummy_hash)
+                            Metrics& the_metrics, std::string_view key, AuthenticatorOptions the_options)
     : directory(the_directory),
       writer(the_writer),
       pool(the_pool),
@@ -39,7 +43,6 @@ Authenticator::State::State(Directory& the_directory, db::Database& the_database
            .max_waiting_hashes = the_options.max_waiting_hashes,
            .max_delayed = the_options.max_delayed},
       secrets(key),
-      dummy_hash(std::move(the_dummy_hash)),
       readers(the_database),
       good_logins(the_options.max_tracked),
       trusted_pairs(the_options.max_tracked),
@@ -60,11 +63,8 @@ Result<std::unique_ptr<Authenticator>> Authenticator::open(Directory& directory,
   if (sodium_init() < 0) return fail(ErrorKind::io, "local error", "libsodium does not start");
   const Wiped wiped_key(std::move(key));
   if (wiped_key.get().size() != 32) return fail(ErrorKind::syntax, "the key of the credentials must have 32 octets");
-  auto dummy = hash_password(random.octets(16), {options.argon2_memory_bytes, options.argon2_passes});
-  if (!dummy) return pass(dummy);
-  return std::unique_ptr<Authenticator>(
-      new Authenticator(std::make_unique<State>(directory, database, writer, pool, clock, random, std::move(log),
-                                                metrics, wiped_key.get(), options, *std::move(dummy))));
+  return std::unique_ptr<Authenticator>(new Authenticator(std::make_unique<State>(
+      directory, database, writer, pool, clock, random, std::move(log), metrics, wiped_key.get(), options)));
 }
 
 void Authenticator::change(const AuthenticatorOptions& options) {
@@ -149,24 +149,36 @@ Async<Result<Authenticator::State::Attempt>> Authenticator::State::admit(ClientF
   // elsewhere; his own failures are counted apart.
   FailureDelays& failures = attempt.trusted ? account_failures : address_failures;
   const std::string& name = attempt.trusted ? attempt.pair : attempt.network;
+  // The place on the account is taken before the wait for the address, so that many addresses can't wait side by side.
+  if (!attempt.trusted) attempt.account_delay = account_failures.before_attempt(attempt.login->name);
+  if (attempt.account_delay.count() != 0) {
+    attempt.on_account = account_failures.begin_wait(attempt.login->name, live.max_delayed);
+  }
   if (name.empty()) co_return attempt;  // a Unix socket
   const auto delay = failures.before_attempt(name);
   if (delay.count() == 0) co_return attempt;
-  if (!failures.begin_wait(name, live.max_delayed)) {
-    co_return give_up(attempt, fail(ErrorKind::busy, "too many failed logins, try again later").error());
-  }
-  co_await sleep_for(delay);
-  failures.end_wait(name);
-  attempt.waited = delay;
+  const auto waiting = failures.begin_wait(name, live.max_delayed);
+  if (!waiting) co_return give_up(attempt, too_many_failures().error());
+  if (auto waited = co_await wait_out(&attempt, delay); !waited) co_return give_up(attempt, waited.error());
   co_return attempt;
 }
 
 Async<Result<void>> Authenticator::State::admit_account(Attempt* attempt) {
-  if (attempt->trusted) co_return Result<void>();
-  const auto delay = account_failures.before_attempt(attempt->login->name);
-  if (delay > attempt->waited) {
-    co_await sleep_for(delay - attempt->waited);
-    attempt->waited = delay;
+  if (attempt->account_delay.count() == 0) co_return Result<void>();
+  const auto place = std::exchange(attempt->on_account, std::nullopt);
+  if (!place) co_return too_many_failures();
+  if (attempt->account_delay <= attempt->waited) co_return Result<void>();
+  co_return co_await wait_out(attempt, attempt->account_delay - attempt->waited);
+}
+
+Async<Result<void>> Authenticator::State::wait_out(Attempt* attempt, std::chrono::milliseconds delay) {
+  attempt->waited += delay;
+  const auto& abandoned = attempt->facts.abandoned;
+  while (delay.count() > 0) {
+    const auto nap = std::min(delay, longest_nap);
+    co_await sleep_for(nap);
+    if (abandoned && abandoned()) co_return fail(ErrorKind::busy, "try again later", "nobody waits for the answer");
+    delay -= nap;
   }
   co_return Result<void>();
 }

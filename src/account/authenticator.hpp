@@ -9,6 +9,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ struct ClientFacts {
   std::string tls_exporter;  ///< RFC 9266; empty without TLS
   std::string protocol;      ///< "submission", "pop3"…, for log and metrics; one of ours, never the peer's words
   std::string session = {};  ///< the session's id, for the log; may be empty
+  /// Whether nobody waits for the answer any more: the client has gone, or the server is to stop. Asked on the thread
+  /// of the login while it waits out a delay, which then ends at once. May be empty.
+  std::function<bool()> abandoned = {};
 };
 
 struct AuthenticatorOptions {
@@ -43,7 +47,8 @@ struct AuthenticatorOptions {
   std::chrono::milliseconds first_failure_delay{500};
   std::chrono::milliseconds max_failure_delay{15'000};
   std::chrono::seconds failure_memory{900};
-  std::size_t max_delayed = 16;       ///< attempts from one address that wait out a delay; beyond: `busy`
+  std::size_t max_delayed =
+      16;  ///< attempts from one address, or on one account, that wait out a delay; beyond: `busy`
   std::size_t max_tracked = 100'000;  ///< addresses, accounts and good logins remembered
 };
 

@@ -10,6 +10,7 @@ namespace pabal::account {
 namespace {
 
 constexpr std::chrono::hours use_noted_every{1};
+constexpr std::chrono::minutes counted_every{10};
 
 // The same for whatever is wrong with them.
 std::string_view reason(const Authenticator::State::Attempt& attempt) noexcept {
@@ -58,7 +59,8 @@ Async<Result<Account>> Authenticator::State::check_password(ClientFacts facts, s
   if (auto ready = co_await admit_account(&attempt); !ready) co_return give_up(attempt, ready.error());
   // A disabled account's own hash is tried as well: it must take the same time as before.
   const AccountId id = attempt.login->account ? attempt.login->account->id : AccountId{};
-  const auto verdict = co_await run_hash([this, id, secret] { return verify(id, secret->get()); });
+  const auto verdict =
+      co_await run_hash([this, id, login = attempt.login, secret] { return verify(id, login->name, secret->get()); });
   if (!verdict) co_return give_up(attempt, verdict.error());
   if (!verdict->right || attempt.account() == nullptr) co_return refuse(attempt, reason(attempt));
   if (!*self) co_return refuse(attempt, "another authorisation identity");
@@ -67,7 +69,24 @@ Async<Result<Account>> Authenticator::State::check_password(ClientFacts facts, s
   co_return succeed(attempt, false);
 }
 
-Result<Authenticator::State::Verdict> Authenticator::State::verify(AccountId account, const std::string& password) {
+// How many accounts have what changes as they log in, over days: it is counted anew now and then until all are the
+// same.
+Result<std::shared_ptr<const Disguise>> Authenticator::State::disguise() {
+  auto held = disguised.lock();
+  const auto now = clock.steady();
+  if (held->disguise && (!held->disguise->is_changing() || now - held->read_at < counted_every)) return held->disguise;
+  auto made = readers.read([&](db::Connection& connection) {
+    return Disguise::read(connection, secrets, random, cost(), options.scram_iterations);
+  });
+  if (!made) return pass(made);
+  *held = {.disguise = std::make_shared<const Disguise>(*std::move(made)), .read_at = now};
+  return held->disguise;
+}
+
+Result<Authenticator::State::Verdict> Authenticator::State::verify(AccountId account, const std::string& name,
+                                                                   const std::string& password) {
+  const auto nobody = disguise();
+  if (!nobody) return pass(nobody);
   const auto credentials =
       readers.read([&](db::Connection& connection) { return read_credentials(connection, account); });
   if (!credentials) return pass(credentials);
@@ -91,28 +110,29 @@ Result<Authenticator::State::Verdict> Authenticator::State::verify(AccountId acc
   const Credential* stored = find(*credentials, kind::password);
   const auto began = std::chrono::steady_clock::now();
   const Wiped prepared(password.size() > max_password_octets ? std::string() : codec::prepare_password(password));
-  const auto fits = verify_password(stored == nullptr ? dummy_hash : stored->secret, prepared.get());
+  const auto fits =
+      verify_password(stored == nullptr ? (*nobody)->hash(secrets.place_of(name)) : stored->secret, prepared.get());
   hashes_done.fetch_add(1, std::memory_order_relaxed);
   hash_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
   if (!fits) return pass(fits);
   if (!*fits || stored == nullptr || prepared.get().empty()) return Verdict{};
 
   auto verdict = right(*stored);
-  bool weak = is_weaker(stored->secret, cost());
+  bool stale = cost_of(stored->secret) != cost();
   for (const ScramHash hash : scram_hashes()) {
     const Credential* sealed = find(*credentials, kind::scram(hash));
     const auto verifier = sealed == nullptr ? std::nullopt : secrets.unseal(account, hash, sealed->secret);
-    weak = weak || !verifier || verifier->iterations < options.scram_iterations;
+    stale = stale || !verifier || verifier->iterations != options.scram_iterations;
   }
-  if (weak) verdict.weak_hash = stored->secret;
+  if (stale) verdict.stale_hash = stored->secret;
   return verdict;
 }
 
 void Authenticator::State::after_verdict(const Account& account, const Verdict& verdict,
                                          std::shared_ptr<const Wiped> password) {
   if (!verdict.used_lately) note_use(account.id, verdict.credential);
-  if (verdict.weak_hash.empty() || !upgrading.lock()->insert(account.id).second) return;
-  hashers.post([this, account, old_hash = verdict.weak_hash, password = std::move(password)] {
+  if (verdict.stale_hash.empty() || !upgrading.lock()->insert(account.id).second) return;
+  hashers.post([this, account, old_hash = verdict.stale_hash, password = std::move(password)] {
     upgrade(account, old_hash, password->get());
     upgrading.lock()->erase(account.id);
   });
@@ -169,7 +189,7 @@ Result<void> replace_verifiers(db::Connection& connection, AccountId account,
 // The password is the one it was, so the generation stays.
 void Authenticator::State::upgrade(const Account& account, const std::string& old_hash, const std::string& password) {
   const Wiped prepared(codec::prepare_password(password));
-  const auto hash = is_weaker(old_hash, cost()) ? hash_password(prepared.get(), cost()) : Result<std::string>(old_hash);
+  const auto hash = cost_of(old_hash) == cost() ? Result<std::string>(old_hash) : hash_password(prepared.get(), cost());
   if (!hash) {
     log.warning("a password was not hashed anew", {{"reason", hash.error().log}});
     return;
@@ -189,11 +209,16 @@ void Authenticator::State::upgrade(const Account& account, const std::string& ol
 
 Async<Result<ScramVerifier>> Authenticator::State::find_verifier(const Attempt* attempt, ScramHash hash) {
   const AccountId id = attempt->login->account ? attempt->login->account->id : AccountId{};
-  const auto credentials = co_await pool.run([this, id] {
-    return readers.read([id](db::Connection& connection) { return read_credentials(connection, id); });
+  const auto found = co_await pool.run([this, id] {
+    auto nobody = disguise();
+    return std::pair(std::move(nobody),
+                     readers.read([id](db::Connection& connection) { return read_credentials(connection, id); }));
   });
+  const auto& [nobody, credentials] = found;
+  if (!nobody) co_return pass(nobody);
   if (!credentials) co_return pass(credentials);
-  auto made_up = secrets.made_up(hash, attempt->login->name, options.scram_iterations);
+  const std::string& name = attempt->login->name;
+  auto made_up = secrets.made_up(hash, name, (*nobody)->iterations(hash, secrets.place_of(name)));
   const Credential* sealed = find(*credentials, kind::scram(hash));
   if (sealed == nullptr) co_return made_up;
   auto verifier = secrets.unseal(id, hash, sealed->secret);

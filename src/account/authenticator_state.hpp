@@ -8,6 +8,7 @@
 #include "account/authenticator.hpp"
 #include "account/bounded_cache.hpp"
 #include "account/credentials.hpp"
+#include "account/disguise.hpp"
 #include "account/failure_delays.hpp"
 #include "account/password_hash.hpp"
 
@@ -32,7 +33,7 @@ class Wiped {
 struct Authenticator::State {
   State(Directory& the_directory, db::Database& the_database, db::Writer& the_writer, Pool& the_pool,
         const Clock& the_clock, Random& the_random, Log the_log, Metrics& the_metrics, std::string_view key,
-        AuthenticatorOptions the_options, std::string the_dummy_hash);
+        AuthenticatorOptions the_options);
 
   /// An attempt to log in, from the name to the verdict.
   struct Attempt {
@@ -44,6 +45,8 @@ struct Authenticator::State {
     std::string pair{};     ///< account and address together
     bool trusted = false;   ///< this account logged in from this address before
     std::chrono::milliseconds waited{0};
+    std::chrono::milliseconds account_delay{0};                       ///< what earlier failures on the account cost
+    std::optional<FailureDelays::Waiting> on_account = std::nullopt;  ///< its place among those that wait for that
 
     /// The account, if it exists and may log in.
     [[nodiscard]] const Account* account() const noexcept {
@@ -53,8 +56,10 @@ struct Authenticator::State {
 
   /// Finds whose name it is and waits out what earlier failures from the address cost.
   [[nodiscard]] Async<Result<Attempt>> admit(ClientFacts facts, std::string_view mechanism, std::string user);
-  /// Waits out what earlier failures on the account cost.
+  /// Waits out what earlier failures on the account cost, where that is longer.
   [[nodiscard]] Async<Result<void>> admit_account(Attempt* attempt);
+  /// `busy` where nobody waits for the answer any more.
+  [[nodiscard]] Async<Result<void>> wait_out(Attempt* attempt, std::chrono::milliseconds delay);
   /// Whether the SASL authorisation identity is the user's own name (RFC 4616 §2; nobody acts for others here).
   [[nodiscard]] Async<Result<bool>> is_self(std::string authzid, const Login* login);
 
@@ -68,6 +73,9 @@ struct Authenticator::State {
                                                       std::string authzid, std::string user, std::string password);
   /// The verifier of an account, or a made-up one.
   [[nodiscard]] Async<Result<ScramVerifier>> find_verifier(const Attempt* attempt, ScramHash hash);
+
+  /// What those look like who don't exist. Blocking; all attempts ask for it alike, whoever they are.
+  [[nodiscard]] Result<std::shared_ptr<const Disguise>> disguise();
 
   /// Runs a slow job on the hashing threads; `busy` when too many wait already.
   template <class Work>
@@ -86,9 +94,11 @@ struct Authenticator::State {
     bool right = false;
     std::int64_t credential = 0;
     bool used_lately = false;  ///< its last_used need not be written again
-    std::string weak_hash{};   ///< the main password's hash, where its hash or verifiers should be made anew
+    std::string
+        stale_hash{};  ///< the main password's hash, where it or its verifiers are not as the settings want them
   };
-  [[nodiscard]] Result<Verdict> verify(AccountId account, const std::string& password);
+  /// `name` is the canonical one.
+  [[nodiscard]] Result<Verdict> verify(AccountId account, const std::string& name, const std::string& password);
   void after_verdict(const Account& account, const Verdict& verdict, std::shared_ptr<const Wiped> password);
   /// Hashes the password anew with today's parameters. On a hashing thread.
   void upgrade(const Account& account, const std::string& old_hash, const std::string& password);
@@ -97,7 +107,9 @@ struct Authenticator::State {
   [[nodiscard]] std::string cache_name(const Account* account, std::string_view password) const;
   [[nodiscard]] std::vector<ScramHash> scram_hashes() const;
   [[nodiscard]] Counter counter(const Attempt& attempt, std::string_view result);
-  [[nodiscard]] HashCost cost() const noexcept { return {options.argon2_memory_bytes, options.argon2_passes}; }
+  [[nodiscard]] HashCost cost() const noexcept {
+    return {options.argon2_memory_bytes / 1024 * 1024, options.argon2_passes};
+  }
 
   Directory& directory;
   db::Writer& writer;
@@ -115,7 +127,6 @@ struct Authenticator::State {
     std::atomic<std::size_t> max_delayed;
   } live;
   const Secrets secrets;
-  const std::string dummy_hash;  ///< what the password of nobody is checked against
   std::array<unsigned char, 32> process_key{};
   db::Readers readers;
 
@@ -126,6 +137,11 @@ struct Authenticator::State {
   std::atomic<std::size_t> waiting_hashes{0};
   std::atomic<std::uint64_t> hashes_done{0};
   Guarded<std::set<AccountId>> upgrading;
+  struct Disguised {
+    std::shared_ptr<const Disguise> disguise;
+    SteadyTime read_at;
+  };
+  Guarded<Disguised> disguised;
   Guarded<std::map<std::tuple<std::string, std::string, std::string_view>, Counter>> counters;
   Histogram hash_seconds;
 

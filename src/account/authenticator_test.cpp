@@ -1,110 +1,8 @@
-#include "account/authenticator.hpp"
-
-#include <gtest/gtest.h>
-
-#include "account/authenticator_state.hpp"
+#include "account/authenticator_fixture.hpp"
 #include "account/sasl_plain.hpp"
-#include "account/scram_client.hpp"
-#include "account/testing.hpp"
-#include "base/text.hpp"
 
 namespace pabal::account {
 namespace {
-
-using testing::address;
-using testing::domain;
-using testing::must;
-using testing::ScramClient;
-
-using namespace std::chrono_literals;
-
-const std::string key(32, 'k');
-
-AuthenticatorOptions cheap() {
-  return {.argon2_memory_bytes = 64 << 10, .argon2_passes = 1, .scram_iterations = 16, .first_failure_delay = 0ms};
-}
-
-class AuthenticatorTest : public ::testing::Test {
- protected:
-  AuthenticatorTest() {
-    must(world.directory->add_domain(domain("seoul.example")));
-    alice = world.add("Alice@seoul.example");
-    start(cheap());
-    must(authenticator->set_password(alice.id, "demo"));
-  }
-
-  // Authenticator keeps its State to itself; the tests look at it through the same door as its files do.
-  void start(AuthenticatorOptions options, const std::string& with_key = key) {
-    authenticator.reset();
-    metrics = std::make_unique<Metrics>();
-    authenticator = must(Authenticator::open(*world.directory, *world.database, *world.writer, world.pool, world.clock,
-                                             random, Log::to_lines(lines), *metrics, with_key, options));
-  }
-
-  static ClientFacts facts(std::string from = "192.0.2.1") {
-    return {.address = std::move(from), .encrypted = true, .tls_exporter = {}, .protocol = "test", .session = "s1"};
-  }
-
-  static std::string dump(const Result<Account>& result) {
-    if (result) return "in: " + result->address.text();
-    return fmt::format("{}: {}", name_of(result.error().kind), result.error().peer);
-  }
-
-  std::string login(std::string user, std::string password, std::string from = "192.0.2.1") {
-    return dump(run_blocking(authenticator->login(std::move(user), std::move(password), facts(std::move(from)))));
-  }
-
-  // Runs an exchange with these responses and tells all challenges and the outcome.
-  std::string exchange(std::string_view mechanism, std::vector<std::optional<std::string>> responses) {
-    auto begun = authenticator->begin(mechanism, facts());
-    if (!begun) return fmt::format("{}: {}", name_of(begun.error().kind), begun.error().peer);
-    std::string out;
-    for (auto& response : responses) {
-      const auto step = run_blocking((*begun)->step(std::move(response)));
-      if (!step) return out + fmt::format("{}: {}", name_of(step.error().kind), step.error().peer);
-      if (const auto* success = std::get_if<SaslExchange::Success>(&*step)) {
-        out += "in: " + success->account.address.text() + success->final_octets + ";";
-      } else {
-        out += "<" + std::get<SaslExchange::Challenge>(*step).octets + ">";
-      }
-    }
-    return out;
-  }
-
-  // How often a password was hashed so far.
-  double hashes() const {
-    const auto text = metrics->text();
-    const auto at = text.find("pabal_password_hash_seconds_count ");
-    return std::stod(text.substr(at + 34));
-  }
-
-  std::string scram(std::string_view mechanism, ClientFacts from, std::string header, std::string user,
-                    std::string_view password, const std::string& binding = "") {
-    auto begun = authenticator->begin(mechanism, std::move(from));
-    if (!begun) return std::string(name_of(begun.error().kind));
-    ScramClient client(mechanism.starts_with("SCRAM-SHA-1") ? ScramHash::sha1 : ScramHash::sha256, std::move(user),
-                       password, "client");
-    auto step = run_blocking((*begun)->step(client.first(std::move(header))));
-    if (!step) return fmt::format("{}: {}", name_of(step.error().kind), step.error().peer);
-    last_challenge = std::get<SaslExchange::Challenge>(*step).octets;
-    step = run_blocking((*begun)->step(client.final_message(last_challenge, binding)));
-    if (!step) return fmt::format("{}: {}", name_of(step.error().kind), step.error().peer);
-    const auto& success = std::get<SaslExchange::Success>(*step);
-    if (success.final_octets != client.expected_server_final()) return "unproven";
-    return "in: " + success.account.address.text();
-  }
-
-  testing::World world;
-  SystemRandom random;
-  std::shared_ptr<std::vector<std::string>> lines = std::make_shared<std::vector<std::string>>();
-  std::unique_ptr<Metrics> metrics;
-  std::unique_ptr<Authenticator> authenticator;
-  Account alice{.id = {}, .address = address("x@x"), .shard = {}, .quota_bytes = {}};
-  std::string last_challenge;
-};
-
-constexpr std::string_view in = "in: Alice@seoul.example";
-constexpr std::string_view out = "auth: authentication credentials invalid";
 
 TEST_F(AuthenticatorTest, Login) {
   EXPECT_EQ(login("alice@seoul.example", "demo"), in);
@@ -139,22 +37,6 @@ TEST_F(AuthenticatorTest, LogSaysWhoButNeverThePassword) {
   EXPECT_NE(metrics->text().find("pabal_logins_total{mechanism=\"password\",protocol=\"test\",result=\"ok\"} 1"),
             std::string::npos)
       << metrics->text();
-}
-
-TEST_F(AuthenticatorTest, NobodyPaysTheSameAsSomebody) {
-  const auto none = hashes();
-  EXPECT_EQ(login("alice", "wrong"), out);
-  EXPECT_EQ(hashes(), none + 1);
-  EXPECT_EQ(login("nobody", "wrong"), out);
-  EXPECT_EQ(hashes(), none + 2);
-  world.add("empty@seoul.example");  // without credentials
-  EXPECT_EQ(login("empty", "wrong"), out);
-  EXPECT_EQ(hashes(), none + 3);
-  must(world.directory->set_enabled(alice.id, false));
-  EXPECT_EQ(login("alice", "demo"), out);
-  EXPECT_EQ(hashes(), none + 4);
-  EXPECT_EQ(login("alice", std::string(2000, 'a')), out);
-  EXPECT_EQ(hashes(), none + 5);
 }
 
 TEST_F(AuthenticatorTest, GoodLoginIsRememberedForMinutes) {
@@ -279,33 +161,6 @@ TEST_F(AuthenticatorTest, Scram) {
   EXPECT_EQ(exchange("SCRAM-SHA-256", {std::nullopt, "nonsense"}), "<>syntax: malformed SCRAM message");
 }
 
-TEST_F(AuthenticatorTest, ScramChallengesTellNothing) {
-  const auto challenge = [&](std::string user) {
-    EXPECT_EQ(scram("SCRAM-SHA-256", facts(), "n,,", std::move(user), "guess"), out);
-    return last_challenge.substr(last_challenge.find(",s="));
-  };
-  const auto nobody = challenge("nobody@seoul.example");
-  EXPECT_EQ(challenge("nobody@seoul.example"), nobody);
-  EXPECT_EQ(challenge("NoBody"), nobody);
-  const auto alices = challenge("alice");
-  EXPECT_EQ(alices.size(), nobody.size());
-  EXPECT_NE(alices, nobody);
-  EXPECT_EQ(challenge("ALICE@seoul.example"), alices);
-  start(cheap());  // as after a restart
-  EXPECT_EQ(challenge("nobody"), nobody);
-  // Nothing is to be seen when accounts come, change and go.
-  const auto bob = world.add("nobody@seoul.example");
-  EXPECT_EQ(challenge("nobody"), nobody);
-  must(authenticator->set_password(bob.id, "demo"));
-  EXPECT_EQ(challenge("nobody"), nobody);
-  must(authenticator->set_password(alice.id, "new"));
-  EXPECT_EQ(challenge("alice"), alices);
-  must(world.directory->set_enabled(alice.id, false));
-  EXPECT_EQ(challenge("alice"), alices);
-  must(world.directory->remove_account(alice.id));
-  EXPECT_EQ(challenge("alice"), alices);
-}
-
 TEST_F(AuthenticatorTest, DisabledAccountDoesNotScram) {
   must(world.directory->set_enabled(alice.id, false));
   EXPECT_EQ(scram("SCRAM-SHA-256", facts(), "n,,", "alice", "demo"), out);
@@ -373,37 +228,6 @@ TEST_F(AuthenticatorTest, UseIsNoted) {
   EXPECT_EQ(all[0].last_used, world.clock.now());
 }
 
-// Real time, so the delays here are small: what is measured is that they come, and for whom.
-TEST_F(AuthenticatorTest, FailuresSlowDownWhatFollows) {
-  auto options = cheap();
-  options.first_failure_delay = 40ms;
-  options.max_failure_delay = 80ms;
-  start(options);
-  const auto bob = world.add("bob@seoul.example");
-  must(authenticator->set_password(bob.id, "demo"));
-  const auto took = [&](auto&& attempt) {
-    const auto began = std::chrono::steady_clock::now();
-    attempt();
-    return std::chrono::steady_clock::now() - began;
-  };
-  EXPECT_EQ(login("bob", "demo", "192.0.2.1"), "in: bob@seoul.example");  // known from there from now on
-  EXPECT_LT(took([&] { EXPECT_EQ(login("alice", "a", "192.0.2.1"), out); }), 35ms);
-  EXPECT_GE(took([&] { EXPECT_EQ(login("alice", "b", "192.0.2.1"), out); }), 40ms);
-  EXPECT_GE(took([&] { EXPECT_EQ(login("alice", "c", "192.0.2.1"), out); }), 80ms);
-  // The address is slow for other accounts, the account from other addresses.
-  EXPECT_GE(took([&] { EXPECT_EQ(login("nobody", "c", "192.0.2.1"), out); }), 80ms);
-  EXPECT_GE(took([&] { EXPECT_EQ(login("alice", "c", "198.51.100.1"), out); }), 80ms);
-  EXPECT_GE(took([&] { EXPECT_EQ(scram("SCRAM-SHA-256", facts("203.0.113.1"), "n,,", "alice", "c"), out); }), 80ms);
-  EXPECT_LT(took([&] { EXPECT_EQ(login("nobody2", "c", "203.0.113.2"), out); }), 35ms);
-  // Whoever is known from there is not held up by the others.
-  EXPECT_LT(took([&] { EXPECT_EQ(login("bob", "demo", "192.0.2.1"), "in: bob@seoul.example"); }), 35ms);
-  // The right password gets in, late, and ends it for the account.
-  EXPECT_GE(took([&] { EXPECT_EQ(login("alice", "demo", "203.0.113.3"), in); }), 80ms);
-  EXPECT_LT(took([&] { EXPECT_EQ(login("alice", "demo", "203.0.113.4"), in); }), 35ms);
-  world.clock.advance(900s);
-  EXPECT_LT(took([&] { EXPECT_EQ(login("nobody", "c", "192.0.2.1"), out); }), 35ms);
-}
-
 // At a reload of the settings.
 TEST_F(AuthenticatorTest, SomeSettingsChangeWhileItRuns) {
   start(cheap());
@@ -419,48 +243,6 @@ TEST_F(AuthenticatorTest, SomeSettingsChangeWhileItRuns) {
   authenticator->change(options);
   EXPECT_TRUE(offers_sha_1());
   EXPECT_EQ(login("alice", "a", "192.0.2.9"), "busy: too many logins at once, try again later");
-}
-
-Async<> count_busy(Authenticator* authenticator, std::string user, ClientFacts facts,
-                   std::map<std::string, int>* kinds) {
-  const auto result = co_await authenticator->login(std::move(user), "wrong", std::move(facts));
-  ++(*kinds)[std::string(result ? "in" : name_of(result.error().kind))];
-}
-
-TEST_F(AuthenticatorTest, FloodIsTurnedAwayNotQueuedForEver) {
-  auto options = cheap();
-  options.max_concurrent_hashes = 1;
-  options.max_waiting_hashes = 10;
-  start(options);
-  asio::io_context io;
-  std::map<std::string, int> kinds;
-  for (int i = 0; i < 100; ++i) {
-    asio::co_spawn(io,
-                   count_busy(authenticator.get(), fmt::format("u{}", i), facts(fmt::format("192.0.2.{}", i)), &kinds),
-                   [](const std::exception_ptr& thrown) { EXPECT_EQ(thrown, nullptr); });
-  }
-  io.run();
-  EXPECT_GE(kinds["auth"], 10);
-  EXPECT_GE(kinds["busy"], 1);
-  EXPECT_EQ(kinds["auth"] + kinds["busy"], 100);
-  EXPECT_EQ(login("alice", "demo"), in);
-}
-
-TEST_F(AuthenticatorTest, DelayedAttemptsOfOneAddressAreBounded) {
-  auto options = cheap();
-  options.first_failure_delay = 50ms;
-  options.max_delayed = 4;
-  start(options);
-  EXPECT_EQ(login("nobody", "wrong"), out);
-  asio::io_context io;
-  std::map<std::string, int> kinds;
-  for (int i = 0; i < 20; ++i) {
-    asio::co_spawn(io, count_busy(authenticator.get(), fmt::format("u{}", i), facts(), &kinds),
-                   [](const std::exception_ptr& thrown) { EXPECT_EQ(thrown, nullptr); });
-  }
-  io.run();
-  EXPECT_EQ(kinds["auth"], 4);
-  EXPECT_EQ(kinds["busy"], 16);
 }
 
 TEST(AuthenticatorOnPostgres, PasswordsAndVerifiers) {

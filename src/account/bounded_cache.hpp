@@ -1,7 +1,7 @@
 // BoundedCache: answers by name, the least recently used ones given up first. Part of the directory and the
 // authenticator.
 //
-// Names come from strangers: the hash is keyed (SipHash), so that nobody can make all names fall into one bucket.
+// Names come from strangers, so the hash is keyed.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include <sodium.h>
+#include "account/keyed_hash.hpp"
 
 namespace pabal::account {
 
@@ -24,8 +24,7 @@ template <class Value>
 class BoundedCache {
  public:
   explicit BoundedCache(std::size_t capacity) : capacity_of_part_(capacity / parts + 1) {
-    crypto_shorthash_keygen(key_.data());
-    for (auto& part : parts_) part = std::make_unique<Part>(key_.data());
+    for (auto& part : parts_) part = std::make_unique<Part>(hash_);
   }
 
   /// What put() left there with the same generation, if it is still there.
@@ -87,32 +86,22 @@ class BoundedCache {
  private:
   static constexpr std::size_t parts = 16;
 
-  struct Hash {
-    const unsigned char* key;
-    std::size_t operator()(std::string_view name) const noexcept { return keyed(name, key); }
-  };
   struct Entry {
     std::string name;
     Value value;
     std::int64_t generation;
   };
   struct Part {
-    explicit Part(const unsigned char* key) : places(0, Hash{key}) {}
+    explicit Part(const KeyedHash& hash) : places(0, hash) {}
     mutable std::mutex mutex;
     std::list<Entry> entries;  // the last used one first
-    std::unordered_map<std::string_view, typename std::list<Entry>::iterator, Hash> places;
+    std::unordered_map<std::string_view, typename std::list<Entry>::iterator, KeyedHash> places;
   };
 
-  static std::size_t keyed(std::string_view name, const unsigned char* key) noexcept {
-    std::uint64_t hash = 0;
-    crypto_shorthash(reinterpret_cast<unsigned char*>(&hash), reinterpret_cast<const unsigned char*>(name.data()),
-                     name.size(), key);
-    return hash;
-  }
-  Part& part_of(std::string_view name) { return *parts_[keyed(name, key_.data()) >> 60]; }
+  Part& part_of(std::string_view name) { return *parts_[hash_(name) >> 60]; }
 
   std::size_t capacity_of_part_;
-  std::array<unsigned char, crypto_shorthash_KEYBYTES> key_{};
+  KeyedHash hash_;
   std::array<std::unique_ptr<Part>, parts> parts_;
 };
 

@@ -143,6 +143,14 @@ ScramVerifier Secrets::made_up(ScramHash hash, std::string_view name, std::uint3
           .server_key = keyed_digest(made_up_key_, "server" + seed, octets_of(hash))};
 }
 
+std::uint64_t Secrets::place_of(std::string_view name) const {
+  std::uint64_t place = 0;
+  for (const char octet : keyed_digest(made_up_key_, "place" + std::string(name), crypto_generichash_BYTES_MIN)) {
+    place = place << 8 | static_cast<unsigned char>(octet);
+  }
+  return place;
+}
+
 std::string Secrets::app_digest(AccountId account, std::string_view secret) const {
   return keyed_digest(app_key_, std::to_string(account.value) + '\0' + std::string(secret), 32);
 }

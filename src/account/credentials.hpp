@@ -59,6 +59,8 @@ class Secrets {
   [[nodiscard]] std::optional<ScramVerifier> unseal(AccountId account, ScramHash hash, std::string_view sealed) const;
   /// The verifier of a name that has none: always the same for the same name, restarts or not, and no password fits it.
   [[nodiscard]] ScramVerifier made_up(ScramHash hash, std::string_view name, std::uint32_t iterations) const;
+  /// A name's own place among all names, evenly spread, always the same, and known to nobody else.
+  [[nodiscard]] std::uint64_t place_of(std::string_view name) const;
   /// How an app password is stored. It has enough randomness of its own not to need a slow hash.
   [[nodiscard]] std::string app_digest(AccountId account, std::string_view secret) const;
 

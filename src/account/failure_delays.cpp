@@ -47,13 +47,16 @@ void FailureDelays::forget(std::string_view name) {
   names->entries.erase(entry);
 }
 
-bool FailureDelays::begin_wait(std::string_view name, std::size_t most) {
-  auto names = names_.lock();
-  const auto found = names->places.find(name);
-  if (found == names->places.end()) return true;  // forgotten in the meantime
-  if (found->second->waiting >= most) return false;
-  ++found->second->waiting;
-  return true;
+std::optional<FailureDelays::Waiting> FailureDelays::begin_wait(std::string_view name, std::size_t most) {
+  {
+    auto names = names_.lock();
+    const auto found = names->places.find(name);
+    if (found != names->places.end()) {
+      if (found->second->waiting >= most) return std::nullopt;
+      ++found->second->waiting;
+    }
+  }
+  return Waiting(*this, std::string(name));
 }
 
 void FailureDelays::end_wait(std::string_view name) {

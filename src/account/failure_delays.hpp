@@ -7,10 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
+#include "account/keyed_hash.hpp"
 #include "base/clock.hpp"
 #include "base/guarded.hpp"
 
@@ -36,13 +39,32 @@ class FailureDelays {
   void failed(std::string_view name);
   void forget(std::string_view name);
 
-  /// One more attempt is waiting; false if `most` wait under this name already.
-  [[nodiscard]] bool begin_wait(std::string_view name, std::size_t most);
-  void end_wait(std::string_view name);
+  /// The place of an attempt that waits, given up with it.
+  class Waiting {
+   public:
+    Waiting(FailureDelays& delays, std::string name) : delays_(&delays), name_(std::move(name)) {}
+    Waiting(Waiting&& other) noexcept : delays_(std::exchange(other.delays_, nullptr)), name_(std::move(other.name_)) {}
+    Waiting& operator=(Waiting&& other) noexcept {
+      std::swap(delays_, other.delays_);
+      std::swap(name_, other.name_);
+      return *this;
+    }
+    ~Waiting() {
+      if (delays_ != nullptr) delays_->end_wait(name_);
+    }
+
+   private:
+    FailureDelays* delays_;
+    std::string name_;
+  };
+  /// One more attempt is waiting; nothing if `most` wait under this name already. Must not outlive this.
+  [[nodiscard]] std::optional<Waiting> begin_wait(std::string_view name, std::size_t most);
 
   [[nodiscard]] std::size_t size();
 
  private:
+  void end_wait(std::string_view name);
+
   struct Entry {
     std::string name;
     std::uint32_t failures = 0;
@@ -52,7 +74,7 @@ class FailureDelays {
   struct Names {
     DelayOptions options;
     std::list<Entry> entries;  // the latest failure first
-    std::unordered_map<std::string_view, std::list<Entry>::iterator> places;
+    std::unordered_map<std::string_view, std::list<Entry>::iterator, KeyedHash> places;
   };
 
   const Clock& clock_;

@@ -52,12 +52,26 @@ TEST(FailureDelays, WaitersAreCounted) {
   ManualClock clock{SystemTime{} + hours(1)};
   FailureDelays delays(clock, {});
   delays.failed("a");
-  EXPECT_TRUE(delays.begin_wait("a", 2));
-  EXPECT_TRUE(delays.begin_wait("a", 2));
+  auto first = delays.begin_wait("a", 2);
+  auto second = delays.begin_wait("a", 2);
+  EXPECT_TRUE(first && second);
   EXPECT_FALSE(delays.begin_wait("a", 2));
-  delays.end_wait("a");
+  auto moved = std::move(first);
+  first.reset();
+  EXPECT_FALSE(delays.begin_wait("a", 2));
+  moved.reset();
   EXPECT_TRUE(delays.begin_wait("a", 2));
-  delays.end_wait("unknown");
+  EXPECT_TRUE(delays.begin_wait("unknown", 0));
+}
+
+// Strangers choose the names. Under a hash that they know, these would all stand in one bucket.
+TEST(FailureDelays, TheHashIsEachTablesOwn) {
+  const KeyedHash one;
+  const KeyedHash other;
+  int same = 0;
+  for (int i = 0; i < 100; ++i) same += one(std::to_string(i)) == other(std::to_string(i)) ? 1 : 0;
+  EXPECT_EQ(same, 0);
+  EXPECT_EQ(one("a"), KeyedHash(one)("a"));
 }
 
 TEST(FailureDelays, Networks) {

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <optional>
 
 #include <sodium.h>
 
@@ -41,10 +40,11 @@ Result<bool> verify_password(const std::string& hash, std::string_view prepared)
   return fail(ErrorKind::busy, "try again later", "no memory for Argon2id");
 }
 
-bool is_weaker(std::string_view hash, HashCost cost) noexcept {
+std::optional<HashCost> cost_of(std::string_view hash) noexcept {
   const auto kibibytes = parameter(hash, "$m=");
   const auto passes = parameter(hash, ",t=");
-  return !kibibytes || !passes || *kibibytes < cost.memory_bytes / 1024 || *passes < cost.passes;
+  if (!kibibytes || !passes) return std::nullopt;
+  return HashCost{.memory_bytes = *kibibytes * 1024, .passes = static_cast<std::uint32_t>(*passes)};
 }
 
 }  // namespace pabal::account

@@ -11,6 +11,10 @@ std::string mechanism_name(ScramHash hash, bool plus) {
   return std::string(hash == ScramHash::sha1 ? "SCRAM-SHA-1" : "SCRAM-SHA-256") + (plus ? "-PLUS" : "");
 }
 
+bool same_account(const Account& then, const std::optional<Account>& now) noexcept {
+  return now && now->enabled && now->id == then.id && now->credential_generation == then.credential_generation;
+}
+
 class ScramExchange final : public SaslExchange {
  public:
   ScramExchange(Authenticator::State& state, ClientFacts facts, ScramHash hash, bool plus)
@@ -29,7 +33,7 @@ class ScramExchange final : public SaslExchange {
         co_return co_await first(*std::move(response));
       case Phase::final:
         phase_ = Phase::over;
-        co_return finish(response.value_or(std::string()));
+        co_return co_await finish(response.value_or(std::string()));
       case Phase::over:
         break;
     }
@@ -50,7 +54,9 @@ class ScramExchange final : public SaslExchange {
     auto attempt = co_await state_.admit(std::move(facts_), mechanism_, std::move(user->name));
     if (!attempt) co_return pass(attempt);
     attempt_ = *std::move(attempt);
-    if (auto admitted = co_await state_.admit_account(&*attempt_); !admitted) co_return pass(admitted);
+    if (auto admitted = co_await state_.admit_account(&*attempt_); !admitted) {
+      co_return state_.give_up(*attempt_, admitted.error());
+    }
     auto self = co_await state_.is_self(std::move(user->authzid), attempt_->login.get());
     if (!self) co_return state_.give_up(*attempt_, self.error());
     is_self_ = *self;
@@ -60,14 +66,24 @@ class ScramExchange final : public SaslExchange {
     co_return Challenge{scram_.challenge(*std::move(verifier))};
   }
 
-  Result<Step> finish(const std::string& message) {
+  Async<Result<Step>> finish(std::string message) {
     auto proof = scram_.client_final(message);
-    if (!proof && proof.error().kind == ErrorKind::syntax) return pass(proof);
-    if (!proof) return state_.refuse(*attempt_, proof.error().log);
-    if (!is_self_) return state_.refuse(*attempt_, "another authorisation identity");
+    if (!proof && proof.error().kind == ErrorKind::syntax) co_return pass(proof);
+    if (!proof) co_return state_.refuse(*attempt_, proof.error().log);
+    if (!is_self_) co_return state_.refuse(*attempt_, "another authorisation identity");
     // A made-up verifier fits no password; should it ever, there is still nobody.
-    if (attempt_->account() == nullptr) return state_.refuse(*attempt_, "no such account");
-    return Success{state_.succeed(*attempt_, false), *std::move(proof)};
+    if (attempt_->account() == nullptr) co_return state_.refuse(*attempt_, "no such account");
+    // The client took its time: the proof is of the account as it was at the challenge.
+    auto now = state_.directory.try_login(attempt_->user);
+    if (!now) {
+      auto found = co_await state_.directory.find_login(attempt_->user);
+      if (!found) co_return state_.give_up(*attempt_, found.error());
+      now = *std::move(found);
+    }
+    if (!same_account(*attempt_->account(), now->account)) {
+      co_return state_.refuse(*attempt_, "the account was changed meanwhile");
+    }
+    co_return Success{state_.succeed(*attempt_, false), *std::move(proof)};
   }
 
   Authenticator::State& state_;

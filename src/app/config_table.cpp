@@ -222,7 +222,9 @@ std::vector<Setting<Config>> make_config_settings() {
       [](C& c) -> auto& { return c.authenticator.max_waiting_hashes; }, 1, 1'000'000));
   add(number<C>(
       {"limits", "delayed_logins",
-       "Logins from one address that wait out a delay after wrong passwords; more are told to try later.", true},
+       "Logins from one address, or on one account, that wait out a delay after wrong passwords; more are told to try "
+       "later.",
+       true},
       [](C& c) -> auto& { return c.authenticator.max_delayed; }, 1, 10'000));
   add(number<C>(
       {"limits", "tracked_failures", "Addresses and accounts whose wrong passwords are remembered."},

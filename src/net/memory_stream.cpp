@@ -175,6 +175,8 @@ Async<Result<void>> MemoryStream::start_tls_client(std::shared_ptr<const TlsClie
   co_return played;
 }
 
+bool MemoryStream::peer_has_left() const noexcept { return closed_ || incoming_->ended; }
+
 void MemoryStream::interrupt() noexcept {
   interrupted_ = true;
   incoming_->wake();

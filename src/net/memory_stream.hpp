@@ -79,6 +79,7 @@ class MemoryStream final : public Stream {
   [[nodiscard]] bool is_loopback() const noexcept override { return peer_.is_loopback(); }
   void interrupt() noexcept override;
   [[nodiscard]] bool interrupted() const noexcept override { return interrupted_; }
+  [[nodiscard]] bool peer_has_left() const noexcept override;
   [[nodiscard]] Async<void> close() override;
 
  private:

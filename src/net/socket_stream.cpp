@@ -9,6 +9,7 @@
 
 #include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
+#include <poll.h>
 
 #include "net/socket_address.hpp"
 
@@ -188,6 +189,12 @@ void SocketStream::interrupt() noexcept {
   interrupted_ = true;
   boost::system::error_code ignored;
   descriptor_.cancel(ignored);
+}
+
+bool SocketStream::peer_has_left() const noexcept {
+  if (ended_ || closed_ || stopped_) return true;
+  pollfd look{.fd = descriptor_.native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&look, 1, 0) > 0;
 }
 
 void SocketStream::stop_hard() noexcept {

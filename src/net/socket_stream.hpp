@@ -53,6 +53,7 @@ class SocketStream final : public Stream, private Waiter {
   [[nodiscard]] bool is_loopback() const noexcept override { return socket_is_loopback_ && peer_.is_loopback(); }
   void interrupt() noexcept override;
   [[nodiscard]] bool interrupted() const noexcept override { return interrupted_; }
+  [[nodiscard]] bool peer_has_left() const noexcept override;
   [[nodiscard]] Async<void> close() override;
 
  private:
@@ -89,7 +90,7 @@ class SocketStream final : public Stream, private Waiter {
   /// Octets that are read or written in one turn.
   static constexpr std::size_t kOctetsATurn = 256UL << 10;
 
-  Descriptor descriptor_;
+  mutable Descriptor descriptor_;  ///< Asio has no const way to its number
   Home& home_;
   std::unique_ptr<TlsSession> tls_;
   std::unique_ptr<TlsInfo> tls_info_;

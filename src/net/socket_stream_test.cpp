@@ -204,6 +204,22 @@ struct Ends {
   }
 };
 
+TEST(SocketStream, SeesThatThePeerHasLeft) {
+  run_to_end([]() -> Async<> {
+    const auto home = co_await asio::this_coro::executor;
+    for (const bool with_words : {false, true}) {
+      Ends ends;
+      SocketStream stream(home, std::move(ends.ours), Endpoint(), Endpoint());
+      EXPECT_FALSE(stream.peer_has_left());
+      if (with_words) EXPECT_EQ(::send(ends.theirs.get(), "x", 1, 0), 1);
+      EXPECT_FALSE(stream.peer_has_left());
+      ends.theirs = FileDescriptor();
+      EXPECT_TRUE(stream.peer_has_left());
+      EXPECT_EQ(stream.input(), "");
+    }
+  }());
+}
+
 // A peer whose octets are always there already, or that takes all of ours at once, lets the others of the thread have
 // their turns all the same.
 TEST(SocketStream, GivesWayWhereItNeverWaits) {

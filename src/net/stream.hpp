@@ -74,6 +74,9 @@ class Stream {
   virtual void interrupt() noexcept = 0;
   /// Whether interrupt() was called: tells an orderly stop from a peer that is gone.
   [[nodiscard]] virtual bool interrupted() const noexcept = 0;
+  /// Whether the peer has ended its side, or the connection is lost, as far as the system knows by now; for who works
+  /// long for the peer without reading or writing. Home thread.
+  [[nodiscard]] virtual bool peer_has_left() const noexcept = 0;
   /// Says goodbye to the peer (TLS close_notify, FIN) without waiting long. The stream is unusable afterwards.
   [[nodiscard]] virtual Async<void> close() = 0;
 };

@@ -36,7 +36,8 @@ account::ClientFacts Session::client() const {
           .encrypted = facts().plaintext_allowed,
           .tls_exporter = tls == nullptr ? std::string() : tls->exporter,
           .protocol = "pop3",
-          .session = id_};
+          .session = id_,
+          .abandoned = [stream = stream_] { return stream->interrupted() || stream->peer_has_left(); }};
 }
 
 // What is said goes into a buffer that is borrowed while there is something to say.

@@ -384,8 +384,10 @@ TEST(Session, GoingThroughTheMailboxOpensInBatches) {
 TEST(Session, WhatALoginIsToldAboutTheClient) {
   for (const auto* login : {"USER alice@seoul.example\r\nPASS demo\r\n", "AUTH PLAIN =\r\n"}) {
     World world;
-    world.run({login});
+    net::MemoryStream stream({.input = {login}, .peer = loopback()});
+    world.run(stream);
     EXPECT_EQ(world.logins.client.session, "test");
+    EXPECT_TRUE(world.logins.client.abandoned());
     EXPECT_EQ(world.logins.client.protocol, "pop3");
     EXPECT_EQ(world.logins.client.address, "127.0.0.1");
   }

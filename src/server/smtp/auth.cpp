@@ -13,6 +13,7 @@ account::ClientFacts Session::client_facts() const {
   if (const auto* tls = stream_->tls()) facts.tls_exporter = tls->exporter;
   facts.protocol = name_of(listener_->protocol);
   facts.session = id_;
+  facts.abandoned = [stream = stream_] { return stream->interrupted() || stream->peer_has_left(); };
   return facts;
 }
 

@@ -278,6 +278,7 @@ TEST(Session, WhatALoginIsToldAboutTheClient) {
     net::run_to_end(world.serve(stream));
     const auto& client = world.accounts.client;
     EXPECT_EQ(client.session, "session");
+    EXPECT_TRUE(client.abandoned());  // the script is at its end
     EXPECT_EQ(client.protocol, protocol == smtp_protocol::smtp ? "smtp" : "submission");
     EXPECT_EQ(client.address, "192.0.2.1");
     EXPECT_EQ(client.tls_exporter, std::string(32, 'e'));

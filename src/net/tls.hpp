@@ -42,8 +42,8 @@ struct CertificateInfo {
   SystemTime not_after;
 };
 
-/// A server's side of TLS; any thread. Session tickets (RFC 5077, RFC 8446 §4.6.1) are good as long as the process
-/// lives, also after a reload.
+/// A server's side of TLS; any thread. Session tickets (RFC 5077, RFC 8446 §4.6.1) stay good over a reload; the
+/// keys under which they are sealed change every day (RFC 9325 §3.4).
 class TlsContext {
  public:
   /// Reads the files. Errors name the file and what is wrong with it.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
 #include "base/text.hpp"
@@ -152,8 +151,7 @@ Result<SslContextPtr> make_context(const TlsCore& core, const TlsOptions& option
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(context.get(), kSessionIdContext, sizeof kSessionIdContext - 1);
   SSL_CTX_set_num_tickets(context.get(), 1);
-  auto keys = core.ticket_keys;
-  SSL_CTX_set_tlsext_ticket_keys(context.get(), keys.data(), keys.size());
+  TicketKeys::use(context.get(), core.ticket_keys);
   SSL_CTX_set_tlsext_servername_callback(context.get(), choose_certificate);
   SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   return context;
@@ -252,9 +250,6 @@ SSL_CTX* TlsCertificates::choose(std::string_view server_name) const noexcept {
 
 Result<std::shared_ptr<TlsContext>> TlsContext::load(FileSystem& files, TlsOptions options) {
   auto core = std::make_shared<TlsCore>();
-  if (RAND_priv_bytes(core->ticket_keys.data(), static_cast<int>(core->ticket_keys.size())) != 1) {
-    return fail(ErrorKind::io, "TLS can't be set up", openssl_errors());
-  }
   auto loaded = load_all(files, *core, options);
   if (!loaded) return pass(loaded);
   *core->current.lock() = std::move(*loaded);

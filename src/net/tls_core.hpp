@@ -1,6 +1,5 @@
 // The OpenSSL objects behind TlsContext and TlsClientContext, for the files of TLS in this folder alone.
 #pragma once
-#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include <openssl/x509.h>
 
 #include "base/guarded.hpp"
+#include "net/ticket_keys.hpp"
 #include "net/tls.hpp"
 
 namespace pabal::net {
@@ -48,7 +48,7 @@ struct TlsCertificates {
 };
 
 struct TlsCore {
-  std::array<unsigned char, 80> ticket_keys{};
+  std::shared_ptr<TicketKeys> ticket_keys = std::make_shared<TicketKeys>();
   Guarded<TlsOptions> options;
   Guarded<std::shared_ptr<const TlsCertificates>> current;
 };

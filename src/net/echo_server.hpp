@@ -35,7 +35,8 @@ class EchoServer {
     ActivatedSockets none;
     return listen(std::move(listener), tls, none);
   }
-  Endpoint listen(ListenerOptions listener, const std::shared_ptr<const TlsContext>& tls, ActivatedSockets& activated) {
+  Endpoint listen(ListenerOptions listener, const std::shared_ptr<const TlsContext>& tls, ActivatedSockets& activated,
+                  std::size_t own_connections = 0) {
     auto bound =
         server_->bind({.listener = std::move(listener),
                        .handler =
@@ -43,7 +44,8 @@ class EchoServer {
                              return session(std::move(stream), std::move(facts), tls, timeout);
                            },
                        .tls = tls,
-                       .refusal = "421 full\r\n"},
+                       .refusal = "421 full\r\n",
+                       .own_connections = own_connections},
                       activated);
     if (!bound) throw std::runtime_error(bound.error().log);
     return *bound;

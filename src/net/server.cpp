@@ -36,6 +36,7 @@ struct Service {
   ServiceOptions options;
   mutable Guarded<std::shared_ptr<const Networks>> proxies;  ///< whose PROXY header is believed, as it is now
   BoundListener bound;
+  std::atomic<std::size_t> open_now = 0;  ///< where own_connections says how many may be
   Gauge open;
   Counter accepted;
   Counter refused_all;
@@ -138,8 +139,9 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   Random& random;
   ConnectionsByAddress by_address;
   std::vector<std::unique_ptr<Service>> services;
-  std::atomic<std::size_t> open = 0;
-  std::atomic<std::size_t> listening = 0;  ///< sockets that accept
+  std::atomic<std::size_t> open = 0;         ///< connections, all of them
+  std::atomic<std::size_t> shared_open = 0;  ///< those that ServerLimits::connections counts
+  std::atomic<std::size_t> listening = 0;    ///< sockets that accept
   std::atomic<std::size_t> next_home = 0;
   std::atomic<std::int64_t> refusal_second = 0;
   std::atomic<unsigned> refusals_logged = 0;
@@ -151,13 +153,13 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   /// A connection's place among all, and among those of its address; given up with it.
   class Place {
    public:
-    Place(std::shared_ptr<State> state, const Service* service) : state_(std::move(state)), service_(service) {
+    Place(std::shared_ptr<State> state, Service* service) : state_(std::move(state)), service_(service) {
       service_->open.add(1);
     }
     ~Place() {
       service_->open.add(-1);
       if (address_) state_->by_address.leave(*address_);
-      if (state_->open.fetch_sub(1) == 1) state_->tell_gone();
+      state_->leave(service_);
     }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
@@ -169,9 +171,25 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
 
    private:
     std::shared_ptr<State> state_;
-    const Service* service_;
+    Service* service_;
     std::optional<AddressKey> address_;
   };
+
+  /// Whether there is room for one more connection, which is then counted.
+  [[nodiscard]] bool take_place(Service* service) {
+    const auto own = service->options.own_connections;
+    auto& count = own != 0 ? service->open_now : shared_open;
+    if (count.fetch_add(1) >= (own != 0 ? own : limits().connections)) {
+      count.fetch_sub(1);
+      return false;
+    }
+    open.fetch_add(1);
+    return true;
+  }
+  void leave(Service* service) {
+    (service->options.own_connections != 0 ? service->open_now : shared_open).fetch_sub(1);
+    if (open.fetch_sub(1) == 1) tell_gone();
+  }
 
   /// Everything before the handler: PROXY header, limits by address, TLS. False: the connection is to be closed.
   static Async<bool> prepare(State* state, const Service* service, SocketStream* stream, Place* place) {
@@ -232,7 +250,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     return facts;
   }
 
-  static Async<> serve(std::shared_ptr<State> state, const Service* service, std::unique_ptr<SocketStream> stream) {
+  static Async<> serve(std::shared_ptr<State> state, Service* service, std::unique_ptr<SocketStream> stream) {
     Place place(state, service);
     if (!co_await prepare(state.get(), service, stream.get(), &place)) {
       co_await stream->close();
@@ -243,11 +261,10 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   }
 
   /// Takes a connection up on its home thread.
-  void begin(const Service* service, const Executor& home, FileDescriptor socket, Endpoint peer) {
+  void begin(Service* service, const Executor& home, FileDescriptor socket, Endpoint peer) {
     if (stopping) return;
     service->accepted.add();
-    if (open.fetch_add(1) >= limits().connections) {
-      open.fetch_sub(1);
+    if (!take_place(service)) {
       service->refused_all.add();
       const auto& refusal = service->options.refusal;
       // The peer's socket is new and empty; what it does not take of the line at once is not worth waiting for.
@@ -263,7 +280,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     try {
       stream = std::make_unique<SocketStream>(home, std::move(socket), std::move(peer), std::move(local), this);
     } catch (const std::exception& thrown) {
-      open.fetch_sub(1);
+      leave(service);
       log.error("connection failed", {{"reason", thrown.what()}});
       return;
     }
@@ -281,7 +298,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
         });
   }
 
-  void hand_over(const Service* service, std::size_t acceptor_home, FileDescriptor socket, Endpoint peer) {
+  void hand_over(Service* service, std::size_t acceptor_home, FileDescriptor socket, Endpoint peer) {
     if (Service::distrusts(**service->proxies.lock(), peer)) {
       service->accepted.add();
       service->refused_proxy.add();
@@ -298,8 +315,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
                 peer = std::move(peer)]() mutable { state->begin(service, home, std::move(socket), std::move(peer)); });
   }
 
-  static Async<> accept_all(std::shared_ptr<State> state, const Service* service, std::size_t home,
-                            FileDescriptor socket) {
+  static Async<> accept_all(std::shared_ptr<State> state, Service* service, std::size_t home, FileDescriptor socket) {
     const auto executor = state->threads.executor(home);
     Acceptor acceptor(executor, std::move(socket), state.get());
     auto& descriptor = acceptor.descriptor();

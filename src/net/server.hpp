@@ -53,6 +53,9 @@ struct ServiceOptions {
   SessionHandler handler;
   std::shared_ptr<const TlsContext> tls;  ///< needed for TlsMode::implicit only; STARTTLS is the session's own affair
   std::string refusal;                    ///< line for a connection beyond the limits, "421 4.7.0 …\r\n"; may be empty
+  /// Not 0: its connections are counted apart, so many at one time, and not among those of ServerLimits::connections.
+  /// For those who look after the server, which must work above all when it is full.
+  std::size_t own_connections = 0;
 };
 
 class Server {

@@ -176,6 +176,31 @@ TEST(Server, TooManyInAllAreToldSo) {
   EXPECT_NE(metrics.find("reason=\"total\"} 1"), std::string::npos) << metrics;
 }
 
+// Who looks after a server that is full must get in.
+TEST(Server, SomeListenersHaveRoomOfTheirOwn) {
+  EchoServer echo({.limits = {.connections = 1}});
+  ActivatedSockets none;
+  const auto at = echo.listen(plain());
+  const auto apart = echo.listen(plain(), nullptr, none, 2);
+  echo.start();
+  TestClient first(at);
+  EXPECT_EQ(first.ask("a"), "a\r\n");
+  TestClient second(at);
+  EXPECT_EQ(second.read_to_end(), "421 full\r\n");
+  auto third = std::make_unique<TestClient>(apart);
+  EXPECT_EQ(third->ask("c"), "c\r\n");
+  TestClient fourth(apart);
+  EXPECT_EQ(fourth.ask("d"), "d\r\n");
+  TestClient fifth(apart);
+  EXPECT_EQ(fifth.read_to_end(), "421 full\r\n");
+  third.reset();
+  while (echo.server().connections() > 2) std::this_thread::sleep_for(1ms);
+  TestClient sixth(apart);
+  EXPECT_EQ(sixth.ask("f"), "f\r\n");
+  TestClient seventh(at);
+  EXPECT_EQ(seventh.read_to_end(), "421 full\r\n");
+}
+
 TEST(Server, TooManyOfAnAddressAreToldSo) {
   EchoServer echo({.limits = {.connections_per_address = 1, .limit_loopback = true}});
   const auto at = echo.listen(plain());

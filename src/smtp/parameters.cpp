@@ -31,10 +31,28 @@ Outcome unknown(std::string_view keyword) {
   return std::unexpected(Reply(555, "5.5.4", fmt::format("Unknown parameter {}", printable(keyword, 40))));
 }
 
+// RFC 3461 §4.2 and §4.4: what xtext stands for is printable ASCII. Anything else, CR LF above all, would be trouble in
+// the header fields of a notice later on.
+bool is_plain(std::string_view text) noexcept {
+  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7E; });
+}
+
+// RFC 6533 §3: an address of type utf-8 may be UTF-8, without controls (C1 among them) all the same.
+bool is_original_address(std::string_view type, std::string_view text) noexcept {
+  if (!equal_ignoring_case(type, "utf-8")) return is_plain(text);
+  if (!is_utf8(text)) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto octet = static_cast<unsigned char>(text[i]);
+    if (octet < 0x20 || octet == 0x7F) return false;
+    if (octet == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) return false;
+  }
+  return true;
+}
+
 // Where an xtext parameter has room for it; `most` is the limit of its RFC.
 Outcome keep_xtext(const Parameter& parameter, std::size_t most, std::string& place) {
   auto text = parameter.value && parameter.value->size() <= most ? decode_xtext(*parameter.value) : std::nullopt;
-  if (!text) return bad_value(parameter.keyword);
+  if (!text || !is_plain(*text)) return bad_value(parameter.keyword);
   place = *std::move(text);
   return {};
 }
@@ -128,7 +146,9 @@ Outcome apply_one(const Parameter& parameter, const ParseRules& rules, Rcpt& rcp
       return bad_value("ORCPT");
     }
     const auto address = decode_xtext(value.substr(semicolon + 1));
-    if (!address || address->empty()) return bad_value("ORCPT");
+    if (!address || address->empty() || !is_original_address(value.substr(0, semicolon), *address)) {
+      return bad_value("ORCPT");
+    }
     rcpt.orcpt = std::string(value.substr(0, semicolon + 1)) + *address;
     return {};
   }

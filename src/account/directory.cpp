@@ -48,6 +48,9 @@ class CacheName {
   std::string long_name_;
 };
 
+// Answers for made-up names are kept only if they are as small as most are.
+constexpr std::size_t most_made_up_targets = 16;
+
 // No address is cached under this name: it has no '@'.
 constexpr std::string_view postmaster_name = "postmaster";
 
@@ -163,6 +166,9 @@ Result<Directory::State::Answer> Directory::State::look_up(const EmailAddress& r
   const CacheName name(recipient.local_part(), domain, options.subaddress_separator);
   // Whoever a catch-all catches is made up as well.
   const bool real = !answer->meant.empty() && !name.has_detail();
+  // Strangers make up as many details of a list's name as they like, and each answer has all its targets.
+  const auto* local = std::get_if<LocalRecipient>(&answer->resolution);
+  if (!real && local != nullptr && local->targets.size() > most_made_up_targets) return answer;
   (real ? answers_ : made_up_).put(name.get(), answer, found->generation);
   return answer;
 }

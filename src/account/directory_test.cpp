@@ -342,6 +342,22 @@ TEST_P(DirectoryTest, IdsAreNeverGivenTwiceAndReopeningKeepsAll) {
   EXPECT_EQ(resolve(world, "a@x"), "a@x");
 }
 
+TEST_P(DirectoryTest, MadeUpDetailsOfABigListAreNotKept) {
+  World world(GetParam());
+  must(world.directory->add_domain(domain("x")));
+  std::vector<EmailAddress> members;
+  for (int i = 0; i < 17; ++i) members.push_back(world.add(fmt::format("member{}@x", i)).address);
+  must(world.directory->add_alias(address("few@x"), {members.begin(), members.end() - 1}));
+  must(world.directory->add_alias(address("many@x"), members));
+  for (const auto* name : {"few@x", "many@x", "few+1@x", "many+1@x"}) {
+    EXPECT_TRUE(run_blocking(world.directory->resolve(address(name))).has_value());
+  }
+  EXPECT_NE(world.directory->try_resolve(address("few@x")), nullptr);
+  EXPECT_NE(world.directory->try_resolve(address("many@x")), nullptr);
+  EXPECT_NE(world.directory->try_resolve(address("few+1@x")), nullptr);
+  EXPECT_EQ(world.directory->try_resolve(address("many+1@x")), nullptr);
+}
+
 TEST_P(DirectoryTest, FloodOfUnknownNamesLeavesRealOnesCached) {
   World world(GetParam(), DirectoryOptions{.cache_entries = 160});
   must(world.directory->add_domain(domain("x")));

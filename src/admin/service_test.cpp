@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "admin/request.hpp"
+#include "delivery/acceptable.hpp"
 #include "delivery/local_mda.hpp"
 #include "store/store_fixture.hpp"
 
@@ -58,13 +59,13 @@ class ServiceTest : public testing::Test {
   /// A letter to this address, as sessions hand it in.
   void deliver(const std::string& id, const std::string& to) {
     const auto address = must(EmailAddress::parse(to));
-    auto resolved = must(run_blocking(directory->resolve(address)));
+    const auto resolved = std::make_shared<const account::Resolution>(must(run_blocking(directory->resolve(address))));
     delivery::Letter letter;
     letter.id = id;
     letter.sender = must(EmailAddress::parse("a@elsewhere.example"));
     letter.content.append("Received: by us\r\nMessage-ID: <" + id + "@elsewhere.example>\r\n\r\nhello\r\n");
     letter.recipients.push_back(
-        {.address = address, .local = std::get<account::LocalRecipient>(resolved), .notify = {}, .orcpt = {}});
+        {.address = address, .local = must(delivery::acceptable(resolved)), .notify = {}, .orcpt = {}});
     delivery::LocalMda mda(*store, store.clock, Log(), metrics_);
     const auto answer = run_blocking(mda.deliver(std::move(letter)));
     if (!answer.results.front()) throw std::runtime_error(answer.results.front().error().log);

@@ -39,6 +39,7 @@ struct ListenerSettings {
   std::optional<unsigned> unix_mode;  ///< of a Unix socket's file
   std::vector<net::Network> proxy_protocol;
   bool allow_plaintext_auth = false;
+  bool require_tls = false;
   std::string where;  ///< file:line:column of its table, for messages
 
   /// Where and what it is, in one line, to compare and to show: "smtp 0.0.0.0 25 starttls". Without what a reload can

@@ -207,6 +207,13 @@ void Reader::read_listener(const toml::table& table) {
     complain(table.get("tls")->source(), fmt::format("tls: {} has no \"{}\"", kind->word, draft.tls));
     return;
   }
+  const bool speaks_smtp = listener.protocol == Protocol::smtp || listener.protocol == Protocol::submission ||
+                           listener.protocol == Protocol::lmtp;
+  if (listener.require_tls && (!speaks_smtp || listener.tls == TlsMode::off)) {
+    complain(table.get("require_tls")->source(),
+             "require_tls: expected only for smtp, submission and lmtp with tls = \"starttls\" or \"implicit\"");
+    return;
+  }
   if (listener.is_unix()) {
     if (draft.port) complain(table.get("port")->source(), "port: a Unix socket has none");
   } else {

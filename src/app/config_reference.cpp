@@ -110,6 +110,7 @@ ChangedSettings changed_settings(const Config& running, const Config& wanted) {
     return !std::ranges::equal(running.listeners, wanted.listeners, {}, look, look);
   };
   if (differ(&ListenerSettings::allow_plaintext_auth)) changed.live.emplace_back("[[listener]] allow_plaintext_auth");
+  if (differ(&ListenerSettings::require_tls)) changed.live.emplace_back("[[listener]] require_tls");
   if (differ(proxies_text)) changed.live.emplace_back("[[listener]] proxy_protocol");
   return changed;
 }
@@ -122,6 +123,7 @@ void take_live_settings(Config& running, const Config& wanted) {
   for (std::size_t i = 0; i < running.listeners.size(); ++i) {
     running.listeners[i].allow_plaintext_auth = wanted.listeners[i].allow_plaintext_auth;
     running.listeners[i].proxy_protocol = wanted.listeners[i].proxy_protocol;
+    running.listeners[i].require_tls = wanted.listeners[i].require_tls;
   }
 }
 

@@ -93,6 +93,12 @@ std::vector<Setting<ListenerDraft>> make_listener_settings() {
       {"listener", "allow_plaintext_auth",
        "Take passwords on connections without TLS, too. Connections whose both ends are loopback always may.", true},
       [](L& l) -> auto& { return l.settings.allow_plaintext_auth; }));
+  all.push_back(boolean<L>({"listener", "require_tls",
+                            "Refuse all but STARTTLS and greetings before TLS (RFC 3207). For smtp, submission and "
+                            "lmtp; not for a server that "
+                            "takes mail from the whole Internet.",
+                            true},
+                           [](L& l) -> auto& { return l.settings.require_tls; }));
   return all;
 }
 
@@ -122,6 +128,11 @@ std::vector<Setting<Config>> protocol_settings() {
   add(number<C>(
       {"smtp", "max_recipients", "Recipients of one message; RFC 5321 asks for 100 at least."},
       [](C& c) -> auto& { return c.smtp.max_recipients; }, 100, 100'000));
+  add(number<C>(
+      {"smtp", "max_mailboxes",
+       "Mailboxes that the recipients of one message may lead to, all aliases together; more come with the next "
+       "message."},
+      [](C& c) -> auto& { return c.smtp.max_mailboxes; }, 100, 10'000'000));
   add(number<C>(
       {"smtp", "max_command_line", "Octets of a command line with its end; RFC 5321 asks for 512 at least."},
       [](C& c) -> auto& { return c.smtp.max_command_line; }, 512, 65536));

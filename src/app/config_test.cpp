@@ -13,7 +13,8 @@ std::string dump(const Config& c) {
   for (const auto& l : c.listeners) {
     out += " [" + l.text();
     for (const auto& network : l.proxy_protocol) out += " proxy " + network.text();
-    out += l.allow_plaintext_auth ? " plaintext]" : "]";
+    out += l.allow_plaintext_auth ? " plaintext" : "";
+    out += l.require_tls ? " only-tls]" : "]";
   }
   for (const auto& f : c.certificates) out += fmt::format(" cert={},{}", f.certificate, f.key);
   for (const auto& s : c.shards) out += fmt::format(" {}={}", s.postgresql ? "pg" : "sqlite", s.place);
@@ -42,6 +43,8 @@ TEST(Config, Good) {
       {"[[listener]]\nprotocol = \"smtp\"", start + " [smtp 0.0.0.0 25 starttls]" + shard},
       {"[[listener]]\nprotocol = \"submission\"\ntls = \"implicit\"",
        start + " [submission 0.0.0.0 465 implicit]" + shard},
+      {"[[listener]]\nprotocol = \"submission\"\nrequire_tls = true",
+       start + " [submission 0.0.0.0 587 starttls only-tls]" + shard},
       {"[[listener]]\nprotocol = \"lmtp\"\naddress = \"unix:lmtp\"",
        start + " [lmtp unix:/etc/pabal/lmtp off]" + shard},
       {"[[listener]]\nprotocol = \"pop3\"\naddress = \"::1\"\nport = 1110\nproxy_protocol = [\"10.0.0.0/8\", \"::1\"]\n"

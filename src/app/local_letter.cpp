@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "codec/date.hpp"
 #include "delivery/acceptable.hpp"
+#include "message/header.hpp"
 
 namespace pabal::app {
 namespace {
@@ -42,6 +43,23 @@ bool has_only_crlf(std::string_view message) {
   return message.ends_with("\r\n");
 }
 
+Result<void> check_limits(std::string_view message, const LetterLimits& limits) {
+  if (message.size() > limits.message_size) {
+    return fail(ErrorKind::limit, fmt::format("the message is bigger than {} octets", limits.message_size));
+  }
+  const auto header = message.substr(0, message::header_size(message).value_or(message.size()));
+  if (header.size() > limits.header_size) {
+    return fail(ErrorKind::limit, fmt::format("the header is bigger than {} octets", limits.header_size));
+  }
+  std::size_t hops = 0;
+  message::HeaderReader reader(header);
+  while (const auto field = reader.next()) hops += equal_ignoring_case(field->name, "Received") ? 1 : 0;
+  if (hops > limits.received_hops) {
+    return fail(ErrorKind::policy, "too many hops: the message goes round in a circle");
+  }
+  return {};
+}
+
 }  // namespace
 
 Async<Result<json::value>> post_letter(LocalPost post, json::object request, std::string message) {
@@ -49,6 +67,11 @@ Async<Result<json::value>> post_letter(LocalPost post, json::object request, std
   if (!sender) co_return pass(sender);
   Result<std::vector<EmailAddress>> recipients = recipients_of(request);
   if (!recipients) co_return pass(recipients);
+  if (recipients->size() > post.limits.recipients) {
+    co_return fail(ErrorKind::limit, fmt::format("more than {} recipients", post.limits.recipients));
+  }
+  if (auto fine = check_limits(message, post.limits); !fine) co_return pass(fine);
+  if (message.contains('\0')) co_return fail(ErrorKind::syntax, "the message has NUL octets");
   if (!has_only_crlf(message)) co_return fail(ErrorKind::syntax, "the message has lines that don't end with CRLF");
 
   delivery::Letter letter;
@@ -63,7 +86,7 @@ Async<Result<json::value>> post_letter(LocalPost post, json::object request, std
   for (EmailAddress& address : *recipients) {
     Result<account::Resolution> resolution = co_await post.directory->resolve(address);
     if (!resolution) co_return pass(resolution);
-    Result<account::LocalRecipient> local = delivery::acceptable(std::move(*resolution));
+    auto local = delivery::acceptable(std::make_shared<const account::Resolution>(std::move(*resolution)));
     if (!local) co_return fail(local.error().kind, fmt::format("{}: {}", address.display(), local.error().peer));
     letter.smtputf8 = letter.smtputf8 || address.needs_smtputf8();
     delivery::Recipient recipient{std::move(address), std::move(*local), {}, {}};

@@ -9,8 +9,24 @@
 #include "base/json.hpp"
 #include "base/random.hpp"
 #include "delivery/mda.hpp"
+#include "server/smtp/settings.hpp"
 
 namespace pabal::app {
+
+/// What a letter may be at most: as for those that come by SMTP.
+struct LetterLimits {
+  std::uint64_t message_size;
+  std::size_t header_size;
+  std::size_t recipients;
+  std::size_t received_hops;
+
+  LetterLimits() : LetterLimits(server::smtp::Settings{}) {}
+  LetterLimits(const server::smtp::Settings& settings)  // NOLINT(google-explicit-constructor)
+      : message_size(settings.max_message_size),
+        header_size(settings.max_header_size),
+        recipients(settings.max_recipients),
+        received_hops(settings.max_received_hops) {}
+};
 
 /// What it takes; all must outlive the letter.
 struct LocalPost {
@@ -19,12 +35,15 @@ struct LocalPost {
   const Clock* clock = nullptr;
   Random* random = nullptr;
   std::string hostname;
+  LetterLimits limits;
   std::string id = {};         ///< the letter's, where it has one already
   std::string submitter = {};  ///< who handed it in, for its Received field: "uid 1000"; may be empty
 };
 
 /// Delivers `message` (CRLF lines) as `request` says: {"sender":"a@b" or "","recipients":["c@d"…]}. All recipients must
-/// be local, or nothing is delivered. The result is {"id":…}.
+/// be local, or nothing is delivered. Errors: syntax, limit, and what the recipients or the delivery have. The result
+/// is
+/// {"id":…}.
 [[nodiscard]] Async<Result<json::value>> post_letter(LocalPost post, json::object request, std::string message);
 
 }  // namespace pabal::app

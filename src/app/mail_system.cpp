@@ -23,6 +23,9 @@ smtp::Protocol smtp_protocol(Protocol protocol) {
                                             : smtp::Protocol::lmtp;
 }
 
+/// Connections of each listener that serves the operator, beside those of all others.
+constexpr std::size_t kOwnConnections = 16;
+
 /// Whether the same counts of what each address does still serve.
 bool same_rates(const server::smtp::Settings& a, const server::smtp::Settings& b) {
   const auto text = &net::Network::text;
@@ -35,7 +38,7 @@ bool same_rates(const server::smtp::Settings& a, const server::smtp::Settings& b
 
 struct MailSystem::Handlers {
   std::shared_ptr<server::smtp::RateLimits> rates;  ///< kept over a reload that doesn't change them
-  server::smtp::Settings rates_of;
+  server::smtp::Settings settings;                  ///< which `rates` was made from, too
   std::unique_ptr<server::pop3::Server> pop3;
   std::vector<std::unique_ptr<server::smtp::Server>> smtp;  ///< one a listener
   std::vector<Handler> of_listener;                         ///< in the order of the settings
@@ -83,19 +86,11 @@ Result<std::unique_ptr<MailSystem>> MailSystem::start(Config config, const Log& 
 Result<void> MailSystem::prepare_tls() {
   certificates_ = config_.certificates;
   if (certificates_.empty()) {
-    const net::CertificateFiles own{config_.data + "/cert.pem", config_.data + "/key.pem"};
-    const auto there = machine_.files.exists(own.certificate);
-    if (!there) return pass(there);
-    if (!*there) {
-      if (auto made = net::write_self_signed(machine_.files, own, config_.hostname, machine_.clock.now()); !made)
-        return made;
-      if (auto given = give_away(config_, own.certificate); !given) return given;
-      if (auto given = give_away(config_, own.key); !given) return given;
-      log_.info("self_signed_certificate_made", {{"file", own.certificate}, {"host", config_.hostname}});
-    }
-    certificates_.push_back(own);
+    auto own = own_certificate(config_, machine_.files, machine_.clock.now(), log_);
+    if (!own) return pass(own);
+    certificates_.push_back(*std::move(own));
   }
-  auto context = net::TlsContext::load(machine_.files, tls_options(certificates_));
+  auto context = load_certificates(config_, machine_.files, tls_options(certificates_));
   if (!context) return pass(context);
   tls_ = std::move(*context);
   return {};
@@ -120,6 +115,7 @@ Result<void> MailSystem::bind_all(net::ActivatedSockets& activated) {
       return handlers->of_listener[i](handlers, std::move(stream), std::move(facts));
     };
     service.tls = tls_;
+    if (listener.protocol == Protocol::metrics) service.own_connections = kOwnConnections;
     if (listener.protocol == Protocol::pop3) {
       service.tls = tls_->with_alpn({"pop3"});
       service.refusal = "-ERR [SYS/TEMP] too many connections, try again later\r\n";
@@ -162,9 +158,9 @@ Result<void> MailSystem::make_handlers() {
   }
   auto all = std::make_shared<Handlers>();
   const auto before = *serving_->current.lock();
-  const bool rates_stay = before && same_rates(before->rates_of, config_.smtp);
+  const bool rates_stay = before && same_rates(before->settings, config_.smtp);
   all->rates = rates_stay ? before->rates : std::make_shared<server::smtp::RateLimits>(config_.smtp, machine_.random);
-  all->rates_of = config_.smtp;
+  all->settings = config_.smtp;
   all->pop3 = std::make_unique<server::pop3::Server>(*serving_->logins, *serving_->mailboxes, machine_.clock,
                                                      machine_.metrics, config_.pop3);
   for (const ListenerSettings& listener : config_.listeners) {
@@ -206,6 +202,7 @@ Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const Listen
   own.protocol = smtp_protocol(listener.protocol);
   own.starttls = listener.tls == TlsMode::starttls;
   own.allow_plaintext_auth = listener.allow_plaintext_auth;
+  own.require_tls = listener.require_tls;
   server::smtp::Services services;
   services.accounts = serving_->accounts.get();
   services.mda = mda_.get();
@@ -222,7 +219,8 @@ Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const Listen
 }
 
 LocalPost MailSystem::local_post() {
-  return {&site_->directory(), mda_.get(), &machine_.clock, &machine_.random, config_.hostname};
+  const auto handlers = *serving_->current.lock();
+  return {&site_->directory(), mda_.get(), &machine_.clock, &machine_.random, config_.hostname, handlers->settings};
 }
 
 // In the data folder, which is 0700, and 0600 itself from its first moment on.
@@ -237,8 +235,11 @@ Result<void> MailSystem::bind_control() {
     return post_letter(local_post(), std::move(request), std::move(body));
   };
   control.pool = control_pool_.get();
+  // Whoever reloads the settings may raise the limit; what a letter may really have is checked with it.
+  control.options.max_body = std::max<std::uint64_t>(control.options.max_body, config_.smtp.max_message_size);
   service.handler = server::control::make_handler(std::move(control));
   service.listener.unix_mode = 0600;
+  service.own_connections = kOwnConnections;
   const auto bound = server_->bind(std::move(service));
   if (!bound) return pass(bound);
   return {};

@@ -14,6 +14,7 @@ struct OpenData {
   Machine machine;
   std::unique_ptr<Site> site;
   std::string hostname;
+  LetterLimits limits;
 };
 
 Operator::Operator() = default;
@@ -35,6 +36,7 @@ Result<Operator> Operator::open(const Config& config) {
     // Nobody serves: with the server's own rights, so that it can read later what is written here.
     opened.data_ = std::make_unique<OpenData>();
     opened.data_->hostname = config.hostname;
+    opened.data_->limits = config.smtp;
     if (!ours) {
       if (auto made = make_data_folder(config, opened.data_->machine.files); !made) return pass(made);
       if (auto became = become_user(config); !became) return pass(became);
@@ -58,8 +60,9 @@ Result<json::value> Operator::execute(const json::object& request, const std::op
     Machine& machine = data_->machine;
     delivery::LocalMda mda(data_->site->store(), machine.clock, Log::to_stderr(LogLevel::warning, false),
                            machine.metrics);
-    return run_blocking(post_letter({&data_->site->directory(), &mda, &machine.clock, &machine.random, data_->hostname},
-                                    request, *body));
+    return run_blocking(
+        post_letter({&data_->site->directory(), &mda, &machine.clock, &machine.random, data_->hostname, data_->limits},
+                    request, *body));
   }
   return data_->site->admin().execute(request);
 }

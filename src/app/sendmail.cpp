@@ -115,11 +115,23 @@ std::string with_crlf(std::string_view text) {
   out.reserve(text.size() + text.size() / 32);
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    out += line;
+    out += text.substr(0, end);
     out += "\r\n";
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return out;
+}
+
+/// Programs end lines with LF, CRLF or, some, with CR alone: all become LF.
+std::string with_lf(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r') {
+      out += text[i];
+    } else if (i + 1 == text.size() || text[i + 1] != '\n') {
+      out += '\n';
+    }
   }
   return out;
 }
@@ -230,8 +242,10 @@ std::vector<std::string> header_recipients(std::string_view message) {
   return recipients;
 }
 
-std::string complete_message(std::string_view input, const SendmailOptions& options, const std::string& sender,
+std::string complete_message(std::string_view given, const SendmailOptions& options, const std::string& sender,
                              std::string_view id, SystemTime now) {
+  const std::string lines = with_lf(given);
+  const std::string_view input = lines;
   const auto fields = header_fields(input);
   const auto has = [&](std::string_view name) {
     return std::ranges::any_of(fields, [&](const Field& field) { return equal_ignoring_case(field.name, name); });
@@ -252,7 +266,7 @@ std::string complete_message(std::string_view input, const SendmailOptions& opti
     at = field.end;
   }
   const std::string_view rest = input.substr(at);
-  if (!rest.starts_with('\n') && !rest.starts_with("\r\n")) out += "\r\n";
+  if (!rest.starts_with('\n')) out += "\r\n";
   return out + with_crlf(rest);
 }
 
@@ -277,7 +291,7 @@ int sendmail(const std::vector<std::string>& words) {
                });
     return exit_done;
   }
-  const std::string input = read_message(options->dots);
+  const std::string input = with_lf(read_message(options->dots));
   if (options->from_header) {
     // With -t, recipients on the command line are left out of the list, as sendmail does.
     auto named = header_recipients(input);

@@ -59,6 +59,11 @@ TEST(Sendmail, CompleteMessage) {
   EXPECT_EQ(complete("Date: d\nMessage-ID: m\nBcc: x@y,\n z@y\nTo: a@b\n\n.\n", named),
             "From: \"A \\\"B\\\"\" <u@h.example>\r\nDate: d\r\nMessage-ID: m\r\nTo: a@b\r\n\r\n.\r\n");
   EXPECT_EQ(complete("just text\n"), date + "From: u@h.example\r\nMessage-ID: <ID@h.example>\r\n\r\njust text\r\n");
+  // Lines that end with CR alone, and a CR in a line, as old programs have them.
+  EXPECT_EQ(complete("Date: d\rFrom: f\rMessage-ID: m\r\rone\rtwo\r"),
+            "Date: d\r\nFrom: f\r\nMessage-ID: m\r\n\r\none\r\ntwo\r\n");
+  EXPECT_EQ(complete("Date: d\nFrom: f\nMessage-ID: m\n\none\rtwo\r\r\n"),
+            "Date: d\r\nFrom: f\r\nMessage-ID: m\r\n\r\none\r\ntwo\r\n\r\n");
   EXPECT_EQ(complete(""), date + "From: u@h.example\r\nMessage-ID: <ID@h.example>\r\n\r\n");
 }
 

@@ -1,5 +1,7 @@
 // Which recipients a server may accept at RCPT, said once for SMTP, submission and LMTP.
 #pragma once
+#include <memory>
+
 #include "account/directory.hpp"
 #include "base/error.hpp"
 
@@ -11,6 +13,8 @@ namespace pabal::delivery {
 ///   state      the account is switched off                            550 5.2.1
 /// An alias with a target at another domain is refused as a whole as long as nothing carries letters there: accepting
 /// it would be a promise that we can't keep.
-[[nodiscard]] Result<account::LocalRecipient> acceptable(account::Resolution resolution);
+/// What is given back shares the resolution, which must not be null.
+[[nodiscard]] Result<std::shared_ptr<const account::LocalRecipient>> acceptable(
+    std::shared_ptr<const account::Resolution> resolution);
 
 }  // namespace pabal::delivery

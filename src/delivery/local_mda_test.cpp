@@ -66,7 +66,8 @@ class World {
     out.content.append(body);
     for (std::size_t i = 0; i < recipients.size(); ++i) {
       out.recipients.push_back({.address = must(EmailAddress::parse(fmt::format("to{}@seoul.example", i))),
-                                .local = {.targets = std::move(recipients[i]), .remote_targets = {}},
+                                .local = std::make_shared<const account::LocalRecipient>(
+                                    account::LocalRecipient{.targets = std::move(recipients[i]), .remote_targets = {}}),
                                 .notify = {},
                                 .orcpt = {}});
     }

@@ -1,6 +1,7 @@
 // The MDA's face: a verdict on a whole message, from the servers' point of view. smtp, submission and lmtp hand their
 // finished transactions to it; what comes back says what to answer.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace pabal::delivery {
 /// A recipient that RCPT accepted, with what its address means here.
 struct Recipient {
   EmailAddress address;
-  account::LocalRecipient local;
+  /// Shared with the directory's memory: an alias may have a thousand targets, and a letter a thousand recipients.
+  std::shared_ptr<const account::LocalRecipient> local;
   std::string notify;  ///< RFC 3461 NOTIFY value as given, kept for the queue; may be empty
   std::string orcpt;   ///< RFC 3461 ORCPT, decoded; may be empty
 };

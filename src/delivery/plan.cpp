@@ -52,11 +52,19 @@ std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
 
   json::array recipients(storage);
   recipients.reserve(letter.recipients.size());
+  std::vector<bool> named(plan.delivery.targets.size());
   for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
     json::object recipient(storage);
     recipient["address"] = text(letter.recipients[i].address.text(), storage);
+    // Each mailbox is named once, however many recipients lead there: recipients times mailboxes would be too much.
     json::array targets(storage);
+    std::size_t named_above = 0;
     for (const auto at : plan.targets_of[i]) {
+      if (named[at]) {
+        ++named_above;
+        continue;
+      }
+      named[at] = true;
       const auto& target = plan.delivery.targets[at];
       json::object led_to(storage);
       led_to["account"] = target.place.account.value;
@@ -64,6 +72,7 @@ std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
       targets.push_back(std::move(led_to));
     }
     recipient["targets"] = std::move(targets);
+    if (named_above != 0) recipient["targets_named_above"] = named_above;
     recipients.push_back(std::move(recipient));
   }
   trace["recipients"] = std::move(recipients);
@@ -137,7 +146,7 @@ Plan make_plan(Letter letter, SystemTime now) {
   std::map<std::pair<ShardId, AccountId>, std::size_t> known;
   for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
     const auto& recipient = letter.recipients[i];
-    for (const auto& target : recipient.local.targets) {
+    for (const auto& target : recipient.local->targets) {
       const auto [at, fresh] = known.try_emplace({target.shard, target.account}, plan.delivery.targets.size());
       if (fresh) {
         plan.delivery.targets.push_back({.place = {.account = target.account, .shard = target.shard},

@@ -16,7 +16,8 @@ account::LocalTarget target(std::int64_t id, std::string_view delivered_to) {
 
 Recipient recipient(std::string_view text, std::vector<account::LocalTarget> targets) {
   return {.address = address(text),
-          .local = {.targets = std::move(targets), .remote_targets = {}},
+          .local = std::make_shared<const account::LocalRecipient>(
+              account::LocalRecipient{.targets = std::move(targets), .remote_targets = {}}),
           .notify = {},
           .orcpt = {}};
 }
@@ -70,14 +71,13 @@ TEST(Plan, Trace) {
   auto odd = letter(false);
   odd.origin.helo = "\xFF\"\n";
   const auto plan = make_plan(std::move(odd), kNow);
-  EXPECT_EQ(
-      plan.delivery.trace,
-      R"({"event":"delivery","id":"0k3x","session":"s1","time":"2027-01-15T08:00:00.123Z","client":"192.0.2.1",)"
-      R"("helo":"\\xff\"\\x0a","protocol":"ESMTPS","tls":"TLSv1.3","sender":"alice@seoul.example","recipients":[)"
-      R"({"address":"bob@busan.example","targets":[{"account":1,"mailbox":"INBOX"}]},)"
-      R"({"address":"info@busan.example","targets":[{"account":1,"mailbox":"INBOX"}]},)"
-      R"({"address":"all@busan.example","targets":[{"account":2,"mailbox":"INBOX"},{"account":1,"mailbox":"INBOX"}]}],)"
-      R"("size":53,"message_id":"<1@seoul.example>","outcome":"to the mailboxes"})");
+  EXPECT_EQ(plan.delivery.trace,
+            R"({"event":"delivery","id":"0k3x","session":"s1","time":"2027-01-15T08:00:00.123Z","client":"192.0.2.1",)"
+            R"("helo":"\\xff\"\\x0a","protocol":"ESMTPS","tls":"TLSv1.3","sender":"alice@seoul.example","recipients":[)"
+            R"({"address":"bob@busan.example","targets":[{"account":1,"mailbox":"INBOX"}]},)"
+            R"({"address":"info@busan.example","targets":[],"targets_named_above":1},)"
+            R"({"address":"all@busan.example","targets":[{"account":2,"mailbox":"INBOX"}],"targets_named_above":1}],)"
+            R"("size":53,"message_id":"<1@seoul.example>","outcome":"to the mailboxes"})");
   EXPECT_TRUE(parse_json(plan.delivery.trace));
 }
 
@@ -118,6 +118,23 @@ std::string dump(const Answer& answer) {
   return out;
 }
 
+// A thousand recipients that lead to the same thousand mailboxes.
+TEST(Plan, ManyRecipientsOfTheSameMailboxesStaySmall) {
+  account::LocalRecipient everybody;
+  for (int id = 1; id <= 1000; ++id) everybody.targets.push_back(target(id, "bob@busan.example"));
+  const auto shared = std::make_shared<const account::LocalRecipient>(std::move(everybody));
+  auto many = letter(false);
+  many.recipients.clear();
+  for (int i = 0; i < 1000; ++i) {
+    many.recipients.push_back({.address = address("list@busan.example"), .local = shared, .notify = {}, .orcpt = {}});
+  }
+  const auto plan = make_plan(std::move(many), kNow);
+  EXPECT_EQ(plan.delivery.targets.size(), 1000U);
+  EXPECT_LT(plan.delivery.trace.size(), 200'000U);
+  EXPECT_NE(plan.delivery.trace.find(R"({"address":"list@busan.example","targets":[],"targets_named_above":1000})"),
+            std::string::npos);
+}
+
 TEST(Plan, Answers) {
   const auto smtp = make_plan(letter(false), kNow);
   const auto lmtp = make_plan(letter(true), kNow);
@@ -139,8 +156,8 @@ TEST(Plan, Answers) {
 
 TEST(Acceptable, Table) {
   const auto verdict = [](account::Resolution resolution) {
-    const auto accepted = acceptable(std::move(resolution));
-    return accepted ? std::to_string(accepted->targets.size()) : std::string(name_of(accepted.error().kind));
+    const auto accepted = acceptable(std::make_shared<const account::Resolution>(std::move(resolution)));
+    return accepted ? std::to_string((*accepted)->targets.size()) : std::string(name_of(accepted.error().kind));
   };
   EXPECT_EQ(verdict(account::LocalRecipient{.targets = {target(1, "a@b.example")}, .remote_targets = {}}), "1");
   EXPECT_EQ(verdict(account::LocalRecipient{.targets = {target(1, "a@b.example")},

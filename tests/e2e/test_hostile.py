@@ -1,9 +1,11 @@
 """What attackers send: smuggled messages, injected commands, endless lines, and thousands of slow connections."""
 import resource
+import select
 import socket
+import statistics
 import time
 
-from case import BOB, ServerCase
+from case import BOB, PASSWORD, ServerCase
 from harness.mail import make_message, trace_of
 from harness.raw import send_message
 
@@ -120,20 +122,45 @@ class Injection(ServerCase):
         self.assertIn(b"421 ", wire.rest())
 
     def test_an_endless_command_line(self) -> None:
+        before = self.rss()
         wire = self.smtp()
-        with self.assertRaises((EOFError, OSError, AssertionError)):
-            for _ in range(2000):
+        wire.socket.settimeout(20)
+        sent = 0
+        said = b""
+        try:
+            while sent < 20_000_000 and b"421 " not in said:
                 wire.send(b"a" * 10_000)
-            wire.expect(250)
-        self.assertLess(self.rss(), 1_000_000)
+                sent += 10_000
+                if select.select([wire.socket], [], [], 0)[0]:
+                    piece = wire.socket.recv(65536)
+                    said += piece
+                    if not piece:
+                        break
+        except OSError:  # it has hung up
+            sent += 10_000
+        self.assertIn(b"500 5.5.2 ", said)
+        self.assertIn(b"421 4.7.0 ", said)
+        # Sixteen lines' worth, and what the two sockets hold.
+        self.assertLess(sent, 16_000_000)
+        self.assertLess(self.rss() - before, 8_000)  # KiB
 
     def test_an_endless_data_line(self) -> None:
         wire = self.smtp()
         wire.expect(250, "MAIL FROM:<a@elsewhere.example>")
         wire.expect(250, f"RCPT TO:<{BOB}>")
         wire.expect(354, "DATA")
-        wire.send(b"Subject: x\r\n\r\n" + b"a" * 3_000_000 + b"\r\n.\r\n")
-        self.assertGreaterEqual(wire.reply()[0], 250)
+        line = b"".join(b"%07d " % number for number in range(375_000))  # 3 MB
+        wire.send(b"Subject: x\r\n\r\n" + line + b"\r\n.\r\n")
+        self.assertEqual(wire.reply()[0], 250)
+        # POP3 clients have limits of their own for a line: by hand.
+        pop = self.wire("pop3")
+        pop.line()
+        for command in (f"USER {BOB}", f"PASS {PASSWORD}", "RETR 1"):
+            pop.send(command.encode() + b"\r\n")
+            self.assertTrue(pop.line().startswith(b"+OK"))
+        pop.send(b"QUIT\r\n")
+        stored = pop.rest().partition(b"\r\n.\r\n")[0]
+        self.assertEqual(stored.partition(b"\r\n\r\n")[2], line)
 
     def rss(self) -> int:
         for line in open(f"/proc/{self.server.pid}/status", encoding="ascii"):
@@ -184,7 +211,7 @@ class SlowClients(ServerCase):
                 connection.send(words[second:second + 1])
             times.append(self.deliveries(100))
             time.sleep(max(0.0, 1 - (time.monotonic() - begin)))
-        self.assertLess(min(times), 2 * alone + 0.5, f"{times} with, {alone} without slow clients")
+        self.assertLess(statistics.median(times), 2 * alone + 0.5, f"{times} with, {alone} without slow clients")
         self.assertEqual(self.bob.count(), 50 + 200 + 500)
         # They were not thrown out for being slow so soon.
         closed = 0

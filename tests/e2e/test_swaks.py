@@ -1,4 +1,5 @@
-"""swaks, the tool that mail admins test servers with."""
+"""swaks, the tool that mail admins test servers with. Debian 12's (20201014) knows no SMTPUTF8: that is tested with
+Python's smtplib (test_python.py)."""
 import unittest
 
 from case import ALICE, BOB, PASSWORD, ServerCase

@@ -9,7 +9,12 @@ class Wire:
     """A connection with lines and replies."""
 
     def __init__(self, address: str, port: int, *, timeout: float = 30, implicit_tls: bool = False, first: bytes = b""):
-        self.socket: socket.socket = socket.create_connection((address, port), timeout)
+        if address.startswith("unix:"):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout)
+            self.socket.connect(address.removeprefix("unix:"))
+        else:
+            self.socket = socket.create_connection((address, port), timeout)
         self.buffer = b""
         if first:
             self.socket.sendall(first)

@@ -68,6 +68,8 @@ struct Given {
       settings.max_message_size = number;
     } else if (name == "max_recipients") {
       settings.max_recipients = number;
+    } else if (name == "max_mailboxes") {
+      settings.max_mailboxes = number;
     } else if (name == "max_errors") {
       settings.max_errors = number;
     } else if (name == "max_transactions") {

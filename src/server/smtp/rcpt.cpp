@@ -18,7 +18,7 @@ Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
   const auto& services = server_->services();
   {
     const auto& transaction = *std::get<Envelope>(phase_).transaction;
-    if (transaction.recipients.size() >= settings_->max_recipients) {
+    if (transaction.recipients.size() + transaction.repeated_recipients >= settings_->max_recipients) {
       co_return Outcome(452, "4.5.3", "Too many recipients");  // RFC 5321 §4.5.3.1.10
     }
     if (command.recipient && command.recipient->needs_smtputf8() && !transaction.mail.smtputf8) {
@@ -29,24 +29,27 @@ Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
     co_return Outcome(450, "4.7.1", "Too many recipients from your address; try again later");
   }
 
-  Result<account::Resolution> resolved = fail(ErrorKind::io, "local error in processing");
   const bool by_name = command.recipient && !is_own_postmaster(*command.recipient);
-  if (const auto known = by_name ? services.accounts->try_resolve(*command.recipient) : nullptr) {
-    resolved = *known;  // the common case: no wait, no frame
-  } else if (by_name) {
-    resolved = co_await services.accounts->resolve(*command.recipient);
-  } else {
-    resolved = co_await services.accounts->postmaster();
+  std::shared_ptr<const account::Resolution> resolved;
+  if (by_name) resolved = services.accounts->try_resolve(*command.recipient);  // the common case: no wait, no frame
+  if (!resolved) {
+    Result<account::Resolution> found = fail(ErrorKind::io, "local error in processing");
+    if (by_name) {
+      found = co_await services.accounts->resolve(*command.recipient);
+    } else {
+      found = co_await services.accounts->postmaster();
+    }
+    if (!found) {
+      log_.warning("recipient not looked up", {{"why", found.error().log}});
+      ++std::get<Envelope>(phase_).transaction->refused_recipients;
+      co_return Outcome(451, "4.3.0", found.error().peer);
+    }
+    resolved = std::make_shared<const account::Resolution>(*std::move(found));
   }
   // The phase is looked up anew: nothing else runs in this session meanwhile, but no reference is kept over a wait.
   auto& transaction = *std::get<Envelope>(phase_).transaction;
-  if (!resolved) {
-    log_.warning("recipient not looked up", {{"why", resolved.error().log}});
-    ++transaction.refused_recipients;
-    co_return Outcome(451, "4.3.0", resolved.error().peer);
-  }
   const bool elsewhere = std::holds_alternative<account::NotOurDomain>(*resolved);
-  auto local = delivery::acceptable(*std::move(resolved));
+  auto local = delivery::acceptable(std::move(resolved));
   if (!local) {
     ++transaction.refused_recipients;
     server_->metrics().recipients_refused.add();
@@ -59,7 +62,18 @@ Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
     }
     co_return Outcome(reply_for(local.error(), *settings_, is_lmtp()));
   }
-  auto address = command.recipient ? *std::move(command.recipient) : local->targets.front().delivered_to;
+  auto address = command.recipient ? *std::move(command.recipient) : (*local)->targets.front().delivered_to;
+  // Who is named twice gets one letter; LMTP has an answer for each all the same (RFC 2033 §4.2).
+  if (!transaction.named.insert(address.text()).second && !is_lmtp()) {
+    ++transaction.repeated_recipients;
+    co_return Outcome(250, "2.1.5", "Ok");
+  }
+  transaction.targets += (*local)->targets.size();
+  if (transaction.targets > settings_->max_mailboxes && !transaction.recipients.empty()) {
+    transaction.targets -= (*local)->targets.size();
+    transaction.named.erase(address.text());
+    co_return Outcome(452, "4.5.3", "Too many mailboxes for one message");
+  }
   transaction.recipients.push_back({.address = std::move(address),
                                     .local = *std::move(local),
                                     .notify = std::move(command.notify),

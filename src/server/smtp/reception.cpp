@@ -102,7 +102,8 @@ void Reception::review_header(std::string_view header) {
     if (from) ++froms;
     if (from || is("Sender")) {
       auto addresses = message::addresses_in(field->body);
-      readable &= addresses && !addresses->empty();
+      // RFC 6854 §2: a group may stand there, "Undisclosed:;" too. Who names nobody claims to be nobody else.
+      readable &= addresses && (!addresses->empty() || field->body.contains(':'));
       if (addresses) authors_.insert(authors_.end(), addresses->begin(), addresses->end());
     }
   }

@@ -6,6 +6,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -29,6 +30,9 @@ struct Transaction {
   pabal::smtp::Mail mail;
   std::string id;  ///< the letter's
   std::vector<delivery::Recipient> recipients;
+  std::set<std::string> named;  ///< the recipients' addresses
+  std::size_t targets = 0;      ///< how many mailboxes the recipients lead to, each counted for itself
+  std::size_t repeated_recipients = 0;
   std::size_t refused_recipients = 0;
 };
 

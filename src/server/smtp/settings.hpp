@@ -20,6 +20,7 @@ struct Settings {
   // Sizes.
   std::uint64_t max_message_size = 50ULL << 20;  ///< announced in SIZE, enforced while reading (RFC 1870)
   std::size_t max_recipients = 1000;             ///< of one message; RFC 5321 §4.5.3.1.8: at least 100
+  std::size_t max_mailboxes = 20'000;            ///< that the recipients of one message lead to, by aliases
   std::size_t max_command_line = 2048;           ///< octets with CRLF; RFC 5321 §4.5.3.1.4: at least 512
   std::size_t max_auth_line = 12'288;            ///< of an AUTH exchange; RFC 4954 §4
   std::size_t max_text_line = 998 + 2;           ///< octets with CRLF, where long_lines is off (RFC 5322 §2.1.1)

@@ -16,29 +16,23 @@ namespace pabal::app {
 
 namespace {
 
-/// The user that root is to become, with room for his entry; null where there is none.
-class User {
- public:
-  [[nodiscard]] const passwd* operator->() const noexcept { return &entry_; }
-  [[nodiscard]] static Result<std::unique_ptr<User>> find(const std::string& name) {
-    auto user = std::make_unique<User>();
-    passwd* found = nullptr;
-    if (const int error = getpwnam_r(name.c_str(), &user->entry_, user->buffer_.data(), user->buffer_.size(), &found);
-        error != 0) {
-      return fail_errno("look up user", name, error);
-    }
-    if (found == nullptr) return fail(ErrorKind::not_found, "user " + name + ": this system has no such user");
-    return user;
-  }
-
- private:
-  passwd entry_{};
-  std::array<char, 16384> buffer_{};
+/// The user that root is to become.
+struct User {
+  uid_t id;
+  gid_t group;
 };
 
-Result<std::unique_ptr<User>> user_of(const Config& config) {
-  if (geteuid() != 0 || config.user.empty()) return nullptr;
-  return User::find(config.user);
+/// Nothing where we are not root or are to stay it.
+Result<std::optional<User>> user_of(const Config& config) {
+  if (geteuid() != 0 || config.user.empty()) return std::nullopt;
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16384> buffer;
+  if (const int error = getpwnam_r(config.user.c_str(), &entry, buffer.data(), buffer.size(), &found); error != 0) {
+    return fail_errno("look up user", config.user, error);
+  }
+  if (found == nullptr) return fail(ErrorKind::not_found, "user " + config.user + ": this system has no such user");
+  return User{.id = entry.pw_uid, .group = entry.pw_gid};
 }
 
 /// The rights of the settings' user instead of root's, for a while: of the whole process, so before it has threads that
@@ -46,7 +40,7 @@ Result<std::unique_ptr<User>> user_of(const Config& config) {
 class UsersRights {
  public:
   [[nodiscard]] static Result<std::unique_ptr<UsersRights>> take(const Config& config) {
-    auto user = user_of(config);
+    const auto user = user_of(config);
     if (!user) return pass(user);
     std::unique_ptr<UsersRights> taken(new UsersRights);
     if (!*user) return taken;
@@ -56,8 +50,8 @@ class UsersRights {
     if (::getgroups(count, taken->groups_.data()) != count) return fail_errno("read the groups of", "root", errno);
     taken->group_ = ::getegid();
     taken->taken_ = true;  // from here on there is something to be given back
-    if (::initgroups((*user)->pw_name, (*user)->pw_gid) != 0 || ::setegid((*user)->pw_gid) != 0 ||
-        ::seteuid((*user)->pw_uid) != 0) {
+    if (::initgroups(config.user.c_str(), (*user)->group) != 0 || ::setegid((*user)->group) != 0 ||
+        ::seteuid((*user)->id) != 0) {
       return fail_errno("take the rights of", config.user, errno);
     }
     return taken;
@@ -94,7 +88,7 @@ Result<void> give_away(const Config& config, const std::string& folder) {
   // Not by its name, which may by now be that of a link.
   const net::FileDescriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!opened) return fail_errno("open", folder, errno);
-  if (::fchown(opened.get(), (*user)->pw_uid, (*user)->pw_gid) != 0) return fail_errno("give away", folder, errno);
+  if (::fchown(opened.get(), (*user)->id, (*user)->group) != 0) return fail_errno("give away", folder, errno);
   return {};
 }
 

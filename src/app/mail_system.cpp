@@ -235,7 +235,7 @@ Result<void> MailSystem::bind_control() {
     return post_letter(local_post(), std::move(request), std::move(body));
   };
   control.pool = control_pool_.get();
-  // Whoever reloads the settings may raise the limit; what a letter may really have is checked with it.
+  // What a letter may have now is post_letter's affair.
   control.options.max_body = std::max<std::uint64_t>(control.options.max_body, config_.smtp.max_message_size);
   service.handler = server::control::make_handler(std::move(control));
   service.listener.unix_mode = 0600;

@@ -375,7 +375,7 @@ class ListReader {
 
   void add(MailboxSpec found) {
     if (found.name.empty()) found.name = comment_;
-    if (found.name.empty() && found.local_part.empty() && found.domain.empty()) return;
+    if (count_ >= limit_ || (found.name.empty() && found.local_part.empty() && found.domain.empty())) return;
     if (groups_.empty() || groups_.back().named != in_group_) groups_.emplace_back();
     auto& mailboxes = groups_.back().mailboxes;
     mailboxes.push_back(std::move(found));

@@ -139,8 +139,9 @@ class ResultsReader {
         if (const auto number = parse_decimal(value, 1'000)) found_.instance = static_cast<std::uint32_t>(*number);
         return;
       }
-      AuthenticationResult& result = found_.results.emplace_back();
       const auto stroke = name.find('/');
+      if (stroke == 0) return;
+      AuthenticationResult& result = found_.results.emplace_back();
       result.method = name.substr(0, stroke);
       if (stroke != std::string_view::npos) result.method_version = name.substr(stroke + 1);
       result.result = to_lower(value);

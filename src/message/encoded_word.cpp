@@ -131,6 +131,7 @@ std::string decode_words(std::string_view unfolded) {
   if (unfolded.find("=?") == std::string_view::npos) {
     std::string out;
     append_without_controls(out, plain_text(unfolded));
+    while (out.starts_with("\xEF\xBB\xBF")) out.erase(0, 3);
     return is_ascii(out) ? out : codec::nfc(out);
   }
   std::string out;

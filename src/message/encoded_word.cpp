@@ -259,7 +259,7 @@ std::string encode_text(std::string_view utf8, bool raw_utf8) {
 }
 
 std::string encode_phrase(std::string_view utf8, bool raw_utf8) {
-  const std::string text = without_controls(utf8);
+  std::string text = without_controls(utf8);
   if (!(is_ascii(text) || raw_utf8) || text.find("=?") != std::string::npos) return encode_words(text);
   if (is_phrase_of_atoms(text)) return text;
   std::string out = "\"";

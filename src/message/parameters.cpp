@@ -282,6 +282,7 @@ ParameterizedValue parse_parameters(std::string_view field_body, std::size_t max
     }
   }
   std::vector<const std::pair<const std::string, Forms>*> ordered;
+  ordered.reserve(found.size());
   for (const auto& entry : found) ordered.push_back(&entry);
   std::ranges::sort(ordered, {}, [](const auto* entry) { return entry->second.order; });
   for (const auto* entry : ordered) out.parameters.push_back(join(entry->first, entry->second));

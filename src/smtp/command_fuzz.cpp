@@ -21,7 +21,8 @@ std::string cut(std::string_view octets, std::size_t step) {
   while (true) {
     const auto event = splitter.next(buffer, kLimit);
     if (event.consumed > buffer.size()) __builtin_trap();
-    if (event.kind == LineSplitter::Kind::flood) return "";  // when it is noticed depends on the pieces
+    // Both end the session; when they are noticed depends on the pieces.
+    if (event.kind == LineSplitter::Kind::flood || event.may_be_bdat) return "";
     if (event.kind != LineSplitter::Kind::incomplete) {
       out += static_cast<char>('0' + static_cast<int>(event.kind));
       out += event.text;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <optional>
 
 #include <iconv.h>
 #include <unicode/ucnv.h>
@@ -12,6 +13,30 @@
 #include "base/text.hpp"
 
 namespace pabal::codec {
+
+Converted repair_utf8(std::string_view octets) {
+  while (octets.starts_with("\xEF\xBB\xBF")) octets.remove_prefix(3);
+  if (is_utf8(octets)) return {std::string(octets), false};
+  Converted out;
+  out.damaged = true;
+  while (!octets.empty()) {
+    std::size_t good = 0;
+    std::size_t width = 0;
+    while (good < octets.size()) {
+      width = 1;
+      while (width <= 4 && !is_utf8(octets.substr(good, width))) ++width;
+      if (width > 4) break;
+      good += width;
+    }
+    out.utf8.append(octets.substr(0, good));
+    octets.remove_prefix(good);
+    if (octets.empty()) break;
+    out.utf8 += "\xEF\xBF\xBD";
+    octets.remove_prefix(1);
+    while (!octets.empty() && (static_cast<unsigned char>(octets[0]) & 0xC0U) == 0x80U) octets.remove_prefix(1);
+  }
+  return out;
+}
 
 namespace {
 
@@ -29,15 +54,17 @@ struct Alias {
   const char* converter;
 };
 constexpr Alias kAliases[] = {
-    {"ansi_x3.4-1968", "windows-1252"},
-    {"ascii", "windows-1252"},
+    {"ansi_x3.4-1968", "us-ascii"},
+    {"ansi_x3.4-1986", "us-ascii"},
+    {"ascii", "us-ascii"},
+    {"iso646-us", "us-ascii"},
     {"iso-8859-1", "windows-1252"},
     {"iso8859-1", "windows-1252"},
     {"iso_8859-1", "windows-1252"},
     {"l1", "windows-1252"},
     {"latin1", "windows-1252"},
-    {"us-ascii", "windows-1252"},
-    {"ascii-us", "windows-1252"},
+    {"us-ascii", "us-ascii"},
+    {"ascii-us", "us-ascii"},
     {"cp-850", "ibm-850"},
     {"iso-8859-8-i", "iso-8859-8"},
     {"iso-8859-8-e", "iso-8859-8"},
@@ -147,31 +174,6 @@ Converter open_converter(const char* name) {
   return converter;
 }
 
-// Well-formed UTF-8 from what claims to be that; each maximal wrong run becomes one U+FFFD.
-Converted repair_utf8(std::string_view octets) {
-  while (octets.starts_with("\xEF\xBB\xBF")) octets.remove_prefix(3);
-  if (is_utf8(octets)) return {std::string(octets), false};
-  Converted out;
-  out.damaged = true;
-  while (!octets.empty()) {
-    std::size_t good = 0;
-    std::size_t width = 0;
-    while (good < octets.size()) {
-      width = 1;
-      while (width <= 4 && !is_utf8(octets.substr(good, width))) ++width;
-      if (width > 4) break;
-      good += width;
-    }
-    out.utf8.append(octets.substr(0, good));
-    octets.remove_prefix(good);
-    if (octets.empty()) break;
-    out.utf8 += "\xEF\xBF\xBD";
-    octets.remove_prefix(1);
-    while (!octets.empty() && (static_cast<unsigned char>(octets[0]) & 0xC0U) == 0x80U) octets.remove_prefix(1);
-  }
-  return out;
-}
-
 Converted convert(UConverter* from, std::string_view octets) {
   static constexpr std::size_t chunk = 4096;
   Converted out;
@@ -273,7 +275,7 @@ std::string compose_hangul(std::string utf8) {
 }
 
 // Korean text is nearly all Hangul, which stands in rows B0 to C8 of KS X 1001; Chinese of GB 2312 or Big5 fits the
-// form of CP949 as well, but not that.
+// form of CP949 as well, but not that. A pair wedged between Latin letters is two letters with marks ("AÇÃO").
 bool looks_like_cp949(std::string_view octets) {
   std::size_t pairs = 0;
   std::size_t hangul = 0;
@@ -287,7 +289,8 @@ bool looks_like_cp949(std::string_view octets) {
     if (!fits) return false;
     if (lead == 0xA1 || lead == 0xA3) continue;  // marks and wide letters, which every East Asian text has
     ++pairs;
-    if (lead >= 0xB0 && lead <= 0xC8 && trail >= 0xA1) ++hangul;
+    const bool wedged = i >= 2 && is_alpha(octets[i - 2]) && i + 1 < octets.size() && is_alpha(octets[i + 1]);
+    if (lead >= 0xB0 && lead <= 0xC8 && trail >= 0xA1 && !wedged) ++hangul;
   }
   return hangul > 0 && hangul * 4 >= pairs * 3;
 }
@@ -316,13 +319,20 @@ std::string detected_charset(std::string_view octets) {
   return std::string_view(name).starts_with("IBM4") ? std::string() : std::string(name);
 }
 
+// Octets that are CP949 by all appearance.
+std::optional<Converted> plain_cp949(std::string_view octets) {
+  if (!looks_like_cp949(octets)) return std::nullopt;
+  const auto converter = open_converter("windows-949");
+  if (!converter) return std::nullopt;
+  auto out = convert(converter.get(), octets);
+  if (out.damaged) return std::nullopt;
+  out.utf8 = compose_hangul(std::move(out.utf8));
+  return out;
+}
+
 Converted guessed(std::string_view octets) {
   if (is_utf8(octets)) return {std::string(octets), false};
-  if (looks_like_cp949(octets)) {
-    if (const auto converter = open_converter("windows-949")) {
-      if (auto out = convert(converter.get(), octets); !out.damaged) return out;
-    }
-  }
+  if (auto korean = plain_cp949(octets)) return *std::move(korean);
   if (high_octets(octets) >= kFewHighOctets) {
     if (const std::string name = detected_charset(octets); !name.empty()) {
       if (const auto converter = open_converter(converter_name(cleaned(name)))) return convert(converter.get(), octets);
@@ -332,18 +342,43 @@ Converted guessed(std::string_view octets) {
   return repair_utf8(octets);
 }
 
+// Octets that the label can't stand for: the label is wrong, and the reader is told so, but where it was us-ascii for
+// UTF-8, which nobody takes for anything else.
+Converted guessed_despite_label(std::string_view octets, std::string_view wanted) {
+  auto out = guessed(octets);
+  out.damaged = out.damaged || wanted != "us-ascii" || !is_utf8(octets);
+  return out;
+}
+
+// Octets that have high ones, under the label of a set that has none. Korean senders put EUC-KR under "iso-2022-kr" for
+// years. Where the set's own shifts are there too, it is that set with a few octets broken.
+bool disproves_seven_bit(std::string_view octets, std::string_view label, std::string_view wanted) {
+  if (wanted == "us-ascii" || wanted == "utf-7") return true;
+  if (wanted == "HZ") return octets.find("~{") == std::string_view::npos;
+  if (label.starts_with("iso-2022-kr")) return octets.find('\x0E') == std::string_view::npos;
+  return label.starts_with("iso-2022") && octets.find('\x1B') == std::string_view::npos;
+}
+
+Converted said_to_be_utf8(std::string_view octets) {
+  auto out = repair_utf8(octets);
+  if (!out.damaged) return out;
+  if (auto korean = plain_cp949(octets)) out.utf8 = std::move(korean->utf8);
+  return out;
+}
+
 Converted converted(std::string_view octets, std::string_view label) {
   const std::string name = cleaned(label);
-  if (const char* other = iconv_name(name)) return convert_by_iconv(other, octets);
   const char* wanted = converter_name(name);
   const std::string_view wanted_view = wanted;
-  if (wanted_view == "utf-8") return repair_utf8(octets);
   const bool ascii = is_ascii(octets);
+  if (!ascii && disproves_seven_bit(octets, name, wanted_view)) return guessed_despite_label(octets, wanted_view);
+  if (const char* other = iconv_name(name)) return convert_by_iconv(other, octets);
+  if (wanted_view == "utf-8") return said_to_be_utf8(octets);
   const bool stateful = wanted_view.starts_with("iso-2022") || wanted_view == "utf-7" || wanted_view == "HZ" ||
                         wanted_view.starts_with("utf-16") || wanted_view.starts_with("utf-32") ||
                         wanted_view == "imap-mailbox-name" || wanted_view.starts_with("scsu") ||
                         wanted_view.starts_with("bocu");
-  if (ascii && wanted_view == "windows-1252") return {std::string(octets), false};
+  if (ascii && (wanted_view == "us-ascii" || wanted_view == "windows-1252")) return {std::string(octets), false};
   const auto converter = name.empty() ? nullptr : open_converter(wanted);
   if (!converter) {
     auto out = guessed(octets);

@@ -78,7 +78,7 @@ bool is_allowed(std::string_view field_name, HeaderForm form) noexcept {
 }
 
 std::string clean_utf8(std::string_view octets) {
-  std::string out = is_utf8(octets) ? std::string(octets) : codec::to_utf8(octets, "utf-8").utf8;
+  std::string out = is_utf8(octets) ? std::string(octets) : codec::repair_utf8(octets).utf8;
   std::erase(out, '\0');
   return out;
 }

@@ -1,5 +1,7 @@
 #include "message/arf.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.hpp"
@@ -84,6 +86,13 @@ void take(FeedbackReport& report, const ReportField& field) {
   }
 }
 
+// RFC 6591 §3.1: what a report of a failed proof must have beyond the others.
+bool has_failure_fields(const FeedbackReport& report) {
+  const auto given = [](const std::string& value) { return !trim(value).empty(); };
+  return report.auth_failure && given(report.auth_failure->failure) &&
+         std::ranges::any_of(report.authentication_results, given) && std::ranges::any_of(report.domains, given);
+}
+
 }  // namespace
 
 std::optional<FeedbackReport> read_feedback_report(std::string_view body) {
@@ -106,6 +115,8 @@ std::optional<Arf> read_arf(std::string_view message, const MimeTree& tree) {
 Result<std::string> format_feedback_report(const FeedbackReport& report, HeaderStyle style) {
   if (report.type.empty() || report.user_agent.empty())
     return fail(ErrorKind::syntax, "a feedback report needs its type and user agent");
+  if (equal_ignoring_case(report.type, "auth-failure") && !has_failure_fields(report))
+    return fail(ErrorKind::syntax, "a report of a failed authentication needs its failure, its results and a domain");
   HeaderWriter header(style);
   Result<void> done = write_field(header, "Feedback-Type", report.type);
   for (const auto& [name, member] : kTexts) {

@@ -52,7 +52,8 @@ struct Arf {
 };
 [[nodiscard]] std::optional<Arf> read_arf(std::string_view message, const MimeTree& tree);
 
-/// Error (`syntax`) where type or user agent is missing.
+/// Error (`syntax`) where type or user agent is missing, or of type auth-failure the failure, the authentication
+/// results or the reported domain (RFC 6591 §3.1).
 [[nodiscard]] Result<std::string> format_feedback_report(const FeedbackReport& report, HeaderStyle style);
 
 struct ArfSpec {

@@ -41,6 +41,9 @@ std::string without_brackets(std::string_view id) {
   return std::string(id);
 }
 
+// Of an address that came without one (RFC 6533 §3 for what isn't ASCII).
+std::string_view address_type(const TypedValue& address) { return is_ascii(address.text) ? "rfc822" : "utf-8"; }
+
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || c == '-'; });
 }
@@ -90,13 +93,19 @@ Result<std::string> format_disposition_notification(const DispositionReport& rep
       !is_token(what.type) || !std::ranges::all_of(what.modifiers, is_token))
     return fail(ErrorKind::syntax, "a disposition notification needs its recipient and disposition");
   HeaderWriter header(style);
-  const auto typed = [&](const TypedValue& value) {
-    return value.empty() ? std::string() : format_typed(value, style);
+  // RFC 8098 §3.2.2 to §3.2.4: none of them may stand without its type.
+  const auto typed = [&](TypedValue value, std::string_view type) {
+    if (value.empty()) return std::string();
+    if (value.type.empty()) value.type = type;
+    return format_typed(value, style);
   };
   Result<void> done = write_field(header, "Reporting-UA", report.reporting_ua);
-  if (done) done = write_field(header, "MDN-Gateway", typed(report.gateway));
-  if (done) done = write_field(header, "Original-Recipient", typed(report.original_recipient));
-  if (done) done = write_field(header, "Final-Recipient", typed(report.final_recipient));
+  if (done) done = write_field(header, "MDN-Gateway", typed(report.gateway, "dns"));
+  if (done)
+    done = write_field(header, "Original-Recipient",
+                       typed(report.original_recipient, address_type(report.original_recipient)));
+  if (done)
+    done = write_field(header, "Final-Recipient", typed(report.final_recipient, address_type(report.final_recipient)));
   if (done && is_message_id(report.original_message_id, style))
     done = header.message_id("Original-Message-ID", report.original_message_id);
   std::string disposition = fmt::format("{}/{}; {}", what.action_mode, what.sending_mode, what.type);

@@ -38,7 +38,8 @@ struct Mdn {
 };
 [[nodiscard]] std::optional<Mdn> read_mdn(std::string_view message, const MimeTree& tree);
 
-/// Error (`syntax`) where the final recipient or a part of the disposition is missing or no token.
+/// A recipient without a type is written as "rfc822" ("utf-8" where it isn't ASCII), a gateway as "dns". Error
+/// (`syntax`) where the final recipient or a part of the disposition is missing or no token.
 [[nodiscard]] Result<std::string> format_disposition_notification(const DispositionReport& report, HeaderStyle style);
 
 struct MdnSpec {

@@ -32,6 +32,10 @@ enum class PartKind : std::uint8_t {
 ///   body_end … end                  that line end, or nothing
 /// So a multipart's body is, without a gap: its preamble; its children, each from boundary_begin to end; the closing
 /// boundary line close_begin … close_end, where there is one; its epilogue. A message part's body is its child.
+/// Where an outer boundary ends an inner multipart, the line end before it belongs to that boundary, and so is behind
+/// the inner one's body_end, but not behind all that is in it: close_end is behind the closing line's own line end
+/// ("--inner--\r\n--outer--": body_end + 2), and the last child of one that was never closed ends where the multipart
+/// itself does, at its parent's end. All within body_begin … end, and there without a gap.
 struct Part {
   static constexpr std::uint32_t none = UINT32_MAX;
 

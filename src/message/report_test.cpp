@@ -170,6 +170,14 @@ TEST(Mdn, WrittenAndReadBack) {
   EXPECT_EQ(mdn->report.original_message_id, spec.report.original_message_id);
   EXPECT_EQ(mdn->report.disposition, spec.report.disposition);
   EXPECT_EQ(mdn->report.errors, (std::vector<std::string>{"none of it X: y"}));
+  spec.report.final_recipient = {"", "bob@busan.example"};
+  spec.report.original_recipient = {"", "밥@busan.example"};
+  spec.report.gateway = {"", "gateway.example"};
+  const auto untyped = format_disposition_notification(spec.report, HeaderStyle::utf8);
+  ASSERT_TRUE(untyped);
+  EXPECT_NE(untyped->find("MDN-Gateway: dns; gateway.example\r\n"), std::string::npos) << *untyped;
+  EXPECT_NE(untyped->find("Original-Recipient: utf-8; 밥@busan.example\r\n"), std::string::npos) << *untyped;
+  EXPECT_NE(untyped->find("Final-Recipient: rfc822; bob@busan.example\r\n"), std::string::npos) << *untyped;
   spec.report.disposition.type = "displayed\r\nX: y";
   EXPECT_TRUE(written(make_mdn(spec, HeaderStyle::ascii)).starts_with("no: "));
 }
@@ -202,6 +210,7 @@ TEST(Arf, WrittenAndReadBack) {
   spec.report.arrival = codec::Date{envelope().date, 0, false};
   spec.report.recipients = {"<bob@busan.example>", "<carol@busan.example>"};
   spec.report.domains = {"seoul.example"};
+  spec.report.authentication_results = {"mail.busan.example; dmarc=fail header.from=seoul.example"};
   spec.report.auth_failure = AuthFailure{.failure = "dmarc",
                                          .delivery_result = "reject",
                                          .dkim_domain = "seoul.example",
@@ -226,6 +235,19 @@ TEST(Arf, WrittenAndReadBack) {
   EXPECT_EQ(arf->report.auth_failure->failure, "dmarc");
   EXPECT_EQ(arf->report.auth_failure->spf_dns, spec.report.auth_failure->spf_dns);
   EXPECT_EQ(arf->returned.kind, Returned::Kind::message);
+  // RFC 6591 §3.1: what a report of this type can't be without.
+  auto without = spec.report;
+  without.auth_failure.reset();
+  EXPECT_EQ(format_feedback_report(without, HeaderStyle::ascii).error().kind, ErrorKind::syntax);
+  without = spec.report;
+  without.auth_failure->failure.clear();
+  EXPECT_EQ(format_feedback_report(without, HeaderStyle::ascii).error().kind, ErrorKind::syntax);
+  without = spec.report;
+  without.authentication_results = {" "};
+  EXPECT_EQ(format_feedback_report(without, HeaderStyle::ascii).error().kind, ErrorKind::syntax);
+  without = spec.report;
+  without.domains.clear();
+  EXPECT_EQ(format_feedback_report(without, HeaderStyle::ascii).error().kind, ErrorKind::syntax);
   EXPECT_FALSE(read_feedback_report("Version: 1\n"));
   EXPECT_EQ(read_feedback_report("Feedback-Type: Abuse\nRemoval-Recipient: x@y\n")->recipients.size(), 1U);
 }

@@ -2,6 +2,7 @@
 // memory, or from before there were any) are read once and get them; when the version grows, all others too. And
 // threads that have lost all their letters are forgotten.
 #include "message/derived.hpp"
+#include "store/compact.hpp"
 #include "store/facts.hpp"
 #include "store/shard.hpp"
 #include "store/stored_email.hpp"
@@ -49,10 +50,12 @@ Result<std::vector<ThreadKey>> keys_behind(db::Connection& connection, AccountId
   }
 }
 
-Result<std::vector<Waiting>> waiting_emails(db::Connection& connection) {
-  auto rows =
-      connection.query("SELECT account_id, email_id, size, LENGTH(prefix) FROM email WHERE parsed_version = 0 LIMIT $1",
-                       {kEmailsAtOnce});
+// The next ones behind that place, in the order of the index of those that wait.
+Result<std::vector<Waiting>> waiting_emails(db::Connection& connection, AccountId account, EmailId email) {
+  auto rows = connection.query(
+      "SELECT account_id, email_id, size, LENGTH(prefix) FROM email WHERE parsed_version = 0 AND "
+      "(account_id, email_id) > ($1, $2) ORDER BY account_id, email_id LIMIT $3",
+      {account.value, email.value, kEmailsAtOnce});
   if (!rows) return pass(rows);
   std::vector<Waiting> found;
   while (true) {
@@ -81,26 +84,34 @@ Result<void> write_facts(db::Connection& connection, const Waiting& one, const M
 
 }  // namespace
 
+// Only damage is for ever (until the version grows): a disk that fails for a while, a folder that isn't mounted or too
+// many open files say nothing about the message, which waits on. Rounds go through those that wait from one end to the
+// other, so that one that can't be read for long keeps none behind it from its turn.
 Result<void> Shard::derive_missing() {
   if (auto found = find_outdated(); !found) return found;
   std::vector<Waiting> waiting;
   auto listed = readers_.read([&](db::Connection& connection) -> Result<void> {
-    auto found = waiting_emails(connection);
+    auto found = waiting_emails(connection, waiting_.account, waiting_.email);
+    if (found && found->empty()) found = waiting_emails(connection, {}, {});
     if (!found) return pass(found);
     waiting = std::move(*found);
     return {};
   });
   if (!listed) return listed;
+  const bool last = waiting.size() < static_cast<std::size_t>(kEmailsAtOnce);
   std::uint64_t total = 0;
   for (const auto& one : waiting) {
-    if (total >= kOctetsAtOnce) break;
+    if (total >= kOctetsAtOnce) return {};
     total += one.size;
+    waiting_ = {.account = one.account, .email = one.email};
     MessageFacts facts;
     facts.version = kUnreadable;
     auto octets = content_of(one.account, one.email, one.prefix, one.size);
     if (octets) {
-      facts = facts_of(*octets);
+      if (!*octets) continue;  // removed in between
+      facts = facts_of(**octets);
     } else {
+      if (!is_damage(octets.error())) return pass(octets);  // nor will others be read in this round
       around_.log.warning("not_derived",
                           {{"account", one.account.value}, {"email", one.email.value}, {"why", octets.error().log}});
     }
@@ -108,20 +119,25 @@ Result<void> Shard::derive_missing() {
         write_now([&](db::Connection& connection) -> Result<void> { return write_facts(connection, one, facts); });
     if (!written) return written;
   }
+  if (last) waiting_ = {};
   return {};
 }
 
-// The message without its private prefix. Blocking.
-Result<std::string> Shard::content_of(AccountId account, EmailId email, std::uint64_t prefix, std::uint64_t size) {
+// The message without its private prefix; nothing where there is no such email. Blocking.
+Result<std::optional<std::string>> Shard::content_of(AccountId account, EmailId email, std::uint64_t prefix,
+                                                     std::uint64_t size) {
   const ReadGate::Pass inside(gate_);
   auto opened = open_now(account, {email});
   if (!opened) return pass(opened);
   auto* const stored = opened->empty() ? nullptr : dynamic_cast<StoredEmail*>(opened->front().get());
-  if (stored == nullptr) return fail(ErrorKind::not_found, "no such email");
-  return stored->read_now(prefix, static_cast<std::size_t>(size - std::min(size, prefix)));
+  if (stored == nullptr) return std::nullopt;
+  auto read = stored->read_now(prefix, static_cast<std::size_t>(size - std::min(size, prefix)));
+  if (!read) return pass(read);
+  return std::move(*read);
 }
 
-// Rows of an older version are marked as waiting, some each round, in the order of the table.
+// Rows of an older version, and those that could not be read then, are marked as waiting, some each round, in the order
+// of the table.
 Result<void> Shard::find_outdated() {
   if (outdated_.done) return {};
   if (!outdated_.begun) {
@@ -154,7 +170,7 @@ Result<void> Shard::find_outdated() {
         outdated_.account = AccountId{rows->integer(0)};
         outdated_.email = EmailId{rows->integer(1)};
         const auto version = rows->integer(2);
-        if (version != 0 && version != kUnreadable && version != facts_version()) {
+        if (version != 0 && version != facts_version()) {
           found.push_back({.account = outdated_.account, .email = outdated_.email});
         }
       }

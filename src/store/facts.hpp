@@ -18,7 +18,7 @@
 
 namespace pabal::store {
 
-/// parsed_version of a row whose message can't be read; it is not tried again.
+/// parsed_version of a row whose message is damaged; it is tried again when the version grows.
 inline constexpr std::int64_t kUnreadable = -1;
 
 /// The same for all recipients: nothing here depends on the private prefix.

@@ -1,5 +1,6 @@
 #include "store/facts.hpp"
 
+#include "base/failing_file.hpp"
 #include "message/derived.hpp"
 #include "store/store_case.hpp"
 
@@ -153,6 +154,90 @@ TEST_P(Facts, AnOlderVersionIsDerivedAnew) {
   EXPECT_EQ(row(1, email).version, message::kDerivedVersion);
   EXPECT_EQ(row(1, email).parsed, octets);
   EXPECT_EQ(count("counter WHERE name = 'facts_version'"), 1);
+}
+
+// What keeps an email's octets from being read: a disk that fails for a while says nothing about the letter, damage
+// does.
+class FactsOnABadDisk : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = store.open();
+    ASSERT_TRUE(opened) << opened.error().log;
+    ASSERT_TRUE(store->create_account(TestStore::place(1), std::nullopt));
+  }
+  // A letter in a file of its own, whose facts are not there yet.
+  EmailId deliver_big(const std::string& id) {
+    std::string text = fmt::format("Subject: {}\r\n\r\n", id);
+    while (text.size() < 60'000) text += "more words\r\n";
+    auto letter = store.letter(id, "", {TestStore::target(1)});
+    letter.content.append(text);
+    EXPECT_TRUE(store.run(letter.content.spill()));
+    auto outcomes = store.deliver(std::move(letter));
+    EXPECT_TRUE(outcomes);
+    return outcomes ? outcomes->front().result->email : EmailId{};
+  }
+  std::int64_t number(const std::string& sql) {
+    auto connection = store.database().connect();
+    if (!connection) return -100;
+    auto found = (*connection)->number(sql, {});
+    return found ? found->value_or(-100) : -100;
+  }
+  std::int64_t version(EmailId email) {
+    return number(fmt::format("SELECT parsed_version FROM email WHERE account_id = 1 AND email_id = {}", email.value));
+  }
+  // Writes another octet in the middle; what stood there.
+  void spoil(char octet, char& before) {
+    auto names = disk.list("/data/shard1/files");
+    ASSERT_TRUE(names);
+    ASSERT_EQ(names->size(), 1U);
+    auto file = disk.open("/data/shard1/files/" + names->front(), OpenMode::read_write);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE((*file)->read_at(std::span(&before, 1), 30'000));
+    ASSERT_TRUE((*file)->write_at(std::string(1, octet), 30'000));
+  }
+
+  MemoryFileSystem disk;
+  FailingFileSystem files{disk};
+  TestStore store{files};
+};
+
+TEST_F(FactsOnABadDisk, AnErrorThatPassesIsNotForEver) {
+  const auto first = deliver_big("1");
+  const auto second = deliver_big("2");
+  files.fail_at({.operation = DiskOperation::read, .path_contains = "/files/"});
+  EXPECT_FALSE(store->maintain());
+  EXPECT_EQ(version(first), 0);
+  EXPECT_EQ(version(second), 0) << "the round ends";
+  files.fail_at({.operation = DiskOperation::read, .nth = 2, .path_contains = "/files/"});
+  EXPECT_TRUE(store->maintain());
+  EXPECT_EQ(version(second), message::kDerivedVersion) << "not held up by the first";
+  EXPECT_FALSE(store->maintain());
+  EXPECT_EQ(version(first), 0);
+  EXPECT_TRUE(store->maintain());
+  EXPECT_EQ(version(first), message::kDerivedVersion);
+}
+
+TEST_F(FactsOnABadDisk, DamageIsUntilTheVersionGrows) {
+  const auto email = deliver_big("1");
+  char right = 0;
+  spoil('x', right);
+  EXPECT_TRUE(store->maintain());
+  EXPECT_EQ(version(email), kUnreadable);
+  files.fail_at({.operation = DiskOperation::open, .for_ever = true, .path_contains = "/files/"});
+  EXPECT_TRUE(store->maintain()) << "it is let alone";
+  files.heal();
+  // As a new version finds it, after somebody has brought the octets back.
+  char wrong = 0;
+  spoil(right, wrong);
+  {
+    auto connection = store.database().connect();
+    ASSERT_TRUE(connection);
+    ASSERT_TRUE((*connection)->run("UPDATE counter SET value = 0 WHERE name = 'facts_version'", {}));
+  }
+  ASSERT_TRUE(store.open());
+  EXPECT_TRUE(store->maintain());
+  EXPECT_EQ(version(email), message::kDerivedVersion);
+  EXPECT_EQ(store.check(), "");
 }
 
 }  // namespace

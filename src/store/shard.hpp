@@ -199,8 +199,8 @@ class Shard {
   [[nodiscard]] Result<void> derive_missing();
   [[nodiscard]] Result<void> find_outdated();
   [[nodiscard]] Result<void> forget_threads();
-  [[nodiscard]] Result<std::string> content_of(AccountId account, EmailId email, std::uint64_t prefix,
-                                               std::uint64_t size);
+  [[nodiscard]] Result<std::optional<std::string>> content_of(AccountId account, EmailId email, std::uint64_t prefix,
+                                                              std::uint64_t size);
 
   // traces.cpp
   [[nodiscard]] Result<void> keep_traces();
@@ -247,6 +247,12 @@ class Shard {
     EmailId email;
   };
   Outdated outdated_;
+  /// Under upkeep_: how far this way through the emails that wait for their facts has come.
+  struct WaitingPlace {
+    AccountId account;
+    EmailId email;
+  };
+  WaitingPlace waiting_;
   /// Under upkeep_: how far thread_key was looked through for threads without emails.
   struct Threads {
     AccountId account;

@@ -58,12 +58,29 @@ std::string_view view(const json::value& value) {
   return string == nullptr ? std::string_view() : std::string_view(string->data(), string->size());
 }
 
-// What came with the mail goes to a terminal only without controls.
+// How many octets at the beginning of well-formed UTF-8 are a character that a terminal takes for a command (C0, DEL,
+// C1: U+009B is CSI in one character), or that turns the direction of what follows, which makes "fdp.exe" look like
+// "exe.pdf"; 0: none.
+std::size_t command_at(std::string_view rest) {
+  const auto at = [rest](std::size_t i) { return i < rest.size() ? static_cast<unsigned char>(rest[i]) : 0U; };
+  const auto within = [](unsigned value, unsigned least, unsigned most) { return value >= least && value <= most; };
+  if (rest.starts_with('\n') || rest.starts_with('\t')) return 0;
+  if (at(0) < 0x20 || at(0) == 0x7F) return 1;
+  if (at(0) == 0xC2 && within(at(1), 0x80, 0x9F)) return 2;
+  if (rest.starts_with("\u061C")) return 2;
+  // U+200E, U+200F, U+202A to U+202E; U+2066 to U+2069.
+  if (rest.starts_with("\xE2\x80") && (within(at(2), 0x8E, 0x8F) || within(at(2), 0xAA, 0xAE))) return 3;
+  if (rest.starts_with("\xE2\x81") && within(at(2), 0xA6, 0xA9)) return 3;
+  return 0;
+}
+
+// What came with the mail goes to a terminal without those.
 std::string shown(std::string_view utf8) {
   std::string out;
-  for (const char c : utf8) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (c == '\n' || c == '\t' || (octet >= 0x20 && octet != 0x7F)) out += c;
+  while (!utf8.empty()) {
+    const auto command = command_at(utf8);
+    if (command == 0) out += utf8.front();
+    utf8.remove_prefix(std::max<std::size_t>(command, 1));
   }
   return out;
 }

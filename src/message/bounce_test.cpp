@@ -112,6 +112,48 @@ TEST(Bounce, SuiteOfSixtyServers) {
   std::cout << fmt::format("{} messages: {} recognised, {} with a recipient, {} with a reason\n", messages, recognised,
                            with_recipient, with_reason);
   for (const auto& [rule, count] : rules) std::cout << fmt::format("  {:20} {}\n", rule, count);
+  EXPECT_GE(with_reason, 177U) << "of " << messages << ": so many when this was written";
+}
+
+// Read by eye in the files: address, status, reply code and reason as the server gave them.
+TEST(Bounce, WhatServersSaid) {
+  const auto folder = suites() / "dsn/sisimai";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "the suites are not here";
+  static constexpr std::pair<std::string_view, std::string_view> expected[] = {
+      {"lhost-amazonses-06", "rfc3464 failure | bounce@simulator.amazonses.com 5.1.1 550 unknown-user"},
+      {"lhost-amazonses-18", "rfc3464 failure | kijitora@neko.nyaan.example.edu 5.4.4 550 host-unknown"},
+      {"lhost-barracuda-01", "rfc3464 failure | kijitora@example.org 5.7.1 550 spam"},
+      {"lhost-dragonfly-14", "dragonfly failure | mesgtoobig@libsisimai.net 5.3.4 554 too-big"},
+      {"lhost-exchange2003-07", "exchange-2003 failure | kijitora@EXAMPLE.ORG  0 unknown-user"},
+      {"lhost-exim-05", "exim failure | kijitora@neko.example.co.jp 5.1.1 553 unknown-user"},
+      {"lhost-exim-61", "exim failure | xxxx@xxxx.net 5.1.1 550 unknown-user"},
+      {"lhost-gmail-19", "gmail failure | neko-nyaan@google.example.com  0 mailbox-full"},
+      {"lhost-imailserver-06", "imail failure | kijitora@example.jp  550 spam"},
+      {"lhost-messagingserver-03",
+       "rfc3464-in-text failure | sabineko@example.org 5.7.1 550 unknown-user | mikeneko@example.org 5.7.1 550 "
+       "unknown-user"},
+      {"lhost-mfilter-03", "m-filter failure | kijitora@example.org  550 unknown-user"},
+      {"lhost-office365-02", "exchange failure | kijitora@example.onmicrosoft.com 5.1.1 550 unknown-user"},
+      {"lhost-opensmtpd-16", "rfc3464 delay | systemfull@libsisimai.net 4.4.7 0 expired"},
+      {"lhost-postfix-16", "rfc3464 failure | kijitora@example.go.jp 5.1.6 550 unknown-user"},
+      {"lhost-postfix-62", "rfc3464 failure | nyaan@libsisimai.org 5.0.0 550 virus"},
+      {"lhost-postfix-74", "rfc3464 failure | kijitora@y.example.ca 4.7.0 421 blocked"},
+      {"lhost-qmail-03", "qmail failure | kijitora@example.org 5.7.1 550 blocked"},
+      {"lhost-qmail-15",
+       "qmail failure | pseudo-local-part-of-microsoft-outlook@outlook.com 5.7.509 550 authentication"},
+      {"lhost-sendmail-03", "rfc3464 failure | bounce0@example.org 5.1.1 550 unknown-user"},
+      {"lhost-sendmail-28",
+       "rfc3464 failure | this-local-part-does-not-exist-on-the-system@uqmobile.jp 5.1.1 550 unknown-user"},
+      {"lhost-x1-01", "mail2000 failure | kijitora@example.co.jp  0 unknown-user"},
+      {"lhost-yahoo-05", "yahoo failure | kijitora@example.co.jp 5.2.1 550 unknown-user"},
+      {"lhost-yandex-03", "rfc3464 failure | kijitora@6jo.example.jp 4.4.1 0 unreachable"},
+      {"rfc3464-09", "rfc3464 delay | kijitora-cat@mx4.gr3.example.jp 4.3.0 0 mailbox-full"},
+      {"rhost-gsuite-01", "rfc3464 failure | kijitora@example.de 5.1.0 550 unknown-user"},
+      {"rhost-microsoft-04", "rfc3464 failure | pseudo-local-part-of-microsoft@outlook.com 5.7.509 550 authentication"},
+  };
+  for (const auto& [name, answer] : expected) {
+    EXPECT_EQ(dump(recognise(contents(folder / fmt::format("{}.eml", name)))), answer) << name;
+  }
 }
 
 TEST(Bounce, WhatPeopleWriteIsNone) {

@@ -30,6 +30,31 @@ TEST(Rebuild, KeepsStructureAndContents) {
   EXPECT_NE(text->find("X-Raw: =?utf-8?B?6rCA?=\r\n"), std::string::npos);
 }
 
+// Messages that read otherwise when they have been written once. All have a multipart in which no part begins, and such
+// octets can only be carried as what they are; what is in them stays.
+constexpr std::pair<std::string_view, std::string_view> kReadOtherwise[] = {
+    {"empty_in_reply_to.eml", "a multipart with nothing in it"},
+    {"bad_date_header2.eml", "a multipart with nothing in it"},
+    {"must_supply_encoding.eml", "a multipart with nothing in it"},
+    {"missing_body.eml", "a multipart with nothing in it"},
+    {"empty-multipart.txt", "the multipart in it has nothing in it"},
+    {"jwz-summary.txt", "a multipart without a boundary: a list of header lines"},
+    {"issue1189-summary.txt", "a multipart without a boundary: a list of header lines"},
+    {"content-length-summary.txt", "a multipart without a boundary: a list of header lines"},
+    {"msg_31.txt", "another boundary than the header says"},
+    {"msg_41.txt", "a multipart without a boundary"},
+    {"msg_25.txt", "a multipart without a boundary"},
+    {"msg_17.txt", "no boundary line at all"},
+    {"00467.5b733c506b7165424a0d4a298e67970f.txt",
+     "its boundary lines have a space that the header's boundary has not"},
+    {"01214.973b4598b630a989967ff69b19f95d4a.txt",
+     "its boundary lines have a space that the header's boundary has not"},
+    {"lhost-messagingserver-03.eml", "no boundary line at all"},
+    {"rhost-franceptt-07.eml", "another boundary than the header says"},
+    {"rfc3464-06.eml", "no boundary line at all"},
+    {"lhost-office365-11.eml", "the multipart in it is without a boundary: its line is not folded"},
+};
+
 TEST(Rebuild, AllMessagesOfTheSuitesAreStable) {
   std::size_t messages = 0;
   std::size_t not_carried = 0;
@@ -38,7 +63,7 @@ TEST(Rebuild, AllMessagesOfTheSuitesAreStable) {
     const auto root = std::filesystem::path(PABAL_SOURCE_DIR) / "../shared/suites" / folder;
     if (!std::filesystem::exists(root)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
-      if (!entry.is_regular_file() || entry.file_size() > (8U << 20)) continue;
+      if (!entry.is_regular_file()) continue;
       std::ifstream in(entry.path(), std::ios::binary);
       const std::string message{std::istreambuf_iterator<char>(in), {}};
       ++messages;
@@ -58,13 +83,12 @@ TEST(Rebuild, AllMessagesOfTheSuitesAreStable) {
             std::ranges::any_of(tree.parts, [](const Part& p) { return p.kind == PartKind::message; });
         if (!embedded) EXPECT_EQ(findings, std::vector<std::string>()) << entry.path();
       }
-      if (structure(*once) != structure(message)) {
-        ++other;
-        if (other < 20)
-          std::cout << entry.path().filename().string() << " reads otherwise\n"
-                    << structure(message) << "-- now\n"
-                    << structure(*once);
-      }
+      const std::string name = entry.path().filename().string();
+      const bool listed = std::ranges::any_of(kReadOtherwise, [&](const auto& one) { return one.first == name; });
+      const bool same_as_before = structure(*once) == structure(message);
+      if (listed) EXPECT_FALSE(same_as_before) << name << " need not be in the list any more";
+      if (!listed) EXPECT_EQ(structure(*once), structure(message)) << name;
+      if (!same_as_before) ++other;
       SeededRandom same(1);
       const auto again = parse_mime(*once);
       const auto twice = rebuild(*once, again).text(same, {Carriage::eight_bit});
@@ -75,7 +99,7 @@ TEST(Rebuild, AllMessagesOfTheSuitesAreStable) {
   if (messages == 0) GTEST_SKIP() << "the suites are not here";
   std::cout << fmt::format("{} messages, {} can't be carried, {} read otherwise\n", messages, not_carried, other);
   EXPECT_EQ(not_carried, 0U);
-  EXPECT_LE(other, messages / 50);
+  EXPECT_LE(other, std::size(kReadOtherwise));
 }
 
 }  // namespace

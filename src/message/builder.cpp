@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "codec/body_encoder.hpp"
+#include "message/flowed.hpp"
 
 namespace pabal::message {
 
@@ -24,6 +25,7 @@ struct Plan {
   Encoding encoding = Encoding::identity;
   Carriage needs = Carriage::seven_bit;  ///< as it is encoded, with all in it
   std::string text;                      ///< the octets of a TextBody
+  bool del_sp = false;                   ///< and how its lines were broken (RFC 3676 §4)
   std::string boundary;
   std::vector<Plan> parts;
 };
@@ -76,7 +78,12 @@ class Planner {
 
  private:
   Result<void> decide(Plan& plan, const TextBody& body, bool /*top*/) {
-    plan.text = body.flowed ? flow_text(body.utf8) : with_crlf(body.utf8);
+    plan.text = with_crlf(body.utf8);
+    if (body.flowed) {
+      auto flowed = write_flowed(plan.text);
+      plan.text = std::move(flowed.text);
+      plan.del_sp = flowed.del_sp;
+    }
     ContentFacts facts(boundaries_);
     facts.take(plan.text);
     facts.finish();
@@ -178,6 +185,7 @@ std::vector<FieldParameter> parameters_of(const Plan& plan) {
   if (text != nullptr) {
     parameters.push_back({"charset", "utf-8", {}});
     if (text->flowed) parameters.push_back({"format", "flowed", {}});
+    if (plan.del_sp) parameters.push_back({"delsp", "yes", {}});
   }
   if (!plan.boundary.empty()) parameters.push_back({"boundary", plan.boundary, {}});
   return parameters;

@@ -20,7 +20,7 @@ class Entity;
 /// UTF-8 text; all kinds of line ends become CRLF, and the last line gets one.
 struct TextBody {
   std::string utf8;
-  bool flowed = false;  ///< written as format=flowed (RFC 3676)
+  bool flowed = false;  ///< written as format=flowed (RFC 3676), see write_flowed
 };
 /// Octets that must arrive as they are.
 struct OctetsBody {
@@ -92,10 +92,6 @@ class OutgoingMessage {
   HeaderWriter header_;
   std::unique_ptr<Entity> body_;
 };
-
-/// format=flowed lines (RFC 3676 §4) of at most 76 octets where there are spaces to break at: space-stuffed, quote
-/// marks kept and repeated, "-- " left alone. CRLF line ends.
-[[nodiscard]] std::string flow_text(std::string_view utf8);
 
 /// Every kind of line end as CRLF, the last line too.
 [[nodiscard]] std::string with_crlf(std::string_view text);

@@ -5,6 +5,8 @@
 
 #include "base/text.hpp"
 #include "codec/transfer.hpp"
+#include "message/content.hpp"
+#include "message/flowed.hpp"
 #include "message/mime.hpp"
 #include "message/strict_check.hpp"
 
@@ -228,7 +230,20 @@ TEST(Builder, FlowedText) {
        "> The relay post of old Korea carried letters on horseback from one station \r\n> to the next.\r\n"},
       {std::string(100, 'x') + " y", std::string(100, 'x') + " \r\ny\r\n"},
   };
-  for (const auto& [text, expected] : cases) EXPECT_EQ(flow_text(text), expected) << text;
+  for (const auto& [text, expected] : cases) EXPECT_EQ(write_flowed(with_crlf(text)).text, expected) << text;
+  // Text without spaces is broken too, and says so.
+  std::string kana;
+  for (int i = 0; i < 100; ++i) kana += "かな";
+  OutgoingMessage message;
+  message.set_body(Entity::flowed_text("a\rb\n" + kana));
+  SeededRandom random(1);
+  const auto octets = message.text(random, {Carriage::eight_bit});
+  ASSERT_TRUE(octets);
+  const auto tree = parse_mime(*octets);
+  EXPECT_TRUE(flowed_format(tree.root()).flowed);
+  EXPECT_TRUE(flowed_format(tree.root()).del_sp);
+  EXPECT_EQ(tree.root().encoding, "8bit");
+  EXPECT_EQ(unflow(encoded_body(*octets, tree.root()), true), "a\nb\n" + kana + "\n");
   EXPECT_EQ(with_crlf("a\rb\nc\r\nd\n\n"), "a\r\nb\r\nc\r\nd\r\n\r\n");
 }
 

@@ -1,5 +1,7 @@
 #include "message/flowed.hpp"
 
+#include <chrono>
+
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
@@ -68,6 +70,13 @@ TEST(Flowed, TextWithoutSpacesIsBrokenByDelSp) {
   EXPECT_TRUE(is_utf8(flowed.text));
   EXPECT_EQ(unflow(flowed.text, true), text + " and words\n");
   for (const auto line : split(flowed.text, '\n')) EXPECT_LE(line.size(), 3 * 78 + 3U);
+}
+
+TEST(Flowed, SpacesAndAWordInLinearTime) {
+  const std::string text = std::string(1U << 20, ' ') + "x";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(unflow(write_flowed(text).text, false), text + "\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
 TEST(Flowed, WhatIsWrittenIsRead) {

@@ -7,6 +7,7 @@
 #include "message/bounce.hpp"
 #include "message/downgrade.hpp"
 #include "message/dsn.hpp"
+#include "message/flowed.hpp"
 #include "message/rebuild.hpp"
 
 namespace pabal::message {
@@ -80,7 +81,7 @@ TEST(WriteLinear, Values) {
       EXPECT_TRUE(header.text("Subject", text).has_value());
       EXPECT_TRUE(header.address("From", {text, EmailAddress::parse("a@x").value()}).has_value());
     }
-    EXPECT_GT(flow_text(text).size() + with_crlf(text).size(), 0U);
+    EXPECT_GT(write_flowed(text + "x").text.size() + with_crlf(text).size(), 0U);
     const auto report = read_delivery_status("Final-Recipient: utf-8; " + repeated("\\x{", kSize) + text);
     EXPECT_TRUE(report.has_value());
   }

@@ -13,6 +13,7 @@ from harness.promises import FastPop3, Load, Tried, Verdict, recognise, verify
 from harness.server import Server
 
 USERS = 20
+EACH = 10**7  # numbers of messages for each kill, more than are ever sent: half for each load
 DRAINED = range(16, 20)  # mailboxes that a reader empties all the while
 
 
@@ -61,7 +62,7 @@ class Drain(threading.Thread):
 def epoch(server: Server, chooser: random.Random, rounds: int, first: int) -> Verdict:
     """Some kills under load, then a look at everything; mailboxes are empty before and after."""
     loads = [Load(server, first=first, seed=chooser.randrange(2**31), connections=15, users=USERS),
-             Load(server, first=first + 10**9, seed=chooser.randrange(2**31), connections=1, users=USERS, size_from=100_000,
+             Load(server, first=first + EACH // 2, seed=chooser.randrange(2**31), connections=1, users=USERS, size_from=100_000,
                   size=6_000_000, pipelining="commands")]
     drain = Drain(server, chooser.randrange(2**31))
     drain.start()
@@ -116,7 +117,7 @@ def run(rounds: int, seed: int, each: int = 10, settings: str = SEGMENTS) -> int
         done = 0
         while done < rounds:
             count = min(each, rounds - done)
-            verdict = epoch(server, chooser, count, 1 + done * 10**7)
+            verdict = epoch(server, chooser, count, 1 + done * EACH)
             done += count
             wrong += len(verdict.wrong)
             total += verdict.promised

@@ -17,6 +17,7 @@ struct Phrase {
 
 // The first that occurs wins: the special ones stand before the general ones.
 constexpr Phrase kPhrases[] = {
+    {"spam classification", spam},
     {"dmarc", authentication},
     {"spf check", authentication},
     {"sender policy framework", authentication},
@@ -165,6 +166,7 @@ constexpr Phrase kPhrases[] = {
     {"spamhaus", blocked},
     {"access denied", blocked},
     {"sender was rejected", blocked},
+    {"sender rejected", blocked},
     {"not authorized", blocked},
     {"permission", blocked},
     {"policy", blocked},

@@ -148,6 +148,8 @@ TEST(Bounce, WhatServersSaid) {
       {"lhost-yahoo-05", "yahoo failure | kijitora@example.co.jp 5.2.1 550 unknown-user"},
       {"lhost-yandex-03", "rfc3464 failure | kijitora@6jo.example.jp 4.4.1 0 unreachable"},
       {"rfc3464-09", "rfc3464 delay | kijitora-cat@mx4.gr3.example.jp 4.3.0 0 mailbox-full"},
+      {"rfc3464-61", "rfc3464 failure | kijitora@example.com 5.0.0 0 spam"},
+      {"rhost-cox-01", "rfc3464 failure | recipient55@cox.net 5.1.0 550 blocked"},
       {"rhost-gsuite-01", "rfc3464 failure | kijitora@example.de 5.1.0 550 unknown-user"},
       {"rhost-microsoft-04", "rfc3464 failure | pseudo-local-part-of-microsoft@outlook.com 5.7.509 550 authentication"},
   };

@@ -74,7 +74,7 @@ void take(FeedbackReport& report, const ReportField& field) {
   if (is("Feedback-Type")) {
     report.type = to_lower(field.value);
   } else if (is("Arrival-Date") || is("Received-Date")) {  // the draft's name, still met
-    report.arrival = codec::parse_date(field.value);
+    report.arrival = codec::parse_any_date(field.value);
   } else if (is("Reporting-MTA")) {
     report.reporting_mta = read_typed(field.value);
   } else if (is("Incidents")) {

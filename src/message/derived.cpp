@@ -113,7 +113,7 @@ Derived derive(std::string_view message) {
   out.envelope = std::move(facts.envelope);
   out.size = message.size();
   if (out.envelope->date) {
-    if (const auto date = codec::parse_date(*out.envelope->date)) {
+    if (const auto date = codec::parse_any_date(*out.envelope->date)) {
       out.sent = {.seconds = std::chrono::floor<std::chrono::seconds>(date->time).time_since_epoch().count(),
                   .offset_minutes = date->offset_minutes};
     }

@@ -18,7 +18,7 @@
 
 namespace pabal::message {
 
-inline constexpr std::uint8_t kDerivedVersion = 1;
+inline constexpr std::uint8_t kDerivedVersion = 2;
 
 /// A moment with the zone that it was written in.
 struct SentDate {

@@ -154,6 +154,15 @@ TEST(Derived, ThereAndBack) {
             "7JWI64WV");
 }
 
+TEST(Derived, DatesAsMailersWriteThem) {
+  const SentDate sent{.seconds = 1767574800, .offset_minutes = 540};
+  for (const std::string_view date : {"Mon, 5 Jan 2026 10:00:00 +0900", "Mon, 5 Jan 2026 10:00:00 AM +0900",
+                                      "2026-01-05 10:00:00 +0900", "2026-01-05T10:00:00+09:00"}) {
+    EXPECT_EQ(derive(fmt::format("Date: {}\r\n\r\nx", date)).sent, sent) << date;
+  }
+  EXPECT_EQ(derive("Date: yesterday\r\n\r\nx").sent, std::nullopt);
+}
+
 TEST(Derived, DecodingRefusesWhatIsDamaged) {
   const auto octets = encode_derived(derive(usual_letter()));
   for (std::size_t size = 0; size < octets.size(); ++size) EXPECT_FALSE(decode_derived(octets.substr(0, size)));

@@ -46,7 +46,7 @@ bool take(DeliveryReport& report, const ReportField& field) {
   } else if (is("Received-From-MTA")) {
     report.received_from = read_typed(field.value);
   } else if (is("Arrival-Date")) {
-    report.arrival = codec::parse_date(field.value);
+    report.arrival = codec::parse_any_date(field.value);
   } else {
     return false;
   }
@@ -68,11 +68,11 @@ bool take(RecipientReport& recipient, const ReportField& field) {
   } else if (is("Diagnostic-Code")) {
     recipient.diagnostic = read_typed(field.value);
   } else if (is("Last-Attempt-Date")) {
-    recipient.last_attempt = codec::parse_date(field.value);
+    recipient.last_attempt = codec::parse_any_date(field.value);
   } else if (is("Final-Log-ID")) {
     recipient.final_log_id = field.value;
   } else if (is("Will-Retry-Until")) {
-    recipient.will_retry_until = codec::parse_date(field.value);
+    recipient.will_retry_until = codec::parse_any_date(field.value);
   } else {
     return false;
   }

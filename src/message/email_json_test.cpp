@@ -48,6 +48,9 @@ TEST(HeaderForms, Dates) {
   EXPECT_EQ(date_form(" 30 Oct 2014 06:12 GMT (x)"), "2014-10-30T06:12:00Z");
   EXPECT_EQ(date_form(" 1 Jan 2014 01:00:00 -0330"), "2014-01-01T01:00:00-03:30");
   EXPECT_EQ(date_form(" yesterday"), std::nullopt);
+  // as mailers write them that don't know the standard's form
+  EXPECT_EQ(date_form(" Mon, 5 Jan 2026 10:00:00 AM +0900"), "2026-01-05T10:00:00+09:00");
+  EXPECT_EQ(date_form(" 2026-01-05 10:00:00 +0900"), "2026-01-05T10:00:00+09:00");
 }
 
 TEST(HeaderForms, Urls) {
@@ -56,6 +59,7 @@ TEST(HeaderForms, Urls) {
             (Urls{"mailto:a@b?subject=x", "http://x/y"}));
   EXPECT_EQ(urls_form(" (<no>) NO"), std::nullopt);
   EXPECT_EQ(urls_form(" <never closed"), std::nullopt);
+  EXPECT_EQ(urls_form(" :( <http://x/>"), (Urls{"http://x/"}));
 }
 
 TEST(HeaderForms, TextAndRaw) {

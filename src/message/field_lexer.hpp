@@ -24,6 +24,8 @@ class FieldLexer {
   FieldToken next();
   /// Which characters are marks from here on: a parameter's value may hold what its name may not.
   void set_marks(std::string_view marks) noexcept { marks_ = marks; }
+  /// Steps over octets of rest(), read otherwise.
+  void skip(std::size_t octets) noexcept { rest_.remove_prefix(octets); }
   /// What hasn't been read.
   [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
 

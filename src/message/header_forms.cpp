@@ -10,6 +10,7 @@
 #include "codec/date.hpp"
 #include "codec/unicode.hpp"
 #include "message/encoded_word.hpp"
+#include "message/trace_fields.hpp"
 
 namespace pabal::message {
 
@@ -124,40 +125,14 @@ std::string json_date(std::int64_t seconds, int offset_minutes) {
 }
 
 std::optional<std::string> date_form(std::string_view field_body) {
-  const auto date = codec::parse_date(field_body);
+  const auto date = codec::parse_any_date(field_body);
   if (!date) return std::nullopt;
   return json_date(std::chrono::floor<std::chrono::seconds>(date->time).time_since_epoch().count(),
                    date->offset_minutes);
 }
 
 std::optional<std::vector<std::string>> urls_form(std::string_view field_body) {
-  std::vector<std::string> urls;
-  std::size_t depth = 0;
-  for (std::size_t at = 0; at < field_body.size(); ++at) {
-    const char c = field_body[at];
-    if (depth > 0) {
-      if (c == '\\') {
-        ++at;
-      } else if (c == '(') {
-        ++depth;
-      } else if (c == ')') {
-        --depth;
-      }
-      continue;
-    }
-    if (c == '(') {
-      depth = 1;
-    } else if (c == '<') {
-      const auto end = field_body.find('>', at);
-      if (end == std::string_view::npos) break;
-      std::string url;
-      for (const char octet : field_body.substr(at + 1, end - at - 1)) {
-        if (static_cast<unsigned char>(octet) > ' ' && octet != 0x7F) url += octet;
-      }
-      if (!url.empty()) urls.push_back(clean_utf8(url));
-      at = end;
-    }
-  }
+  auto urls = parse_list_urls(field_body);
   if (urls.empty()) return std::nullopt;
   return urls;
 }

@@ -154,6 +154,18 @@ TEST(Dsn, ReadTable) {
   }
 }
 
+TEST(Dsn, DatesAsServersWriteThem) {
+  const auto report = read_delivery_status(
+      "Reporting-MTA: dns; x\r\nArrival-Date: 2026-01-05 10:00:00 +0900\r\n\r\n"
+      "Final-Recipient: rfc822; a@x\r\nAction: delayed\r\nStatus: 4.0.0\r\n"
+      "Last-Attempt-Date: Mon, 5 Jan 2026 10:00:00 AM +0900\r\nWill-Retry-Until: 2026-01-05T10:00:00+09:00\r\n");
+  ASSERT_TRUE(report && report->recipients.size() == 1);
+  const codec::Date date{SystemTime(std::chrono::seconds(1767574800)), 540, false};
+  EXPECT_EQ(report->arrival, date);
+  EXPECT_EQ(report->recipients[0].last_attempt, date);
+  EXPECT_EQ(report->recipients[0].will_retry_until, date);
+}
+
 TEST(Mdn, WrittenAndReadBack) {
   MdnSpec spec{.envelope = envelope(), .human_text = "읽음", .report = {}, .returned = {}};
   spec.report.reporting_ua = "mail.busan.example; Pabal 1";

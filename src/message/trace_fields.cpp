@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "codec/charset.hpp"
 #include "message/encoded_word.hpp"
 #include "message/field_lexer.hpp"
 
@@ -219,22 +220,17 @@ AuthenticationResults parse_authentication_results(std::string_view field_body) 
 
 std::vector<std::string> parse_list_urls(std::string_view field_body, std::size_t limit) {
   std::vector<std::string> urls;
-  FieldLexer lexer(field_body, "<>,");
-  bool inside = false;
-  std::string url;
+  FieldLexer lexer(field_body, "<");
   for (FieldToken token = lexer.next(); token.kind != Kind::end && urls.size() < limit; token = lexer.next()) {
-    const char mark = token.kind == Kind::mark ? token.text[0] : '\0';
-    if (mark == '<' && !inside) {
-      inside = true;
-      url.clear();
-    } else if (mark == '>') {
-      if (inside && !url.empty()) urls.push_back(url);
-      inside = false;
-    } else if (inside) {
-      // A URL may hold what elsewhere begins a comment.
-      if (token.kind == Kind::comment) token.text = '(' + token.text + ')';
-      url += token.text;
-    }
+    if (token.kind != Kind::mark) continue;
+    // Octet by octet up to the end: a URL may hold what elsewhere begins a comment or a quoted string.
+    const auto size = lexer.rest().find('>');
+    if (size == std::string_view::npos) break;
+    std::string url(lexer.rest().substr(0, size));
+    std::erase_if(url, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F; });
+    if (!is_utf8(url)) url = codec::guess_to_utf8(url).utf8;
+    if (!url.empty()) urls.push_back(std::move(url));
+    lexer.skip(size + 1);
   }
   return urls;
 }

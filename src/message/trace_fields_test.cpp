@@ -135,6 +135,8 @@ TEST(TraceFields, Lists) {
   EXPECT_EQ(urls("<http://a/\r\n b>"), "http://a/b");
   EXPECT_EQ(urls("<http://a/x,y(z)>"), "http://a/x,y(z)");
   EXPECT_EQ(urls("<>, <open"), "");
+  EXPECT_EQ(urls(":( <http://x/>"), "http://x/");
+  EXPECT_EQ(urls("<http://x/(> (<no>) \"<no>\" <http://y/\"q\"?a=)>"), "http://x/( http://y/\"q\"?a=)");
 
   const auto id = [](std::string_view body) {
     const ListId found = parse_list_id(body);

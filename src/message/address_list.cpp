@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kLongestWord = 512;
 // RFC 5321 §4.5.3.1.2.
 constexpr std::size_t kLongestLiteral = 255;
+// Of one item, between separators; what follows is not kept. A token takes twenty times the octets that make it.
+constexpr std::size_t kMostTokens = 100'000;
 
 bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -103,7 +105,7 @@ class ListReader {
 
   void push(Token token) {
     token.spaced = std::exchange(spaced_, false);
-    tokens_.push_back(std::move(token));
+    if (tokens_.size() < kMostTokens) tokens_.push_back(std::move(token));
   }
 
   void take_comment() {
@@ -312,6 +314,7 @@ class ListReader {
   // Words without angle brackets: addresses as they are, with names before them where the brackets are missing.
   void finish_words() {
     std::size_t name_begin = 0;
+    const std::size_t last_at = find_last_at(0, tokens_.size());
     for (std::size_t run = 0; run < tokens_.size() && count_ < limit_;) {
       std::size_t end = run + 1;
       bool at_seen = tokens_[run].at;
@@ -324,7 +327,7 @@ class ListReader {
         std::size_t name_end = run;
         std::size_t next = end;
         // a@b Name: the name is behind where none is before and no other address follows.
-        if (name_begin == run && find_last_at(end, tokens_.size()) == tokens_.size()) {
+        if (name_begin == run && last_at < end) {
           name_begin = end;
           name_end = next = tokens_.size();
         }

@@ -178,6 +178,17 @@ TEST(AddressList, LinearOnHostileInput) {
     EXPECT_LT(parse_message_ids(text).size(), 1'001U) << piece;
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
   }
+  // Words behind the last '@' of many are not gone through for each address.
+  std::string trailing;
+  for (int i = 0; i < 30'000; ++i) trailing += "a@b ";
+  for (int i = 0; i < 1'000'000; ++i) trailing += "x ";
+  const auto began = std::chrono::steady_clock::now();
+  const auto found = parse_address_list(trailing, 1'000'000);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].mailboxes.size(), 30'000U);
+  EXPECT_TRUE(found[0].mailboxes.back().name.starts_with("x x "));
+  EXPECT_LE(found[0].mailboxes.back().name.size(), 200'000U);
   std::string million;
   for (int i = 0; i < 300'000; ++i) million += "a@b,";
   EXPECT_EQ(parse_address_list(million, 1'000'000).at(0).mailboxes.size(), 300'000U);

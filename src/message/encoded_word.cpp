@@ -59,7 +59,7 @@ std::optional<Word> read_word(std::string_view text, std::size_t& no_end_before)
   const auto charset_end = text.find('?', 2);
   if (charset_end == std::string_view::npos || charset_end == 2 || charset_end > 80) return std::nullopt;
   const std::string_view charset = text.substr(2, charset_end - 2);
-  if (charset.find_first_of(" \t=") != std::string_view::npos) return std::nullopt;
+  if (charset.front() == '*' || charset.find_first_of(" \t=") != std::string_view::npos) return std::nullopt;
   if (charset_end + 2 >= text.size() || text[charset_end + 2] != '?') return std::nullopt;
   const char encoding = ascii_lower(text[charset_end + 1]);
   if (encoding != 'q' && encoding != 'b') return std::nullopt;

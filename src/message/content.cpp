@@ -4,7 +4,7 @@
 
 #include "base/text.hpp"
 #include "codec/charset.hpp"
-#include "message/field_parameters.hpp"
+#include "message/parameters.hpp"
 
 namespace pabal::message {
 
@@ -119,7 +119,7 @@ std::uint64_t decoded_size(std::string_view message, const Part& part) {
 }
 
 std::string charset_label(const Part& part) {
-  return raw_parameter(part.content_type, "charset").value_or(std::string());
+  return parameter_of(part.content_type, "charset").value_or(std::string());
 }
 
 std::string_view utf8_prefix(std::string_view utf8, std::size_t max_octets) noexcept {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "message/field_parameters.hpp"
+#include "message/parameters.hpp"
 
 namespace pabal::message {
 
@@ -132,10 +132,10 @@ bool needs_del_sp(std::string_view text) noexcept {
 FlowedFormat flowed_format(const Part& part) {
   FlowedFormat out;
   if (!equal_ignoring_case(part.type, "text") || !equal_ignoring_case(part.subtype, "plain")) return out;
-  const auto format = raw_parameter(part.content_type, "format");
+  const auto format = parameter_of(part.content_type, "format");
   out.flowed = format && equal_ignoring_case(*format, "flowed");
   if (out.flowed) {
-    const auto del_sp = raw_parameter(part.content_type, "delsp");
+    const auto del_sp = parameter_of(part.content_type, "delsp");
     out.del_sp = del_sp && equal_ignoring_case(*del_sp, "yes");
   }
   return out;

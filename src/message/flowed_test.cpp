@@ -44,6 +44,19 @@ TEST(Flowed, Read) {
   for (const auto& row : rows) EXPECT_EQ(dump(read_flowed(row.text, row.del_sp)), row.result) << row.text;
 }
 
+TEST(Flowed, Said) {
+  const auto said = [](std::string_view type) {
+    const std::string message = fmt::format("Content-Type: {}\r\n\r\nx", type);
+    const auto tree = parse_mime(message);
+    const auto format = flowed_format(tree.root());
+    return fmt::format("{}{}", format.flowed ? "flowed" : "fixed", format.del_sp ? " delsp" : "");
+  };
+  EXPECT_EQ(said("text/plain"), "fixed");
+  EXPECT_EQ(said("text/plain; format=Flowed; DelSp=yes"), "flowed delsp");
+  EXPECT_EQ(said("text/plain; format*=us-ascii''flowed; delsp*0=y; delsp*1=es"), "flowed delsp");
+  EXPECT_EQ(said("text/html; format=flowed"), "fixed");
+}
+
 TEST(Flowed, Unflow) { EXPECT_EQ(unflow(">> a \r\n>> b\r\nc\r\n>\r\n", false), ">> a b\nc\n>\n"); }
 
 TEST(Flowed, Write) {

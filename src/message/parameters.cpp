@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "codec/charset.hpp"
 #include "message/encoded_word.hpp"
+#include "message/field_parameters.hpp"
 
 namespace pabal::message {
 
@@ -289,6 +290,32 @@ ParameterizedValue parse_parameters(std::string_view field_body, std::size_t max
   return out;
 }
 
+namespace {
+
+// Somewhere in the field stands `name*`, in any case.
+bool mentions_marked(std::string_view field_body, std::string_view name) noexcept {
+  for (auto star = field_body.find('*'); star != std::string_view::npos; star = field_body.find('*', star + 1)) {
+    if (star >= name.size() && equal_ignoring_case(field_body.substr(star - name.size(), name.size()), name)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void take_controls_out(std::string& text) {
+  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+}  // namespace
+
+std::optional<std::string> parameter_of(std::string_view field_body, std::string_view name) {
+  if (auto plain = raw_parameter(field_body, name)) return plain;
+  if (!mentions_marked(field_body, name)) return std::nullopt;
+  const auto parsed = parse_parameters(field_body);
+  const auto* value = parsed.find(name);
+  return value == nullptr ? std::nullopt : std::optional(*value);
+}
+
 std::optional<std::string> file_name(std::string_view disposition_body, std::string_view content_type_body) {
   std::string name;
   if (!disposition_body.empty()) {
@@ -298,8 +325,14 @@ std::optional<std::string> file_name(std::string_view disposition_body, std::str
   if (name.empty() && !content_type_body.empty()) {
     if (const auto parsed = parse_parameters(content_type_body); const auto* value = parsed.find("name")) name = *value;
   }
-  if (const auto slash = name.find_last_of("/\\"); slash != std::string::npos) name.erase(0, slash + 1);
-  std::erase_if(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  take_controls_out(name);
+  if (name.empty()) return std::nullopt;
+  return name;
+}
+
+std::optional<std::string> safe_file_name(std::string_view suggested) {
+  std::string name(suggested.substr(suggested.find_last_of("/\\") + 1));  // npos + 1 is the beginning
+  take_controls_out(name);
   if (name.empty() || name == "." || name == "..") return std::nullopt;
   return name;
 }

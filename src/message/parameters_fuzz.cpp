@@ -34,7 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto boundary = boundary_of(body)) demand(!boundary->empty() && boundary->size() <= 250);
   if (const auto type = read_media_type(body)) demand(!type->type.empty() && !type->subtype.empty());
   if (const auto name = file_name(body, body)) {
-    demand(pabal::is_utf8(*name) && name->find_first_of("/\\\r\n") == std::string::npos);
+    demand(pabal::is_utf8(*name) && !name->empty() && name->find_first_of("\r\n") == std::string::npos);
+    const auto safe = safe_file_name(*name);
+    demand(!safe || (!safe->empty() && *safe != ".." && safe->find_first_of("/\\\r\n") == std::string::npos));
   }
   return 0;
 }

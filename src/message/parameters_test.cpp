@@ -103,11 +103,26 @@ TEST(Parameters, LimitsAndHostileInput) {
 }
 
 TEST(Parameters, FileNames) {
-  EXPECT_EQ(file_name("attachment; filename=\"../../etc/passwd\"", ""), "passwd");
-  EXPECT_EQ(file_name("attachment; filename=\"C:\\\\x\\\\y.doc\"", ""), "y.doc");
+  EXPECT_EQ(file_name("attachment; filename=\"Q1/2.pdf\"", ""), "Q1/2.pdf");
+  EXPECT_EQ(file_name("attachment; filename*=utf-8''Q1%2F2%0D%0A.pdf", ""), "Q1/2.pdf");
   EXPECT_EQ(file_name("attachment", "text/plain; name=a.txt"), "a.txt");
-  EXPECT_EQ(file_name("attachment; filename=..", ""), std::nullopt);
+  EXPECT_EQ(file_name("attachment; filename=\"\"", ""), std::nullopt);
   EXPECT_EQ(file_name("", ""), std::nullopt);
+  EXPECT_EQ(safe_file_name("../../etc/passwd"), "passwd");
+  EXPECT_EQ(safe_file_name("C:\\x\\y.doc"), "y.doc");
+  EXPECT_EQ(safe_file_name("a\r\n\tb.txt"), "ab.txt");
+  EXPECT_EQ(safe_file_name("파발.txt"), "파발.txt");
+  for (const std::string_view none : {"", ".", "..", "a/", "a/..", "\\", "\x01", ".\x7F."}) {
+    EXPECT_EQ(safe_file_name(none), std::nullopt) << none;
+  }
+}
+
+TEST(Parameters, OneByItsName) {
+  EXPECT_EQ(parameter_of("text/plain; charset=utf-8", "charset"), "utf-8");
+  EXPECT_EQ(parameter_of("text/plain; charset*=us-ascii''euc-kr", "charset"), "euc-kr");
+  EXPECT_EQ(parameter_of("text/plain; CharSet*0=euc; charset*1=-kr", "charset"), "euc-kr");
+  EXPECT_EQ(parameter_of("text/plain; x=\"charset*\"", "charset"), std::nullopt);
+  EXPECT_EQ(parameter_of("*", "charset"), std::nullopt);
 }
 
 TEST(Parameters, Written) {

@@ -1,6 +1,7 @@
 #include "message/media_type.hpp"
 
 #include "base/text.hpp"
+#include "message/field_parameters.hpp"
 #include "message/parameters.hpp"
 
 namespace pabal::message {
@@ -88,11 +89,22 @@ std::optional<MediaType> read_media_type(std::string_view field_body) noexcept {
   return type;
 }
 
+namespace {
+
+std::optional<std::string> valid_boundary(std::string value) {
+  // RFC 2046 §5.1.1: a boundary does not end with white space; the delimiter line's would be taken for padding.
+  while (value.ends_with(' ') || value.ends_with('\t')) value.pop_back();
+  if (value.empty() || value.size() > kLongestBoundary) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
 std::optional<std::string> boundary_of(std::string_view field_body) {
   std::string_view rest = field_body;
   while (true) {
     const auto semicolon = rest.find_first_of(";\"(");
-    if (semicolon == std::string_view::npos) return std::nullopt;
+    if (semicolon == std::string_view::npos) break;
     rest.remove_prefix(semicolon);
     if (rest.front() == '"') {
       take_value(rest);
@@ -116,12 +128,11 @@ std::optional<std::string> boundary_of(std::string_view field_body) {
     if (rest.empty() || rest.front() != '=') continue;
     rest.remove_prefix(1);
     skip_comments(rest);
-    std::string value = take_value(rest);
-    // RFC 2046 §5.1.1: a boundary does not end with white space; the delimiter line's would be taken for padding.
-    while (value.ends_with(' ') || value.ends_with('\t')) value.pop_back();
-    if (value.empty() || value.size() > kLongestBoundary) return std::nullopt;
-    return value;
+    return valid_boundary(take_value(rest));
   }
+  // Without the semicolon before it: `multipart/mixed boundary=b`.
+  auto value = raw_parameter(field_body, "boundary");
+  return value ? valid_boundary(*std::move(value)) : std::nullopt;
 }
 
 }  // namespace pabal::message

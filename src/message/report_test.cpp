@@ -212,6 +212,13 @@ TEST(Mdn, ReadTable) {
   EXPECT_EQ(read("Disposition: ;\n"), "none");
 }
 
+TEST(Arf, DatesAsServersWriteThem) {
+  const auto report = read_feedback_report(
+      "Feedback-Type: abuse\r\nUser-Agent: x\r\nVersion: 1\r\nArrival-Date: 2026-01-05 10:00:00 +0900\r\n");
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->arrival, (codec::Date{SystemTime(std::chrono::seconds(1767574800)), 540, false}));
+}
+
 TEST(Arf, WrittenAndReadBack) {
   ArfSpec spec{.envelope = envelope(), .human_text = "A complaint.", .report = {}, .returned = {}};
   spec.report.type = "auth-failure";

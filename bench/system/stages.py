@@ -23,7 +23,7 @@ LIBRARIES = (
     ("libzstd", "compression"), ("libpq", "postgresql"), ("libicu", "unicode"), ("libprometheus", "metrics"), ("libspdlog", "log"),
     ("libfmt", "format"),
 )
-FOLDERS = ("smtp", "pop3", "store", "db", "account", "address", "codec", "delivery", "queue", "net", "admin", "app")
+FOLDERS = ("smtp", "pop3", "store", "db", "account", "address", "codec", "message", "delivery", "queue", "net", "admin", "app")
 
 
 def stage_of(chain: list[tuple[str, str]]) -> str:

@@ -6,9 +6,8 @@ namespace pabal::db::sqlite {
 
 namespace {
 constexpr std::chrono::milliseconds patience{250};
-constexpr std::chrono::milliseconds pause{20};           ///< before a checkpoint is tried again
-constexpr std::chrono::milliseconds shortest_rest{500};  ///< for the writers, after they were held in vain twice
-constexpr std::chrono::milliseconds longest_rest{8000};  ///< each further time doubles it, up to this
+constexpr std::chrono::milliseconds pause{20};  ///< before a checkpoint is tried again
+constexpr int longest_rest = 16;                ///< times Options::writers_rest
 }  // namespace
 
 Checkpointer::Checkpointer(Shared& shared) : shared_(shared) {
@@ -117,7 +116,8 @@ Result<void> Checkpointer::run() {
     rest_ = {};
   } else if (too_long) {
     hold_again_ = std::chrono::steady_clock::now() + rest_;
-    rest_ = std::clamp(2 * rest_, shortest_rest, longest_rest);
+    const auto shortest = shared_.options.writers_rest;
+    rest_ = std::clamp(2 * rest_, shortest, longest_rest * shortest);
   }
   return {};
 }

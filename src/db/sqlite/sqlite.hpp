@@ -22,6 +22,9 @@ struct Options {
   std::uint64_t checkpoint_at = 16 << 20;
   /// A thread of its own does that as soon as it is time. Otherwise only maintain() does (tests that want to say when).
   bool background_checkpoints = true;
+  /// How long writers are left alone after a reader that stays made them wait for nothing twice; each further time
+  /// doubles it, up to sixteen times this.
+  std::chrono::milliseconds writers_rest{500};
 };
 
 /// Opens the database file, making it where there is none. `busy` if another process owns it. The FileSystem must

@@ -52,6 +52,7 @@ class PipeStream final : public net::Stream {
   [[nodiscard]] const net::Endpoint& local() const noexcept override { return end_; }
   [[nodiscard]] bool is_loopback() const noexcept override { return true; }
   void interrupt() noexcept override {}
+  void wake() noexcept override {}
   [[nodiscard]] bool interrupted() const noexcept override { return false; }
   [[nodiscard]] bool peer_has_left() const noexcept override { return false; }
   [[nodiscard]] Async<void> close() override { co_return; }

@@ -106,6 +106,7 @@ Async<Result<bool>> MemoryStream::fill() {
   if (input().size() >= kMostInput) co_return fail(ErrorKind::limit, "too much unread input");
   const auto deadline = std::chrono::steady_clock::now() + timeout_;
   while (incoming_->pieces.empty() && !incoming_->ended) {
+    if (std::exchange(woken_, false)) co_return fail(ErrorKind::timeout, "timeout");
     Timer timer(co_await asio::this_coro::executor);
     timer.expires_at(deadline);
     // The pipe forgets the timer also when this coroutine is destroyed while it waits.
@@ -176,6 +177,11 @@ Async<Result<void>> MemoryStream::start_tls_client(std::shared_ptr<const TlsClie
 }
 
 bool MemoryStream::peer_has_left() const noexcept { return closed_ || incoming_->ended; }
+
+void MemoryStream::wake() noexcept {
+  woken_ = true;
+  incoming_->wake();
+}
 
 void MemoryStream::interrupt() noexcept {
   interrupted_ = true;

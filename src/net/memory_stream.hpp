@@ -78,6 +78,7 @@ class MemoryStream final : public Stream {
   [[nodiscard]] const Endpoint& local() const noexcept override { return local_; }
   [[nodiscard]] bool is_loopback() const noexcept override { return peer_.is_loopback(); }
   void interrupt() noexcept override;
+  void wake() noexcept override;
   [[nodiscard]] bool interrupted() const noexcept override { return interrupted_; }
   [[nodiscard]] bool peer_has_left() const noexcept override;
   [[nodiscard]] Async<void> close() override;
@@ -107,6 +108,7 @@ class MemoryStream final : public Stream {
   bool piece_begun_ = false;  ///< part of the first piece on its way was read
   bool bulk_ = false;
   bool interrupted_ = false;
+  bool woken_ = false;
   bool closed_ = false;
 };
 

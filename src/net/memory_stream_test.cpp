@@ -107,6 +107,20 @@ TEST(MemoryStream, TimesOutAndIsInterrupted) {
   EXPECT_EQ(interrupted.written(), "1\n421 bye");
 }
 
+TEST(MemoryStream, IsWokenFromWaiting) {
+  MemoryStream stream({.ends = false});
+  run_to_end([](MemoryStream* used) -> Async<> {
+    asio::post(co_await asio::this_coro::executor, [used] { used->wake(); });
+    EXPECT_EQ((co_await used->fill()).error().kind, ErrorKind::timeout);
+    used->wake();
+    used->wake();
+    EXPECT_EQ((co_await used->fill()).error().kind, ErrorKind::timeout);
+    used->feed("x");
+    EXPECT_TRUE((co_await used->fill()).value());
+    EXPECT_EQ(used->input(), "x");
+  }(&stream));
+}
+
 TEST(MemoryStream, APairTalks) {
   auto pair = MemoryStream::make_pair();
   EXPECT_EQ(pair.second->peer(), pair.first->local());

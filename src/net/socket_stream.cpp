@@ -191,6 +191,13 @@ void SocketStream::interrupt() noexcept {
   descriptor_.cancel(ignored);
 }
 
+void SocketStream::wake() noexcept {
+  woken_ = true;
+  // Who waits for something else than input goes on waiting.
+  boost::system::error_code ignored;
+  descriptor_.cancel(ignored);
+}
+
 bool SocketStream::peer_has_left() const noexcept {
   if (ended_ || closed_ || stopped_) return true;
   pollfd look{.fd = descriptor_.native_handle(), .events = POLLRDHUP, .revents = 0};
@@ -239,6 +246,7 @@ Async<Result<bool>> SocketStream::fill() {
   SteadyTime deadline = kNever;
   while (true) {
     if (wait_first) {
+      if (std::exchange(woken_, false)) co_return timed_out();
       if (begin_ == end_) release_buffer();
       if (deadline == kNever) deadline = after(timeout_);
       begin_wait(read_deadline_, deadline);
@@ -247,6 +255,7 @@ Async<Result<bool>> SocketStream::fill() {
       read_deadline_ = kNever;
       if (std::exchange(read_timed_out_, false)) co_return timed_out();
       if (auto may = may_read(); !may) co_return pass(may);
+      if (std::exchange(woken_, false)) co_return timed_out();
     }
     make_room();
     const auto room = std::span(buffer_.data.get(), buffer_.size).subspan(end_);

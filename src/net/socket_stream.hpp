@@ -52,6 +52,7 @@ class SocketStream final : public Stream, private Waiter {
   [[nodiscard]] const Endpoint& local() const noexcept override { return local_; }
   [[nodiscard]] bool is_loopback() const noexcept override { return socket_is_loopback_ && peer_.is_loopback(); }
   void interrupt() noexcept override;
+  void wake() noexcept override;
   [[nodiscard]] bool interrupted() const noexcept override { return interrupted_; }
   [[nodiscard]] bool peer_has_left() const noexcept override;
   [[nodiscard]] Async<void> close() override;
@@ -111,6 +112,7 @@ class SocketStream final : public Stream, private Waiter {
   bool read_timed_out_ = false;
   bool write_timed_out_ = false;
   bool interrupted_ = false;
+  bool woken_ = false;    ///< and no fill() has said so yet
   bool stopped_ = false;  ///< hard: every call fails
   bool ended_ = false;    ///< the peer has ended its side
   bool closed_ = false;

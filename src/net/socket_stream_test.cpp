@@ -220,6 +220,33 @@ TEST(SocketStream, SeesThatThePeerHasLeft) {
   }());
 }
 
+TEST(SocketStream, NewsWakeItFromWaiting) {
+  run_to_end([]() -> Async<> {
+    const auto home = co_await asio::this_coro::executor;
+    Ends ends;
+    SocketStream stream(home, std::move(ends.ours), Endpoint(), Endpoint());
+    stream.set_timeout(1min);
+    const auto start = std::chrono::steady_clock::now();
+    asio::post(home, [&stream] { stream.wake(); });
+    EXPECT_EQ((co_await stream.fill()).error().kind, ErrorKind::timeout);
+    // Before anybody waits, twice: the next one is told once.
+    stream.wake();
+    stream.wake();
+    EXPECT_EQ((co_await stream.fill()).error().kind, ErrorKind::timeout);
+    EXPECT_EQ(::send(ends.theirs.get(), "x", 1, 0), 1);
+    EXPECT_TRUE((co_await stream.fill()).value());
+    EXPECT_EQ(stream.input(), "x");
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 30s);
+    // Who waits to write goes on waiting.
+    stream.set_timeout(50ms);
+    asio::post(home, [&stream] { stream.wake(); });
+    const std::string endless(64UL << 20, 'x');
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ((co_await stream.write(endless)).error().kind, ErrorKind::timeout);
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, 50ms);
+  }());
+}
+
 // A peer whose octets are always there already, or that takes all of ours at once, lets the others of the thread have
 // their turns all the same.
 TEST(SocketStream, GivesWayWhereItNeverWaits) {

@@ -72,6 +72,9 @@ class Stream {
   /// For an orderly stop: a pending fill() ends with `closed`, and so does every later one; octets already received
   /// stay readable and writes go on, so that the session can finish its command and say goodbye. Home thread.
   virtual void interrupt() noexcept = 0;
+  /// For news that come from elsewhere than the peer: a pending fill() ends with `timeout` although its time isn't
+  /// over; where none is pending, the next one that would have to wait. Several at once count as one. Home thread.
+  virtual void wake() noexcept = 0;
   /// Whether interrupt() was called: tells an orderly stop from a peer that is gone.
   [[nodiscard]] virtual bool interrupted() const noexcept = 0;
   /// Whether the peer has ended its side, or the connection is lost, as far as the system knows by now; for who works

@@ -45,7 +45,7 @@ struct MailSystem::Handlers {
 };
 
 struct MailSystem::Serving {
-  std::unique_ptr<server::pop3::Logins> logins;
+  std::unique_ptr<account::Logins> logins;
   std::unique_ptr<server::pop3::Mailboxes> mailboxes;
   std::unique_ptr<server::smtp::Accounts> accounts;
   Guarded<std::shared_ptr<const Handlers>> current;
@@ -153,7 +153,7 @@ Result<void> MailSystem::open_site() {
 Result<void> MailSystem::make_handlers() {
   if (!serving_->accounts) {
     serving_->accounts = std::make_unique<server::smtp::DirectoryAccounts>(site_->directory(), site_->authenticator());
-    serving_->logins = server::pop3::logins_of(site_->authenticator());
+    serving_->logins = account::logins_of(site_->authenticator());
     serving_->mailboxes = server::pop3::mailboxes_of(site_->store());
   }
   auto all = std::make_shared<Handlers>();

@@ -2,26 +2,15 @@
 // fuzzers and simulated worlds can stand in for accounts and store.
 #pragma once
 #include <memory>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "account/authenticator.hpp"
+#include "account/logins.hpp"
 #include "base/async.hpp"
 #include "store/store.hpp"
 
 namespace pabal::server::pop3 {
 
-/// The part of account::Authenticator that a session needs; the same contracts.
-class Logins {
- public:
-  virtual ~Logins() = default;
-  [[nodiscard]] virtual std::vector<std::string_view> mechanisms(const account::ClientFacts& facts) const = 0;
-  [[nodiscard]] virtual Result<std::unique_ptr<account::SaslExchange>> begin(std::string_view mechanism,
-                                                                             account::ClientFacts facts) = 0;
-  [[nodiscard]] virtual Async<Result<account::Account>> login(std::string user, std::string password,
-                                                              account::ClientFacts facts) = 0;
-};
+using account::Logins;
 
 /// The part of store::Store that a session needs; the same contracts.
 class Mailboxes {
@@ -35,8 +24,7 @@ class Mailboxes {
                                                             std::vector<std::int64_t> uids) = 0;
 };
 
-/// Over the real ones, which must outlive what is returned.
-[[nodiscard]] std::unique_ptr<Logins> logins_of(account::Authenticator& authenticator);
+/// Over the real one, which must outlive what is returned.
 [[nodiscard]] std::unique_ptr<Mailboxes> mailboxes_of(store::Store& store);
 
 }  // namespace pabal::server::pop3

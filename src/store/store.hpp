@@ -22,6 +22,8 @@
 #include "db/database.hpp"
 #include "db/writer.hpp"
 #include "store/incoming.hpp"
+#include "store/mailbox_api.hpp"
+#include "store/watchers.hpp"
 
 namespace pabal::store {
 
@@ -45,11 +47,6 @@ struct StoreOptions {
   std::size_t spare_segments = 4;         ///< emptied segment files that are kept to be written anew
   /// The background work's rhythm; 0: none of its own, maintain() is called from outside (tests).
   std::chrono::milliseconds upkeep_every{200};
-};
-
-struct Place {
-  AccountId account;
-  ShardId shard;
 };
 
 /// One mailbox that a message goes into.
@@ -178,6 +175,68 @@ class Store {
     std::uint64_t emails = 0;
   };
   [[nodiscard]] Async<Result<Usage>> usage(Place place);
+
+  // Mailboxes (mailbox_api.hpp). A mailbox or an account that isn't there is `not_found`, an account that is being
+  // removed `busy`, a path that can't be one `policy`. Each write is one transaction, and takes its change numbers
+  // there.
+
+  [[nodiscard]] Async<Result<AccountMailboxes>> mailboxes(Place place);
+  [[nodiscard]] Async<Result<MailboxInfo>> find_mailbox(Place place, std::string path);
+  /// With those above it. `exists` where it is there. A name that was used before gets a higher UIDVALIDITY (RFC 9051
+  /// §6.3.4); its subscription, if there still is one, is the new mailbox's.
+  [[nodiscard]] Async<Result<MailboxMade>> create_mailbox(Place place, std::string path, std::string role);
+  /// With its messages. INBOX is refused (`policy`), and one with others below it (`state`; RFC 9051 §6.3.5). The name
+  /// stays subscribed.
+  [[nodiscard]] Async<Result<ChangeNumber>> delete_mailbox(Place place, std::string path);
+  /// With all below it, under one change; missing ones above the new name are made (RFC 9051 §6.3.6). `exists` where
+  /// one of the new names is there, `policy` where a mailbox would come under itself. INBOX stays: its messages move to
+  /// a new mailbox, and what is below it stays too. Subscriptions and roles go along with the mailboxes.
+  [[nodiscard]] Async<Result<ChangeNumber>> rename_mailbox(Place place, std::string from, std::string to);
+  /// The name needs no mailbox. `limit` where too many names without one are subscribed.
+  [[nodiscard]] Async<Result<void>> subscribe(Place place, std::string path, bool subscribed);
+
+  /// The mailbox as it is now; sessions that ask at the same state share one.
+  [[nodiscard]] Async<Result<std::shared_ptr<const MailboxSnapshot>>> snapshot(Place place, MailboxId mailbox);
+  /// What has changed after `change` (RFC 7162 CHANGEDSINCE, VANISHED); takes time in proportion to that.
+  [[nodiscard]] Async<Result<MailboxChanges>> changes_since(Place place, MailboxId mailbox, ChangeNumber change);
+  /// For a SELECT in IMAP4rev1: messages up to UIDNEXT are recent to nobody after it. What first_recent_uid was.
+  [[nodiscard]] Async<Result<std::uint32_t>> take_recent(Place place, MailboxId mailbox);
+
+  /// Under one change, in all mailboxes where these emails stand. `policy` for what can't be a keyword, `limit` where
+  /// the account would have too many.
+  [[nodiscard]] Async<Result<FlagsChanged>> change_flags(Place place, MailboxId mailbox, FlagChange change);
+  /// New emails of the same content, threads, dates and flags, all or none (`quota`). The target is a path and must be
+  /// there.
+  [[nodiscard]] Async<Result<Copied>> copy(Place place, MailboxId mailbox, UidRanges uids, Place target,
+                                           std::string target_path);
+  /// The same emails, where the target is in the same account; else copies, and the source's are removed. All or none;
+  /// only between shards may a failure leave both (never neither).
+  [[nodiscard]] Async<Result<Copied>> move(Place place, MailboxId mailbox, UidRanges uids, Place target,
+                                           std::string target_path);
+  /// Adds letters, all or none (RFC 3502); as durable as deliver().
+  [[nodiscard]] Async<Result<Appended>> append(Place place, std::string path, std::vector<AppendedLetter> letters);
+  /// Removes those among `uids` that are \Deleted.
+  [[nodiscard]] Async<Result<Expunged>> expunge_deleted(Place place, MailboxId mailbox, UidRanges uids);
+
+  /// In the order asked for; those that are gone are left out.
+  [[nodiscard]] Async<Result<std::vector<EmailRow>>> email_rows(Place place, std::vector<EmailId> emails);
+  [[nodiscard]] Async<Result<std::vector<SavedDate>>> saved_dates(Place place, MailboxId mailbox, UidRanges uids);
+  [[nodiscard]] Async<Result<Quota>> quota(Place place);
+
+  /// Of a mailbox, or of the account where there is none (RFC 5464): all that `reader` sees, shared ones and its own
+  /// private ones, by name.
+  [[nodiscard]] Async<Result<std::vector<Annotation>>> annotations(Place place, MailboxId mailbox, AccountId reader);
+  /// All or none. `limit`: a value is too long (MAXSIZE); `quota`: too many entries (TOOMANY); `policy`: no such name.
+  [[nodiscard]] Async<Result<void>> set_annotations(Place place, MailboxId mailbox, AccountId reader,
+                                                    std::vector<Annotation> entries);
+  [[nodiscard]] Async<Result<std::vector<AccessEntry>>> access_list(Place place, MailboxId mailbox);
+  /// In the place of the identifier's entry; empty rights: it goes.
+  [[nodiscard]] Async<Result<void>> set_access(Place place, MailboxId mailbox, AccessEntry entry);
+  /// Mailboxes of all accounts with an entry for one of these identifiers, by account and path.
+  [[nodiscard]] Async<Result<std::vector<SharedMailbox>>> shared_with(std::vector<std::string> identifiers);
+
+  /// Calls back after each commit that has changed the account, from any thread.
+  [[nodiscard]] Watch watch(AccountId account, WatchCallback callback);
 
   // Blocking; control thread and command line only.
   /// Makes the account's row and its mailboxes (INBOX, and Drafts, Sent, Junk, Trash, Archive with their special use);

@@ -1,0 +1,166 @@
+// What servers that show mailboxes (IMAP, JMAP, POP3) ask the store and are told, as values. The calls are Store's.
+//
+// Every change of an account takes the next number of its counter (ChangeNumber: IMAP's MODSEQ, JMAP's state). A
+// mailbox's `change` is that of the last change of a message in it, its arrival and its removal included, or of the
+// mailbox itself. Mailboxes are named by path: UTF-8, levels with "/" between, INBOX in any case.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "store/flags.hpp"
+#include "store/incoming.hpp"
+#include "store/mailbox_snapshot.hpp"
+
+namespace pabal::store {
+
+struct Place {
+  AccountId account;
+  ShardId shard;
+};
+
+struct MailboxInfo {
+  MailboxId id;
+  std::string path;
+  std::string role;  ///< RFC 8621 §2, "inbox", "drafts", "sent", "junk", "trash", "archive"; empty: none
+  std::uint32_t uid_validity = 0;
+  std::uint32_t uid_next = 1;
+  std::uint64_t emails = 0;
+  std::uint64_t unseen = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t deleted = 0;  ///< messages that are \Deleted, counted in `emails` too
+  std::uint64_t deleted_bytes = 0;
+  std::uint32_t first_recent_uid = 1;  ///< messages from this UID on are \Recent (RFC 3501 §2.3.2)
+  ChangeNumber change;                 ///< HIGHESTMODSEQ
+  bool subscribed = false;
+};
+struct AccountMailboxes {
+  ChangeNumber change;                 ///< the account's
+  std::vector<MailboxInfo> mailboxes;  ///< by path
+  /// Names that are subscribed and have no mailbox (RFC 9051 §6.3.7), also those of others' mailboxes.
+  std::vector<std::string> subscribed_names;
+};
+struct MailboxMade {
+  MailboxId id;
+  std::uint32_t uid_validity = 0;
+  ChangeNumber change;
+};
+
+/// UIDs from first to last, both included. Lists of ranges may come in any order and overlap.
+struct UidRange {
+  std::uint32_t first = 1;
+  std::uint32_t last = UINT32_MAX;
+  friend bool operator==(const UidRange&, const UidRange&) = default;
+};
+using UidRanges = std::vector<UidRange>;
+
+/// What became of a mailbox since a change. A message that came and went in between is among `removed` alone.
+struct MailboxChanges {
+  SnapshotHead head;                      ///< as it is now
+  std::vector<MessageRow> rows;           ///< new and changed, by rising UID
+  MailboxSnapshot::KeywordSets keywords;  ///< of these rows
+  std::vector<std::uint32_t> removed;     ///< UIDs, rising
+};
+
+enum class FlagsHow : std::uint8_t { add, remove, replace };
+struct FlagChange {
+  UidRanges uids;
+  FlagsHow how = FlagsHow::add;
+  FlagSet flags;  ///< with \Deleted, which is set in this mailbox alone
+  /// RFC 7162 §3.1.3: messages whose change is higher stay as they are.
+  std::optional<ChangeNumber> unchanged_since;
+};
+struct FlagsChanged {
+  ChangeNumber change;                    ///< of all that changed; the mailbox's own where nothing did
+  std::vector<MessageRow> changed;        ///< as they are now, by UID; without those that had just these flags before
+  MailboxSnapshot::KeywordSets keywords;  ///< of `changed`
+  std::vector<std::uint32_t> modified;    ///< UIDs that failed unchanged_since
+};
+
+/// Where copied, moved or appended messages stand now.
+struct CopiedUid {
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+  friend bool operator==(const CopiedUid&, const CopiedUid&) = default;
+};
+struct Copied {
+  std::uint32_t uid_validity = 0;  ///< the target's
+  MailboxId mailbox;               ///< the target
+  std::vector<CopiedUid> uids;     ///< by the source's UID; UIDs that are not there any more are left out
+  ChangeNumber change;             ///< the target account's
+  ChangeNumber source_change;      ///< of the removal at the source (move), else 0
+};
+
+/// A message that a client adds.
+struct AppendedLetter {
+  Incoming content;  ///< from Store::receive()
+  FlagSet flags;
+  std::optional<SystemTime> received;  ///< the date given (INTERNALDATE); now where there is none
+};
+struct Appended {
+  std::uint32_t uid_validity = 0;
+  MailboxId mailbox;
+  std::vector<std::uint32_t> uids;  ///< in the order given
+  std::vector<EmailId> emails;
+  ChangeNumber change;
+};
+
+struct Expunged {
+  std::vector<std::uint32_t> uids;  ///< those removed, rising
+  ChangeNumber change;              ///< of the removal; the mailbox's own where nothing was
+};
+
+/// What stands beside an email for listings, so that its octets need not be read.
+struct EmailRow {
+  EmailId email;
+  ThreadId thread;
+  SystemTime received;            ///< INTERNALDATE
+  std::uint64_t size = 0;         ///< octets of prefix and content together
+  std::uint32_t prefix_size = 0;  ///< octets of the private header fields before the content
+  /// message::decode_derived's input; may be empty where parsed_version is not message::kDerivedVersion (not derived
+  /// yet, or unreadable): then the message must be opened. It is of the content without the prefix: an octet that it
+  /// calls offset n is octet prefix_size + n of EmailOctets, and the header section of the whole message, as
+  /// BODY[HEADER] shows it, begins at octet 0 with the prefix's fields.
+  std::string parsed;
+  std::int64_t parsed_version = 0;
+};
+
+/// When a message came into its mailbox (RFC 8514).
+struct SavedDate {
+  std::uint32_t uid = 0;
+  SystemTime saved;
+};
+
+struct Quota {
+  std::uint64_t bytes = 0;
+  std::uint64_t emails = 0;
+  std::optional<std::uint64_t> bytes_limit;
+  std::uint64_t mailboxes = 0;
+};
+
+/// An entry of RFC 5464. Its name begins with /private/ or /shared/ and is the same in any case.
+struct Annotation {
+  std::string name;
+  std::optional<std::string> value;  ///< nothing (setting): the entry goes
+};
+inline constexpr std::size_t kMostAnnotationOctets = 64U << 10;  ///< of a value
+inline constexpr std::size_t kMostAnnotations = 200;             ///< of a mailbox, or of an account without mailbox
+
+/// One entry of a mailbox's access control list (RFC 4314). What identifiers mean is the server's; one with negative
+/// rights begins with "-".
+struct AccessEntry {
+  std::string identifier;
+  std::string rights;  ///< letters, in the order of the alphabet
+};
+struct SharedMailbox {
+  Place place;
+  MailboxId mailbox;
+  std::string path;
+  AccessEntry entry;
+};
+
+}  // namespace pabal::store

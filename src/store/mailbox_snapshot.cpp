@@ -1,0 +1,123 @@
+#include "store/mailbox_snapshot.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace pabal::store {
+
+std::span<const MessageRow> MailboxSnapshot::run(std::size_t index) const noexcept {
+  if (index >= size()) return {};
+  const auto block = static_cast<std::size_t>(std::ranges::upper_bound(starts_, index) - starts_.begin()) - 1;
+  return std::span(*blocks_[block]).subspan(index - starts_[block]);
+}
+
+std::size_t MailboxSnapshot::lower_bound(std::uint32_t uid) const noexcept {
+  const auto block =
+      std::ranges::partition_point(blocks_, [uid](const auto& one) { return one->back().uid < uid; }) - blocks_.begin();
+  const auto at = static_cast<std::size_t>(block);
+  if (at == blocks_.size()) return size();
+  const auto& rows = *blocks_[at];
+  return starts_[at] +
+         static_cast<std::size_t>(std::ranges::lower_bound(rows, uid, {}, &MessageRow::uid) - rows.begin());
+}
+
+std::optional<std::size_t> MailboxSnapshot::find(std::uint32_t uid) const noexcept {
+  const auto index = lower_bound(uid);
+  if (index == size() || (*this)[index].uid != uid) return std::nullopt;
+  return index;
+}
+
+std::vector<std::string> MailboxSnapshot::keyword_names() const {
+  std::set<std::string> names;
+  for (const auto& set : *keyword_sets_) names.insert(set.begin(), set.end());
+  return {names.begin(), names.end()};
+}
+
+void MailboxSnapshot::add(std::shared_ptr<const Block> block) {
+  if (block->empty()) return;
+  starts_.push_back(starts_.back() + block->size());
+  blocks_.push_back(std::move(block));
+}
+
+void MailboxSnapshot::add(std::span<const MessageRow> rows) {
+  // Into equal parts, so that a block that has grown leaves no tiny one behind it.
+  const auto parts = (rows.size() + block_rows - 1) / block_rows;
+  for (std::size_t part = 0; part < parts; ++part) {
+    const auto begin = rows.size() * part / parts;
+    const auto end = rows.size() * (part + 1) / parts;
+    add(std::make_shared<const Block>(rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                                      rows.begin() + static_cast<std::ptrdiff_t>(end)));
+  }
+}
+
+namespace {
+std::size_t count_unseen(std::span<const MessageRow> rows) noexcept {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(rows, [](const MessageRow& row) { return (row.flags() & flag::seen) == 0; }));
+}
+}  // namespace
+
+std::shared_ptr<const MailboxSnapshot> MailboxSnapshot::make(const SnapshotHead& head, std::span<const MessageRow> rows,
+                                                             KeywordSets sets) {
+  std::shared_ptr<MailboxSnapshot> made(new MailboxSnapshot());
+  made->head_ = head;
+  made->keyword_sets_ = std::make_shared<const KeywordSets>(std::move(sets));
+  made->unseen_ = count_unseen(rows);
+  // Full blocks: what comes later comes behind them.
+  while (!rows.empty()) {
+    const auto count = std::min(block_rows, rows.size());
+    made->add(std::make_shared<const Block>(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(count)));
+    rows = rows.subspan(count);
+  }
+  return made;
+}
+
+std::shared_ptr<const MailboxSnapshot> MailboxSnapshot::with(const SnapshotHead& head, std::span<const MessageRow> rows,
+                                                             std::span<const std::uint32_t> removed,
+                                                             KeywordSets sets) const {
+  std::shared_ptr<MailboxSnapshot> made(new MailboxSnapshot());
+  made->head_ = head;
+  made->keyword_sets_ =
+      sets.size() == keyword_sets_->size() ? keyword_sets_ : std::make_shared<const KeywordSets>(std::move(sets));
+  made->unseen_ = unseen_;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const auto& old = *blocks_[i];
+    // All that comes behind the last block goes into it, until it is full.
+    const bool last = i + 1 == blocks_.size();
+    const auto end = last ? UINT32_MAX : old.back().uid;
+    const auto taken =
+        last ? rows.size()
+             : static_cast<std::size_t>(std::ranges::upper_bound(rows, end, {}, &MessageRow::uid) - rows.begin());
+    const auto gone =
+        last ? removed.size() : static_cast<std::size_t>(std::ranges::upper_bound(removed, end) - removed.begin());
+    if (taken == 0 && gone == 0) {
+      made->add(blocks_[i]);
+      continue;
+    }
+    Block merged;
+    merged.reserve(old.size() + taken);
+    std::size_t next = 0;
+    for (const auto& row : old) {
+      for (; next < taken && rows[next].uid < row.uid; ++next) merged.push_back(rows[next]);
+      if (next < taken && rows[next].uid == row.uid) {
+        merged.push_back(rows[next++]);
+      } else if (!std::ranges::binary_search(removed.first(gone), row.uid)) {
+        merged.push_back(row);
+      }
+    }
+    merged.insert(merged.end(), rows.begin() + static_cast<std::ptrdiff_t>(next),
+                  rows.begin() + static_cast<std::ptrdiff_t>(taken));
+    made->unseen_ += count_unseen(merged);
+    made->unseen_ -= count_unseen(old);
+    made->add(merged);
+    rows = rows.subspan(taken);
+    removed = removed.subspan(gone);
+  }
+  if (blocks_.empty()) {
+    made->unseen_ = count_unseen(rows);
+    made->add(rows);
+  }
+  return made;
+}
+
+}  // namespace pabal::store

@@ -1,0 +1,96 @@
+// MailboxSnapshot: all messages of one mailbox as they stood at one moment, packed, shared by all who look at it and
+// never changed. A later one shares with it what has stayed the same, so that a change costs a block and not a mailbox.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "store/flags.hpp"
+
+namespace pabal::store {
+
+/// One message in a mailbox, in 32 octets.
+struct MessageRow {
+  std::uint32_t uid = 0;
+  std::uint32_t keywords = 0;  ///< index for MailboxSnapshot::keywords()
+  EmailId email;
+  ChangeNumber change;  ///< MODSEQ (RFC 7162)
+
+  /// Octets of prefix and content together: RFC822.SIZE.
+  [[nodiscard]] std::uint64_t size() const noexcept { return packed_ >> flag_bits; }
+  [[nodiscard]] Flags flags() const noexcept { return static_cast<Flags>(packed_ & flag_mask); }
+  void set_size(std::uint64_t size) noexcept { packed_ = (packed_ & flag_mask) | (size << flag_bits); }
+  void set_flags(Flags flags) noexcept { packed_ = (packed_ & ~flag_mask) | (flags & flag_mask); }
+
+  friend bool operator==(const MessageRow&, const MessageRow&) = default;
+
+ private:
+  static constexpr unsigned flag_bits = 16;
+  static constexpr std::uint64_t flag_mask = (1ULL << flag_bits) - 1;
+  std::uint64_t packed_ = 0;
+};
+static_assert(sizeof(MessageRow) == 32);
+
+/// What the snapshot says of the mailbox itself.
+struct SnapshotHead {
+  MailboxId mailbox;
+  std::uint32_t uid_validity = 0;
+  std::uint32_t uid_next = 1;
+  ChangeNumber change;  ///< HIGHESTMODSEQ: no message has a higher one, and no removal
+};
+
+class MailboxSnapshot {
+ public:
+  /// Lists of names without those that have bits, each in the order of their making. The first is the empty one.
+  using KeywordSets = std::vector<std::vector<std::string>>;
+
+  [[nodiscard]] const SnapshotHead& head() const noexcept { return head_; }
+  [[nodiscard]] std::size_t size() const noexcept { return starts_.back(); }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  /// By rising UID; sequence number less one. Logarithmic in the number of blocks.
+  [[nodiscard]] const MessageRow& operator[](std::size_t index) const noexcept { return run(index).front(); }
+  /// The rows from `index` on that stand together in memory, at least one where index < size(): for loops over many.
+  [[nodiscard]] std::span<const MessageRow> run(std::size_t index) const noexcept;
+  /// The index of the first message whose UID is `uid` or above; size() where there is none.
+  [[nodiscard]] std::size_t lower_bound(std::uint32_t uid) const noexcept;
+  /// The index of the message with this UID.
+  [[nodiscard]] std::optional<std::size_t> find(std::uint32_t uid) const noexcept;
+  /// The account's own keywords on a message.
+  [[nodiscard]] const std::vector<std::string>& keywords(const MessageRow& row) const noexcept {
+    return (*keyword_sets_)[row.keywords];
+  }
+  [[nodiscard]] const KeywordSets& keyword_sets() const noexcept { return *keyword_sets_; }
+  /// The account's own keywords that messages here have or had, for FLAGS and PERMANENTFLAGS.
+  [[nodiscard]] std::vector<std::string> keyword_names() const;
+  [[nodiscard]] std::size_t unseen() const noexcept { return unseen_; }
+
+  /// From rows by rising UID. keywords of each row is an index of `sets`.
+  [[nodiscard]] static std::shared_ptr<const MailboxSnapshot> make(const SnapshotHead& head,
+                                                                   std::span<const MessageRow> rows, KeywordSets sets);
+  /// A later moment: `rows` (by rising UID) are new or in the place of those with their UID, `removed` (rising) are
+  /// gone; `sets` are the old sets with new ones behind.
+  [[nodiscard]] std::shared_ptr<const MailboxSnapshot> with(const SnapshotHead& head, std::span<const MessageRow> rows,
+                                                            std::span<const std::uint32_t> removed,
+                                                            KeywordSets sets) const;
+
+ private:
+  using Block = std::vector<MessageRow>;
+  static constexpr std::size_t block_rows = 2048;
+
+  MailboxSnapshot() = default;
+  void add(std::shared_ptr<const Block> block);
+  void add(std::span<const MessageRow> rows);
+
+  SnapshotHead head_;
+  std::vector<std::shared_ptr<const Block>> blocks_;  ///< none is empty
+  std::vector<std::size_t> starts_{0};                ///< of each block, and behind the last
+  std::shared_ptr<const KeywordSets> keyword_sets_;
+  std::size_t unseen_ = 0;
+};
+
+}  // namespace pabal::store

@@ -417,6 +417,24 @@ bool is_dot_atom(std::string_view text) noexcept {
   return std::ranges::all_of(text, [](char c) { return c == '.' || is_atom_character(c); });
 }
 
+// The obsolete syntax lets them stand within an identifier (RFC 5322 §4.5.4), though not within its quotes.
+std::string without_comments(std::string_view id) {
+  if (id.find('(') == std::string_view::npos) return std::string(id);
+  std::string out;
+  CommentSizes comments;
+  bool quoted = false;
+  for (std::size_t at = 0; at < id.size(); ++at) {
+    if (id[at] == '"') quoted = !quoted;
+    const auto size = id[at] == '(' && !quoted ? comments.size_at(id, at) : 0;
+    if (size == 0) {
+      out += id[at];
+    } else {
+      at += size - 1;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string MailboxSpec::address() const {
@@ -463,17 +481,20 @@ std::vector<std::string> parse_message_ids(std::string_view field_body, std::siz
       at = end;
     }
   }
-  // In-Reply-To of old mailers has words around the identifier; without brackets only what looks like one counts.
+  // Without brackets they are identifiers if each looks like one. In-Reply-To of old mailers is a sentence
+  // ("fred@a.example's message of Monday"): the address in it names a person, and would join all that was ever answered
+  // to her.
   if (bracketed.empty()) {
-    const bool alone = bare.size() == 1;
-    std::ranges::copy_if(bare, std::back_inserter(bracketed),
-                         [alone](std::string_view word) { return alone || word.find('@') != std::string_view::npos; });
+    const bool identifiers = bare.size() == 1 || std::ranges::all_of(bare, [](std::string_view word) {
+                               return word.find('@') != std::string_view::npos;
+                             });
+    if (identifiers) bracketed = std::move(bare);
   }
   const std::size_t first = bracketed.size() > max_ids ? bracketed.size() - max_ids : 0;
   std::vector<std::string> ids;
   ids.reserve(bracketed.size() - first);
   for (std::size_t i = first; i < bracketed.size(); ++i) {
-    std::string id(bracketed[i]);
+    std::string id = without_comments(bracketed[i]);
     std::erase_if(id, is_space);  // folded by a mailer that shouldn't have
     id = as_utf8(std::move(id));
     if (!id.empty()) ids.push_back(std::move(id));

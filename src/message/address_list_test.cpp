@@ -214,6 +214,8 @@ TEST(MessageIds, AsTheyCome) {
       {"(see <x@y>) <a@b> (and)", "a@b"},
       {"Your message of Monday <a@b>", "a@b"},
       {"Your message of Monday", ""},
+      {"fred@a.example's message of \"Wed, 4 Sep 2002 23:07:41 -0400\"", ""},
+      {"Message from fred@a.example of Monday", ""},
       {"<a@b", "a@b"},
       {"<a@b <c@d>", "a@b c@d"},
       {"a@b", "a@b"},
@@ -222,6 +224,8 @@ TEST(MessageIds, AsTheyCome) {
       {"<a\r\n b@c>", "ab@c"},
       {"<\"a(b\"@c>", "\"a(b\"@c"},
       {"(open <a@b>", "a@b"},
+      {"<1234   @   local(blah)  .machine .example>", "1234@local.machine.example"},  // RFC 5322 §A.6.3
+      {"<a(b@c>", "a(b@c"},
       {"<>", ""},
       {"<\xC6\xC4\xB9\xDF@b>", "파발@b"},
   };

@@ -17,6 +17,14 @@ struct Unref {
 template <typename T>
 using Owned = std::unique_ptr<T, Unref>;
 
+struct Free {
+  void operator()(char* text) const noexcept { g_free(text); }
+};
+using Text = std::unique_ptr<char, Free>;
+struct FreeReferences {
+  void operator()(GMimeReferences* list) const noexcept { g_mime_references_free(list); }
+};
+
 std::string type_of(GMimeObject* part) {
   GMimeContentType* type = g_mime_object_get_content_type(part);
   return pabal::to_lower(
@@ -56,6 +64,11 @@ void bodies(GMimeObject* part) {
     }
     const GByteArray* octets = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream.get()));
     body(type_of(part), {reinterpret_cast<const char*>(octets->data), octets->len});
+    if (const char* name = g_mime_part_get_filename(GMIME_PART(part)); name != nullptr) line("name", name);
+    if (GMIME_IS_TEXT_PART(part)) {
+      const Text text(g_mime_text_part_get_text(GMIME_TEXT_PART(part)));
+      line("text", text == nullptr ? "" : text.get());
+    }
   }
 }
 
@@ -73,6 +86,20 @@ void addresses(const char* key, InternetAddressList* list) {
   }
 }
 
+// GMime has no word on fields that are repeated: the last, as in Pabal.
+void identifiers(const char* key, GMimeMessage* message, const char* name) {
+  GMimeHeaderList* headers = g_mime_object_get_header_list(GMIME_OBJECT(message));
+  const char* value = nullptr;
+  for (int i = 0; i < g_mime_header_list_get_count(headers); ++i) {
+    GMimeHeader* header = g_mime_header_list_get_header_at(headers, i);
+    if (g_ascii_strcasecmp(g_mime_header_get_name(header), name) == 0) value = g_mime_header_get_value(header);
+  }
+  if (value == nullptr) return;
+  const std::unique_ptr<GMimeReferences, FreeReferences> list(g_mime_references_parse(nullptr, value));
+  for (int i = 0; i < g_mime_references_length(list.get()); ++i)
+    line(key, g_mime_references_get_message_id(list.get(), i));
+}
+
 void dump(std::string_view octets) {
   const Owned<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(octets.data(), octets.size()));
   const Owned<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
@@ -88,6 +115,9 @@ void dump(std::string_view octets) {
   addresses("from", g_mime_message_get_from(message.get()));
   addresses("to", g_mime_message_get_to(message.get()));
   addresses("cc", g_mime_message_get_cc(message.get()));
+  identifiers("message-id", message.get(), "Message-ID");
+  identifiers("in-reply-to", message.get(), "In-Reply-To");
+  identifiers("references", message.get(), "References");
   if (g_mime_object_get_header(GMIME_OBJECT(message.get()), "Date") != nullptr) {
     GDateTime* date = g_mime_message_get_date(message.get());
     line("date", date == nullptr ? "none"

@@ -4,9 +4,11 @@
 #include "codec/transfer.hpp"
 #include "dump.hpp"
 #include "message/address_list.hpp"
+#include "message/content.hpp"
 #include "message/encoded_word.hpp"
 #include "message/header.hpp"
 #include "message/mime.hpp"
+#include "message/parameters.hpp"
 
 namespace {
 
@@ -27,23 +29,39 @@ std::string structure(const MimeTree& tree, std::uint32_t place) {
   return out + ']';
 }
 
+// Of a field that is repeated the last counts, as everywhere in the product (RFC 8621 §4.1.3).
+
 void addresses(const HeaderFields& fields, std::string_view name) {
-  for (const HeaderField* field : fields.every(name)) {
-    for (const auto& group : parse_address_list(field->body)) {
-      for (const auto& mailbox : group.mailboxes)
-        line(to_lower(name), fmt::format("{} <{}{}{}>", mailbox.name, mailbox.local_part,
-                                         mailbox.domain.empty() ? "" : "@", mailbox.domain));
-    }
+  const HeaderField* field = fields.last(name);
+  if (field == nullptr) return;
+  for (const auto& group : parse_address_list(field->body)) {
+    for (const auto& mailbox : group.mailboxes)
+      line(to_lower(name), fmt::format("{} <{}{}{}>", mailbox.name, mailbox.local_part,
+                                       mailbox.domain.empty() ? "" : "@", mailbox.domain));
   }
+}
+
+void identifiers(const HeaderFields& fields, std::string_view name) {
+  const HeaderField* field = fields.last(name);
+  if (field == nullptr) return;
+  for (const auto& id : parse_message_ids(field->body)) line(to_lower(name), id);
+}
+
+void leaf(std::string_view message, const Part& part) {
+  const auto type = to_lower(fmt::format("{}/{}", part.type, part.subtype));
+  body(type, codec::decode_body(codec::transfer_encoding(part.encoding), encoded_body(message, part)).octets);
+  if (const auto name = file_name(part.disposition, part.content_type)) line("name", *name);
+  if (type.starts_with("text/")) line("text", text_of(message, part).utf8);
 }
 
 void dump(std::string_view message) {
   const MimeTree tree = parse_mime(message);
   const HeaderFields fields(message.substr(0, tree.root().body_begin));
   line("types", structure(tree, 0));
-  if (const auto* subject = fields.first("Subject")) line("subject", decode_text(subject->body));
+  if (const auto* subject = fields.last("Subject")) line("subject", decode_text(subject->body));
   for (const std::string_view name : {"From", "To", "Cc"}) addresses(fields, name);
-  if (const auto* field = fields.first("Date")) {
+  for (const std::string_view name : {"Message-ID", "In-Reply-To", "References"}) identifiers(fields, name);
+  if (const auto* field = fields.last("Date")) {
     if (const auto date = codec::parse_any_date(field->body)) {
       const auto time = std::chrono::duration_cast<std::chrono::seconds>(date->time.time_since_epoch()).count();
       line("date", fmt::format("{} {}", time, date->zone_unknown ? 0 : date->offset_minutes));
@@ -52,10 +70,7 @@ void dump(std::string_view message) {
     }
   }
   for (const Part& part : tree.parts) {
-    if (part.kind != PartKind::leaf) continue;
-    const auto content = message.substr(part.body_begin, part.body_end - part.body_begin);
-    body(to_lower(fmt::format("{}/{}", part.type, part.subtype)),
-         codec::decode_body(codec::transfer_encoding(part.encoding), content).octets);
+    if (part.kind == PartKind::leaf) leaf(message, part);
   }
 }
 

@@ -34,6 +34,14 @@ def decoded(text: object) -> str:
         return text
 
 
+def as_characters(octets: bytes, charset: str) -> str:
+    """What the package's own contentmanager makes of a text; it knows no other way for a character set that it hasn't."""
+    try:
+        return octets.decode(charset, "replace")
+    except LookupError:
+        return octets.decode("ascii", "replace")
+
+
 def bodies(part: email.message.Message) -> None:
     if part.is_multipart():
         for inner in part.get_payload():
@@ -41,6 +49,11 @@ def bodies(part: email.message.Message) -> None:
         return
     octets = part.get_payload(decode=True) or b""
     line("body", f"{part.get_content_type()} {len(octets)} {zlib.crc32(octets):08x}")
+    name = part.get_filename()
+    if name is not None:
+        line("name", decoded(name))
+    if part.get_content_maintype() == "text":
+        line("text", as_characters(octets, part.get_content_charset("us-ascii")))
 
 
 def dump(octets: bytes) -> None:

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "message/media_type.hpp"
 
 namespace pabal::message {
 
@@ -20,6 +21,7 @@ constexpr TextField kTexts[] = {
     {"Original-Envelope-Id", &FeedbackReport::envelope_id},
     {"Original-Mail-From", &FeedbackReport::mail_from},
     {"Source-IP", &FeedbackReport::source_ip},
+    {"Source-Port", &FeedbackReport::source_port},
 };
 
 struct ListField {
@@ -38,7 +40,6 @@ struct FailureField {
   std::string AuthFailure::* member;
 };
 constexpr FailureField kFailures[] = {
-    {"Auth-Failure", &AuthFailure::failure},
     {"Delivery-Result", &AuthFailure::delivery_result},
     {"DKIM-Domain", &AuthFailure::dkim_domain},
     {"DKIM-Identity", &AuthFailure::dkim_identity},
@@ -46,7 +47,7 @@ constexpr FailureField kFailures[] = {
     {"DKIM-Canonicalized-Header", &AuthFailure::dkim_canonicalized_header},
     {"DKIM-Canonicalized-Body", &AuthFailure::dkim_canonicalized_body},
     {"DKIM-Selector-DNS", &AuthFailure::dkim_selector_dns},
-    {"SPF-DNS", &AuthFailure::spf_dns},
+    {"DKIM-ADSP-DNS", &AuthFailure::dkim_adsp_dns},
     {"Identity-Alignment", &AuthFailure::identity_alignment},
 };
 
@@ -64,21 +65,27 @@ void take(FeedbackReport& report, const ReportField& field) {
       return;
     }
   }
+  const auto failure = [&]() -> AuthFailure& {
+    return report.auth_failure ? *report.auth_failure : report.auth_failure.emplace();
+  };
   for (const auto& [name, member] : kFailures) {
     if (is(name)) {
-      if (!report.auth_failure) report.auth_failure.emplace();
-      (*report.auth_failure).*member = field.value;
+      failure().*member = field.value;
       return;
     }
   }
-  if (is("Feedback-Type")) {
+  if (is("Auth-Failure")) {
+    failure().failure = to_lower(first_token(field.value));  // a comment may follow (RFC 6591 §3.3)
+  } else if (is("SPF-DNS")) {
+    failure().spf_dns.push_back(field.value);
+  } else if (is("Feedback-Type")) {
     report.type = to_lower(field.value);
   } else if (is("Arrival-Date") || is("Received-Date")) {  // the draft's name, still met
     report.arrival = codec::parse_any_date(field.value);
   } else if (is("Reporting-MTA")) {
     report.reporting_mta = read_typed(field.value);
   } else if (is("Incidents")) {
-    report.incidents = parse_decimal(field.value).value_or(1);
+    report.incidents = static_cast<std::uint32_t>(parse_decimal(field.value, UINT32_MAX).value_or(1));
   } else if (is("Removal-Recipient")) {  // another of the draft's
     report.recipients.push_back(field.value);
   } else {
@@ -86,11 +93,35 @@ void take(FeedbackReport& report, const ReportField& field) {
   }
 }
 
-// RFC 6591 §3.1: what a report of a failed proof must have beyond the others.
-bool has_failure_fields(const FeedbackReport& report) {
-  const auto given = [](const std::string& value) { return !trim(value).empty(); };
-  return report.auth_failure && given(report.auth_failure->failure) &&
-         std::ranges::any_of(report.authentication_results, given) && std::ranges::any_of(report.domains, given);
+bool given(std::string_view value) { return !trim(value).empty(); }
+
+// RFC 6591 §3.1, §3.2.3 to §3.2.6: the name of a field that a report of a failed proof must have and hasn't; empty
+// where nothing is missing.
+std::string_view missing_failure_field(const FeedbackReport& report) {
+  if (std::ranges::count_if(report.authentication_results, given) != 1) return "one Authentication-Results";
+  if (!report.auth_failure || !given(report.auth_failure->failure)) return "Auth-Failure";
+  const AuthFailure& what = *report.auth_failure;
+  const auto is = [&](std::string_view failure) { return equal_ignoring_case(trim(what.failure), failure); };
+  if (is("bodyhash") || is("revoked") || is("signature")) {
+    if (!given(what.dkim_domain)) return "DKIM-Domain";
+    if (!given(what.dkim_identity)) return "DKIM-Identity";
+    if (!given(what.dkim_selector)) return "DKIM-Selector";
+  }
+  if (is("adsp") && !given(what.dkim_adsp_dns)) return "DKIM-ADSP-DNS";
+  if (is("spf") && std::ranges::none_of(what.spf_dns, given)) return "SPF-DNS";
+  if (is("dmarc") && !given(what.identity_alignment)) return "Identity-Alignment";
+  return {};
+}
+
+Result<void> write_auth_failure(HeaderWriter& header, const AuthFailure& what) {
+  Result<void> done = write_field(header, "Auth-Failure", what.failure);
+  for (const auto& [name, member] : kFailures) {
+    if (done) done = write_field(header, name, what.*member);
+  }
+  for (const auto& record : what.spf_dns) {
+    if (done) done = write_field(header, "SPF-DNS", record);
+  }
+  return done;
 }
 
 }  // namespace
@@ -113,10 +144,12 @@ std::optional<Arf> read_arf(std::string_view message, const MimeTree& tree) {
 }
 
 Result<std::string> format_feedback_report(const FeedbackReport& report, HeaderStyle style) {
-  if (report.type.empty() || report.user_agent.empty())
-    return fail(ErrorKind::syntax, "a feedback report needs its type and user agent");
-  if (equal_ignoring_case(report.type, "auth-failure") && !has_failure_fields(report))
-    return fail(ErrorKind::syntax, "a report of a failed authentication needs its failure, its results and a domain");
+  if (!given(report.type) || !given(report.user_agent) || !given(report.version))
+    return fail(ErrorKind::syntax, "a feedback report needs its type, user agent and version");
+  if (equal_ignoring_case(report.type, "auth-failure")) {
+    if (const auto missing = missing_failure_field(report); !missing.empty())
+      return fail(ErrorKind::syntax, fmt::format("a report of a failed authentication needs {}", missing));
+  }
   HeaderWriter header(style);
   Result<void> done = write_field(header, "Feedback-Type", report.type);
   for (const auto& [name, member] : kTexts) {
@@ -131,11 +164,7 @@ Result<std::string> format_feedback_report(const FeedbackReport& report, HeaderS
       if (done) done = write_field(header, name, value);
     }
   }
-  if (report.auth_failure) {
-    for (const auto& [name, member] : kFailures) {
-      if (done) done = write_field(header, name, (*report.auth_failure).*member);
-    }
-  }
+  if (done && report.auth_failure) done = write_auth_failure(header, *report.auth_failure);
   for (const auto& field : report.others) {
     if (done) done = write_field(header, field.name, field.value);
   }
@@ -144,6 +173,8 @@ Result<std::string> format_feedback_report(const FeedbackReport& report, HeaderS
 }
 
 Result<OutgoingMessage> make_arf(ArfSpec spec, HeaderStyle style) {
+  if (spec.returned.kind == Returned::Kind::none)
+    return fail(ErrorKind::syntax, "a feedback report needs the message that it is about");
   auto part = format_feedback_report(spec.report, style);
   if (!part) return pass(part);
   Entity body = report_entity("feedback-report", std::move(spec.human_text), "message/feedback-report",

@@ -11,18 +11,19 @@
 
 namespace pabal::message {
 
-/// RFC 6591 §3.2; all of it optional but the failure.
+/// RFC 6591 §3.2. Which of it a report must have, the failure says (format_feedback_report).
 struct AuthFailure {
-  std::string failure;  ///< "dkim", "spf", "bodyhash", "revoked", "signature", "adsp", "dmarc"
-  std::string delivery_result;
+  std::string failure;  ///< lower case: "adsp", "bodyhash", "revoked", "signature", "spf" (RFC 6591 §3.3), "dmarc"
+  std::string delivery_result;  ///< "delivered", "spam", "policy", "reject", "other"
   std::string dkim_domain;
   std::string dkim_identity;
   std::string dkim_selector;
   std::string dkim_canonicalized_header;  ///< base64, as written
   std::string dkim_canonicalized_body;
   std::string dkim_selector_dns;
-  std::string spf_dns;
-  std::string identity_alignment;  ///< RFC 7489 §7.3.1: "dkim", "spf", "none"
+  std::string dkim_adsp_dns;
+  std::vector<std::string> spf_dns;  ///< one a record: `txt : seoul.example : "v=spf1 -all"`
+  std::string identity_alignment;    ///< RFC 7489 §7.3.1: "dkim", "spf", "dkim, spf", "none"
 };
 
 struct FeedbackReport {
@@ -34,7 +35,8 @@ struct FeedbackReport {
   std::optional<codec::Date> arrival;
   TypedValue reporting_mta;
   std::string source_ip;
-  std::uint64_t incidents = 1;
+  std::string source_port;  ///< RFC 6692
+  std::uint32_t incidents = 1;
   std::vector<std::string> authentication_results;
   std::vector<std::string> recipients;
   std::vector<std::string> domains;
@@ -52,8 +54,9 @@ struct Arf {
 };
 [[nodiscard]] std::optional<Arf> read_arf(std::string_view message, const MimeTree& tree);
 
-/// Error (`syntax`) where type or user agent is missing, or of type auth-failure the failure, the authentication
-/// results or the reported domain (RFC 6591 §3.1).
+/// Error (`syntax`) where type, user agent or version is missing (RFC 5965 §3.1), or of type auth-failure what RFC 6591
+/// §3.1 and §3.2 demand: one Authentication-Results, the failure, of a failed signature its domain, identity and
+/// selector, of SPF and ADSP the records, of DMARC the alignment (RFC 7489 §7.3.1).
 [[nodiscard]] Result<std::string> format_feedback_report(const FeedbackReport& report, HeaderStyle style);
 
 struct ArfSpec {
@@ -62,6 +65,8 @@ struct ArfSpec {
   FeedbackReport report;
   Returned returned;
 };
+/// Error (`syntax`) as above, and where nothing is returned: here the reported message, or its header, must stand in it
+/// (RFC 5965 §2 d).
 [[nodiscard]] Result<OutgoingMessage> make_arf(ArfSpec spec, HeaderStyle style);
 
 }  // namespace pabal::message

@@ -1,0 +1,23 @@
+// What is said where a command isn't done.
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace pabal::imap {
+
+/// NO, BAD or BYE with a response code and words for the client.
+struct Refusal {
+  enum class Status : std::uint8_t { no, bad, bye };
+  Status status = Status::bad;
+  std::string code;  ///< "TOOBIG", "BADCHARSET (UTF-8)"; empty where there is none
+  std::string text;
+
+  friend bool operator==(const Refusal&, const Refusal&) = default;
+};
+
+struct BadCommand {
+  std::string tag;  ///< empty where none could be read: then the answer is untagged ("* BAD")
+  Refusal refusal;
+};
+
+}  // namespace pabal::imap

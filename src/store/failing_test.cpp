@@ -143,6 +143,8 @@ TEST_F(StoreFailing, AFullDiskHeals) {
     const auto failures = ledger.failures();
     ledger.work(store, random, 16);
     ASSERT_EQ(ledger.failures(), failures) << "space " << space;
+    // The first one may still tell of a checkpoint that found the disk full.
+    [[maybe_unused]] auto told = store->maintain();
     ASSERT_TRUE(store->maintain());
     ASSERT_EQ(ledger.judge(store, kAfter), "") << "space " << space;
     ASSERT_TRUE(store.open());

@@ -1,5 +1,10 @@
 #include "base/text.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+
 #include <fmt/format.h>
 
 namespace pabal {
@@ -76,20 +81,37 @@ std::size_t utf8_sequence(std::string_view s) noexcept {
   }
   return 0;
 }
+
+// How many octets at the front are ASCII, at least to the block that ends it: most texts are nothing else, so many are
+// looked at in one step.
+std::size_t ascii_blocks(std::string_view octets) noexcept {
+  constexpr std::uint64_t high_bits = 0x8080808080808080;
+  constexpr std::size_t words = 4;
+  constexpr std::size_t block = words * sizeof(std::uint64_t);
+  std::size_t at = 0;
+  for (; octets.size() - at >= block; at += block) {
+    std::array<std::uint64_t, words> word;
+    std::memcpy(word.data(), octets.data() + at, block);
+    if (((word[0] | word[1] | word[2] | word[3]) & high_bits) != 0) break;
+  }
+  return at;
+}
 }  // namespace
 
 bool is_ascii(std::string_view octets) noexcept {
-  for (const char c : octets) {
-    if (static_cast<unsigned char>(c) >= 0x80) return false;
-  }
-  return true;
+  octets.remove_prefix(ascii_blocks(octets));
+  return std::ranges::none_of(octets, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
 }
 
 bool is_utf8(std::string_view octets) noexcept {
   while (!octets.empty()) {
-    const std::size_t n = utf8_sequence(octets);
-    if (n == 0) return false;
-    octets.remove_prefix(n);
+    octets.remove_prefix(ascii_blocks(octets));
+    // To the end of what is not ASCII, and of what is too short for a block.
+    for (std::size_t looked_at = 0; looked_at < 32 && !octets.empty(); ++looked_at) {
+      const std::size_t n = utf8_sequence(octets);
+      if (n == 0) return false;
+      octets.remove_prefix(n);
+    }
   }
   return true;
 }

@@ -28,6 +28,23 @@ TEST(Text, Utf8) {
   EXPECT_FALSE(is_utf8("\x80"));
 }
 
+// Many octets are looked at in one step: wrong ones are found at each place of a block, and behind it.
+TEST(Text, WrongOctetsAreFoundAtEachPlace) {
+  for (std::size_t size = 0; size < 100; ++size) {
+    const std::string words(size, 'x');
+    EXPECT_TRUE(is_ascii(words) && is_utf8(words)) << size;
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string wrong = words;
+      wrong[at] = '\xFF';
+      EXPECT_FALSE(is_ascii(wrong)) << at << " of " << size;
+      EXPECT_FALSE(is_utf8(wrong)) << at << " of " << size;
+      const std::string korean = words.substr(0, at) + "파발" + words.substr(at);
+      EXPECT_FALSE(is_ascii(korean)) << at << " of " << size;
+      EXPECT_TRUE(is_utf8(korean)) << at << " of " << size;
+    }
+  }
+}
+
 TEST(Text, PrintableShowsWhatATerminalMustNotRun) {
   EXPECT_EQ(printable("a\r\nb"), "a\\x0d\\x0ab");
   EXPECT_EQ(printable("\x1b[31m"), "\\x1b[31m");

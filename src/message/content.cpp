@@ -1,6 +1,7 @@
 #include "message/content.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.hpp"
 #include "codec/charset.hpp"
@@ -41,11 +42,11 @@ bool contains_ascii(std::string_view label) noexcept {
   return std::ranges::any_of(beginnings, [&](std::string_view one) { return starts_with_ignoring_case(label, one); });
 }
 
-codec::Converted converted(std::string_view octets, const Part& part) {
-  const std::string label = charset_label(part);
-  if (contains_ascii(label) && is_ascii(octets)) return {std::string(octets), false};
+codec::Converted converted(std::string octets, const Part& part, std::string_view label) {
+  const bool ascii = is_ascii(octets);
+  if (contains_ascii(label) && ascii) return {std::move(octets), false};
   if (!label.empty()) return codec::to_utf8(octets, label);
-  if (is_ascii(octets) && octets.find('\x1B') == std::string_view::npos) return {std::string(octets), false};
+  if (ascii && octets.find('\x1B') == std::string::npos) return {std::move(octets), false};
   if (equal_ignoring_case(part.subtype, "html")) {
     // What the page was written in may be read from it only if it can be: a UTF-16 page has no such ASCII text.
     const auto said = meta_charset(octets);
@@ -54,9 +55,9 @@ codec::Converted converted(std::string_view octets, const Part& part) {
     }
   }
   // ISO-2022 texts without a label, as Korean and Japanese mailers of the nineties sent them.
-  if (is_ascii(octets)) {
-    if (octets.find("\x1B$)C") != std::string_view::npos) return codec::to_utf8(octets, "iso-2022-kr");
-    if (octets.find("\x1B$B") != std::string_view::npos || octets.find("\x1B$@") != std::string_view::npos) {
+  if (ascii) {
+    if (octets.find("\x1B$)C") != std::string::npos) return codec::to_utf8(octets, "iso-2022-kr");
+    if (octets.find("\x1B$B") != std::string::npos || octets.find("\x1B$@") != std::string::npos) {
       return codec::to_utf8(octets, "iso-2022-jp");
     }
   }
@@ -132,12 +133,14 @@ void normalize_line_ends(std::string& text) {
   auto at = text.find('\r');
   if (at == std::string::npos) return;
   std::size_t out = at;
-  for (; at < text.size(); ++at) {
-    if (text[at] != '\r') {
-      text[out++] = text[at];
-    } else if (at + 1 == text.size() || text[at + 1] != '\n') {
-      text[out++] = '\n';
-    }
+  while (at < text.size()) {
+    // At a CR: it goes before an LF, which comes with the line behind it, and else becomes one.
+    ++at;
+    if (at == text.size() || text[at] != '\n') text[out++] = '\n';
+    const auto end = std::min(text.find('\r', at), text.size());
+    std::memmove(text.data() + out, text.data() + at, end - at);
+    out += end - at;
+    at = end;
   }
   text.resize(out);
 }
@@ -153,7 +156,7 @@ PartText text_of(std::string_view message, const Part& part, std::size_t max_oct
   auto decoded = codec::decode_body(encoding, body, limit);
   const bool cut = decoded.octets.size() == limit;
 
-  auto text = converted(decoded.octets, part);
+  auto text = converted(std::move(decoded.octets), part, label);
   PartText result{std::move(text.utf8), text.damaged || encoding == codec::TransferEncoding::unknown, false};
   if (cut && result.utf8.ends_with(kReplacement)) {
     result.utf8.resize(result.utf8.size() - kReplacement.size());

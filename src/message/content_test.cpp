@@ -19,6 +19,26 @@ struct Case {
   std::size_t limit = SIZE_MAX;
 };
 
+TEST(Content, LineEnds) {
+  constexpr std::pair<std::string_view, std::string_view> rows[] = {
+      {"", ""},
+      {"a", "a"},
+      {"a\r\nb\r\n", "a\nb\n"},
+      {"\r", "\n"},
+      {"\r\r", "\n\n"},
+      {"\r\r\n", "\n\n"},
+      {"a\rb\nc", "a\nb\nc"},
+      {"\n\r\n\r", "\n\n\n"},
+      {"a\r\n\rb", "a\n\nb"},
+      {"\r\n", "\n"},
+  };
+  for (const auto& [written, wanted] : rows) {
+    std::string text(written);
+    normalize_line_ends(text);
+    EXPECT_EQ(text, wanted);
+  }
+}
+
 TEST(Content, Texts) {
   static const Case cases[] = {
       {"\r\nhello\r\nworld\r\n", "hello\nworld\n"},

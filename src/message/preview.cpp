@@ -51,6 +51,13 @@ class Line {
   [[nodiscard]] bool full() const noexcept { return full_; }
   void append(std::string_view utf8) {
     for (std::size_t at = 0; at < utf8.size() && !full_;) {
+      const auto word =
+          static_cast<std::size_t>(std::ranges::find_if_not(utf8.substr(at), is_graphic) - (utf8.begin() + at));
+      if (word > 0) {
+        put_word(utf8.substr(at, word));
+        at += word;
+        continue;
+      }
       const auto [code, octets] = decode(utf8, at);
       const auto look = look_of(code);
       if (look == Look::space) {
@@ -65,6 +72,22 @@ class Line {
   [[nodiscard]] std::string take() && { return std::move(out_); }
 
  private:
+  static bool is_graphic(char c) noexcept { return c > 0x20 && c < 0x7F; }
+  // Of ASCII, as most are.
+  void put_word(std::string_view word) {
+    const std::size_t before = space_ ? 1 : 0;
+    const std::size_t room = kPreviewCharacters - units_;
+    if (room <= before) {
+      full_ = true;
+      return;
+    }
+    if (space_) out_ += ' ';
+    space_ = false;
+    full_ = word.size() > room - before;
+    word = word.substr(0, room - before);
+    out_ += word;
+    units_ += before + word.size();
+  }
   void put(char32_t code, std::string_view octets) {
     const std::size_t width = code >= 0x10000 ? 2 : 1;
     if (units_ + width + (space_ ? 1 : 0) > kPreviewCharacters) {

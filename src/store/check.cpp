@@ -2,6 +2,7 @@
 // then the octets, which may take hours, a few blobs at a time, while everything goes on.
 #include <algorithm>
 
+#include "store/facts.hpp"
 #include "store/shard.hpp"
 #include "store/stored_email.hpp"
 
@@ -55,11 +56,18 @@ struct MembershipSeen {
   std::int64_t change = 0;
 };
 
-// One account: its mailboxes, memberships, emails and counters. Each email's pieces go into `references`.
+// What the rows want of the blobs, by blob id.
+struct Wanted {
+  std::vector<std::int64_t> references;
+  std::vector<std::int64_t> facts;
+};
+
+// One account: its mailboxes, memberships, emails and counters. Each email's pieces, and the facts that it says there
+// are, go into `wanted`.
 class AccountCheck {
  public:
-  AccountCheck(db::Connection& connection, Teller& teller, std::vector<std::int64_t>& references)
-      : connection_(&connection), teller_(&teller), references_(&references) {}
+  AccountCheck(db::Connection& connection, Teller& teller, Wanted& wanted)
+      : connection_(&connection), teller_(&teller), wanted_(&wanted) {}
 
   Result<void> run(std::int64_t account, std::int64_t change, std::int64_t used_bytes, std::int64_t used_emails,
                    std::int64_t uid_validity) {
@@ -121,7 +129,8 @@ class AccountCheck {
 
   Result<void> emails() {
     return each(*connection_,
-                "SELECT email_id, modified, size, prefix, pieces, keywords, standings FROM email WHERE account_id = $1",
+                "SELECT email_id, modified, size, prefix, pieces, keywords, standings, parsed_version FROM email WHERE "
+                "account_id = $1",
                 [&](const db::Rows& row) { email(row); }, {account_});
   }
 
@@ -140,7 +149,12 @@ class AccountCheck {
     } else {
       for (const auto& piece : *pieces) {
         length += static_cast<std::int64_t>(piece.length);
-        references_->push_back(piece.blob.value);
+        wanted_->references.push_back(piece.blob.value);
+      }
+      if (row.integer(7) > 0) {
+        const auto blob = blob_of_facts(*pieces);
+        if (blob) wanted_->facts.push_back(blob->value);
+        if (!blob) teller_->tell(where(), "email {} says that it has facts, and is not one blob", id);
       }
       if (length != size) teller_->tell(where(), "email {} says {} octets and has {}", id, size, length);
     }
@@ -192,7 +206,7 @@ class AccountCheck {
 
   db::Connection* connection_;
   Teller* teller_;
-  std::vector<std::int64_t>* references_;
+  Wanted* wanted_;
   std::int64_t account_ = 0;
   std::int64_t change_ = 0;
   std::int64_t bytes_ = 0;
@@ -206,7 +220,7 @@ struct AccountRow {
   std::int64_t account, change, bytes, emails, uid_validity;
 };
 
-Result<void> check_accounts(db::Connection& connection, Teller& teller, std::vector<std::int64_t>& references) {
+Result<void> check_accounts(db::Connection& connection, Teller& teller, Wanted& wanted) {
   std::vector<AccountRow> accounts;
   auto listed =
       each(connection, "SELECT account_id, change, used_bytes, used_emails, uid_validity FROM account",
@@ -215,7 +229,7 @@ Result<void> check_accounts(db::Connection& connection, Teller& teller, std::vec
            });
   if (!listed) return listed;
   for (const auto& row : accounts) {
-    AccountCheck account(connection, teller, references);
+    AccountCheck account(connection, teller, wanted);
     if (auto checked = account.run(row.account, row.change, row.bytes, row.emails, row.uid_validity); !checked)
       return checked;
   }
@@ -276,8 +290,8 @@ struct SegmentRow {
 /// Blobs: counts of references and places, as one snapshot shows them; and then octets.
 class BlobCheck {
  public:
-  BlobCheck(Shard& shard, Teller& teller, std::vector<std::int64_t>& references)
-      : shard_(&shard), teller_(&teller), references_(&references) {}
+  BlobCheck(Shard& shard, Teller& teller, Wanted& wanted)
+      : shard_(&shard), teller_(&teller), references_(&wanted.references), facts_(&wanted.facts) {}
 
   Result<void> run(db::Connection& connection) {
     std::ranges::sort(*references_);
@@ -310,6 +324,7 @@ class BlobCheck {
     for (const auto id : dead_) {
       if (missing(id)) teller_->tell(where(id), "is noted as dead and missing");
     }
+    if (auto compared = facts(connection, ids); !compared) return compared;
     return each(connection, "SELECT data_id FROM blob_data", [&](const db::Rows& row) {
       const auto id = row.integer(0) / kDataParts;
       const auto owner = std::ranges::lower_bound(in_database_, id);
@@ -329,6 +344,24 @@ class BlobCheck {
 
  private:
   static std::string where(std::int64_t id) { return fmt::format("blob {}", id); }
+
+  // Facts stand beside blobs, and are there where an email says so. Both lists of ids are sorted.
+  Result<void> facts(db::Connection& connection, const std::vector<std::int64_t>& ids) {
+    std::vector<std::int64_t> there;
+    auto listed = each(connection, "SELECT blob_id FROM blob_facts ORDER BY blob_id", [&](const db::Rows& row) {
+      there.push_back(row.integer(0));
+      if (!std::ranges::binary_search(ids, row.integer(0))) {
+        teller_->tell(where(row.integer(0)), "has facts and is missing");
+      }
+    });
+    if (!listed) return listed;
+    std::ranges::sort(*facts_);
+    facts_->erase(std::ranges::unique(*facts_).begin(), facts_->end());
+    for (const auto id : *facts_) {
+      if (!std::ranges::binary_search(there, id)) teller_->tell(where(id), "should have facts and has none");
+    }
+    return {};
+  }
 
   // What the row says of itself; false if there is no such place to look at.
   bool place(const BlobRow& row) {
@@ -474,6 +507,7 @@ class BlobCheck {
   Shard* shard_;
   Teller* teller_;
   std::vector<std::int64_t>* references_;
+  std::vector<std::int64_t>* facts_;
   std::unordered_map<std::int64_t, SegmentRow> segments_;
   std::vector<std::int64_t> dead_;
   std::vector<std::int64_t> in_database_;
@@ -482,13 +516,13 @@ class BlobCheck {
 
 Result<void> Shard::check(std::vector<CheckFinding>& findings) {
   Teller teller(findings, place_.id);
-  std::vector<std::int64_t> references;
-  BlobCheck blobs(*this, teller, references);
+  Wanted wanted;
+  BlobCheck blobs(*this, teller, wanted);
   {
     const std::lock_guard at_rest(upkeep_);
     auto rows = readers_.read([&](db::Connection& connection) -> Result<void> {
-      if (auto checked = check_accounts(connection, teller, references); !checked) return checked;
-      if (auto checked = check_queue(connection, teller, references); !checked) return checked;
+      if (auto checked = check_accounts(connection, teller, wanted); !checked) return checked;
+      if (auto checked = check_queue(connection, teller, wanted.references); !checked) return checked;
       return blobs.run(connection);
     });
     if (!rows) return rows;

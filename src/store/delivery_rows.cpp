@@ -296,10 +296,10 @@ Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryT
   auto inserted = connection.run(
       "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, keywords, "
       "standings, "
-      "delivery_id, parsed_version, parsed) VALUES ($1, $2, $11, $2, $3, $4, $5, $6, $7, $8, $9, $12, $10)",
+      "delivery_id, parsed_version) VALUES ($1, $2, $10, $2, $3, $4, $5, $6, $7, $8, $9, $11)",
       {account.value, email, to_database(now), static_cast<std::int64_t>(size), db::Octets{target.prefix},
        db::Octets{encode_pieces(pieces)}, db::Octets{keywords->octets}, db::Octets{encode_standings({&standing, 1})},
-       delivery_id, db::Octets{facts.parsed}, *thread, facts.version});
+       delivery_id, *thread, kept_version(pieces, facts)});
   if (!inserted) return pass(inserted);
   auto stands = connection.run(
       "INSERT INTO membership (account_id, mailbox_id, uid, email_id, size, keywords, deleted, change) "
@@ -405,6 +405,9 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
       if (auto inserted = insert_blob_data(connection, write.blob.id, delivery.content); !inserted) return inserted;
     }
     write.wrote_blob = true;
+  }
+  if (!reached.empty()) {
+    if (auto kept = keep_facts(connection, pieces, write.facts); !kept) return kept;
   }
   reached.insert(reached.begin(), before.reached.begin(), before.reached.end());
   const std::string reached_octets = encode_reached(reached);

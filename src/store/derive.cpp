@@ -70,14 +70,27 @@ Result<std::vector<Waiting>> waiting_emails(db::Connection& connection, AccountI
 }
 
 Result<void> write_facts(db::Connection& connection, const Waiting& one, const MessageFacts& facts) {
-  auto thread = connection.number(
-      "UPDATE email SET parsed_version = $3, parsed = $4 WHERE account_id = $1 AND email_id = $2 AND parsed_version = "
-      "0 RETURNING thread_id",
-      {one.account.value, one.email.value, facts.version, db::Octets{facts.parsed}});
-  if (!thread) return pass(thread);
-  if (!*thread) return {};  // removed in between
+  std::int64_t thread = 0;
+  std::vector<Piece> pieces;
+  {
+    auto rows = connection.query(
+        "SELECT thread_id, pieces FROM email WHERE account_id = $1 AND email_id = $2 AND parsed_version = 0",
+        {one.account.value, one.email.value});
+    if (!rows) return pass(rows);
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return {};  // removed in between
+    thread = rows->integer(0);
+    auto decoded = decode_pieces(rows->octets(1));
+    if (!decoded) return pass(decoded);
+    pieces = std::move(*decoded);
+  }
+  if (auto kept = keep_facts(connection, pieces, facts); !kept) return kept;
+  auto told = connection.run("UPDATE email SET parsed_version = $3 WHERE account_id = $1 AND email_id = $2",
+                             {one.account.value, one.email.value, kept_version(pieces, facts)});
+  if (!told) return pass(told);
   // Its thread stays what it is; letters to come find it there.
-  auto taken = take_thread(connection, one.account, EmailId{**thread}, facts.thread_keys);
+  auto taken = take_thread(connection, one.account, EmailId{thread}, facts.thread_keys);
   if (!taken) return pass(taken);
   return {};
 }
@@ -105,7 +118,7 @@ Result<void> Shard::derive_missing() {
     total += one.size;
     waiting_ = {.account = one.account, .email = one.email};
     MessageFacts facts;
-    facts.version = kUnreadable;
+    facts.version = kNoFacts;
     auto octets = content_of(one.account, one.email, one.prefix, one.size);
     if (octets) {
       if (!*octets) continue;  // removed in between

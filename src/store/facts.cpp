@@ -73,6 +73,26 @@ MessageFacts facts_of_head(std::string_view head) {
   return {.version = 0, .parsed = {}, .thread_keys = keys_of(message::read_header_facts(head).envelope)};
 }
 
+std::optional<BlobId> blob_of_facts(std::span<const Piece> pieces) noexcept {
+  if (pieces.size() != 1 || pieces.front().offset != 0) return std::nullopt;
+  return pieces.front().blob;
+}
+
+std::int64_t kept_version(std::span<const Piece> pieces, const MessageFacts& facts) noexcept {
+  return facts.version == 0 || blob_of_facts(pieces) ? facts.version : kNoFacts;
+}
+
+Result<void> keep_facts(db::Connection& connection, std::span<const Piece> pieces, const MessageFacts& facts) {
+  const auto blob = blob_of_facts(pieces);
+  if (facts.version <= 0 || !blob) return {};
+  auto kept = connection.run(
+      "INSERT INTO blob_facts (blob_id, octets) VALUES ($1, $2) ON CONFLICT (blob_id) DO UPDATE SET octets = "
+      "excluded.octets",
+      {blob->value, db::Octets{facts.parsed}});
+  if (!kept) return pass(kept);
+  return {};
+}
+
 Result<std::int64_t> take_thread(db::Connection& connection, AccountId account, EmailId email,
                                  const std::vector<std::int64_t>& keys) {
   if (keys.empty()) return email.value;

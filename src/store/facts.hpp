@@ -1,5 +1,10 @@
-// What the store keeps of a message besides its octets: the derived form beside each email's row (message/derived.hpp),
-// and the keys by which letters find their thread.
+// What the store keeps of a message besides its octets: the derived form (message/derived.hpp) beside its blob, and the
+// keys by which letters find their thread.
+//
+// The derived form of a message that one whole blob holds, as all do that were delivered, stands in the table
+// blob_facts under the blob's number, once for all recipients, and goes with the blob. email.parsed_version says
+// whether it is there: 0, the upkeep will derive it; kNoFacts, it is not kept, and who needs it opens the message;
+// above that, it is of this version.
 //
 // A thread key is made of one Message-ID and the base subject, so that two letters share a key if and only if they
 // share an identifier in Message-ID, In-Reply-To or References, and their subjects are the same without "Re:" and the
@@ -8,6 +13,8 @@
 // they are.
 #pragma once
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,11 +22,12 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "db/database.hpp"
+#include "store/compact.hpp"
 
 namespace pabal::store {
 
-/// parsed_version of a row whose message is damaged; it is tried again when the version grows.
-inline constexpr std::int64_t kUnreadable = -1;
+/// parsed_version of an email whose message is damaged, or not one blob; it is tried again when the version grows.
+inline constexpr std::int64_t kNoFacts = -1;
 
 /// The same for all recipients: nothing here depends on the private prefix.
 struct MessageFacts {
@@ -34,6 +42,14 @@ struct MessageFacts {
 [[nodiscard]] MessageFacts facts_of_head(std::string_view head);
 /// The version that facts_of gives.
 [[nodiscard]] std::int64_t facts_version() noexcept;
+
+/// The blob that an email's facts stand beside: the one that is all of the message. Nothing for what is put together.
+[[nodiscard]] std::optional<BlobId> blob_of_facts(std::span<const Piece> pieces) noexcept;
+/// What parsed_version says of an email of these pieces whose facts were kept.
+[[nodiscard]] std::int64_t kept_version(std::span<const Piece> pieces, const MessageFacts& facts) noexcept;
+/// Keeps the facts, if there are any, beside the blob, in place of older ones.
+[[nodiscard]] Result<void> keep_facts(db::Connection& connection, std::span<const Piece> pieces,
+                                      const MessageFacts& facts);
 
 /// The thread that a new email belongs to, which may be one of its own; its keys lead there from now on.
 [[nodiscard]] Result<std::int64_t> take_thread(db::Connection& connection, AccountId account, EmailId email,

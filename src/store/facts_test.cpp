@@ -17,14 +17,26 @@ class Facts : public StoreTest {
   Row row(std::int64_t account, EmailId email) {
     auto connection = store.database().connect();
     if (!connection) return {};
-    auto rows =
-        (*connection)
-            ->query("SELECT thread_id, parsed_version, parsed FROM email WHERE account_id = $1 AND email_id = $2",
-                    {account, email.value});
-    if (!rows) return {};
+    Row row;
+    std::int64_t blob = 0;
+    {
+      auto rows =
+          (*connection)
+              ->query("SELECT thread_id, parsed_version, pieces FROM email WHERE account_id = $1 AND email_id = $2",
+                      {account, email.value});
+      if (!rows) return {};
+      auto any = rows->next();
+      if (!any || !*any) return {};
+      row = {rows->integer(0), rows->integer(1), {}};
+      const auto pieces = decode_pieces(rows->octets(2));
+      if (!pieces || !blob_of_facts(*pieces)) return row;
+      blob = blob_of_facts(*pieces)->value;
+    }
+    auto rows = (*connection)->query("SELECT octets FROM blob_facts WHERE blob_id = $1", {blob});
+    if (!rows) return row;
     auto any = rows->next();
-    if (!any || !*any) return {};
-    return {rows->integer(0), rows->integer(1), std::string(rows->octets(2))};
+    if (any && *any) row.parsed = rows->octets(0);
+    return row;
   }
   std::int64_t count(const std::string& table) {
     auto connection = store.database().connect();
@@ -156,6 +168,50 @@ TEST_P(Facts, AnOlderVersionIsDerivedAnew) {
   EXPECT_EQ(count("counter WHERE name = 'facts_version'"), 1);
 }
 
+TEST_P(Facts, StandOnceForAllRecipientsAndGoWithTheLast) {
+  auto outcomes = store.deliver("both", "Subject: x\r\n\r\nHello\r\n", {TestStore::target(1), TestStore::target(2)});
+  ASSERT_EQ(first_error(outcomes), "");
+  EXPECT_EQ(count("blob_facts"), 1);
+  const auto octets = row(1, outcomes->front().result->email).parsed;
+  EXPECT_FALSE(octets.empty());
+  EXPECT_EQ(row(2, outcomes->back().result->email).parsed, octets);
+  for (const std::int64_t account : {1, 2}) {
+    auto listing = store.run(store->list_mailbox(TestStore::place(account), "INBOX"));
+    ASSERT_TRUE(listing);
+    ASSERT_TRUE(store.run(store->expunge(TestStore::place(account), listing->mailbox, {1})));
+    maintain();
+    EXPECT_EQ(count("blob_facts"), account == 1 ? 1 : 0);
+  }
+}
+
+TEST_P(Facts, MissingOnesAndThoseOfNoBlobAreTold) {
+  deliver("Hello", "1@x");
+  run("UPDATE blob_facts SET blob_id = blob_id + 1000");
+  EXPECT_NE(store.check().find("should have facts and has none"), std::string::npos) << store.check();
+  EXPECT_NE(store.check().find("has facts and is missing"), std::string::npos) << store.check();
+  run("UPDATE blob_facts SET blob_id = blob_id - 1000");
+}
+
+// As the third version of the schema kept them, in the emails' rows.
+TEST_P(Facts, ThoseOfAnOlderSchemaAreDerivedAnew) {
+  const auto email = deliver("Hello", "1@x");
+  const auto octets = row(1, email).parsed;
+  {
+    auto connection = store.database().connect();
+    ASSERT_TRUE(connection);
+    auto old = (*connection)
+                   ->script(
+                       "DROP TABLE blob_facts; ALTER TABLE email ADD COLUMN parsed BYTES; "
+                       "UPDATE schema_version SET version = 3 WHERE name = 'store'");
+    ASSERT_TRUE(old) << old.error().log;
+  }
+  reopen();
+  EXPECT_EQ(row(1, email).version, 0);
+  maintain();
+  EXPECT_EQ(row(1, email).version, message::kDerivedVersion);
+  EXPECT_EQ(row(1, email).parsed, octets);
+}
+
 // What keeps an email's octets from being read: a disk that fails for a while says nothing about the letter, damage
 // does.
 class FactsOnABadDisk : public testing::Test {
@@ -222,7 +278,7 @@ TEST_F(FactsOnABadDisk, DamageIsUntilTheVersionGrows) {
   char right = 0;
   spoil('x', right);
   EXPECT_TRUE(store->maintain());
-  EXPECT_EQ(version(email), kUnreadable);
+  EXPECT_EQ(version(email), kNoFacts);
   files.fail_at({.operation = DiskOperation::open, .for_ever = true, .path_contains = "/files/"});
   EXPECT_TRUE(store->maintain()) << "it is let alone";
   files.heal();

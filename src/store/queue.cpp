@@ -119,6 +119,7 @@ Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& lett
   auto written = write_target(connection, letter.target, pieces, facts, letter.delivery_id, now);
   if (!written) return pass(written);
   if (!*written) return pass(*written);
+  if (auto kept = keep_facts(connection, pieces, facts); !kept) return pass(kept);
   if (auto added = add_references(connection, pieces, 1); !added) return pass(added);
   before->reached.push_back(**written);
   auto noted = connection.run(

@@ -277,6 +277,8 @@ Result<void> Shard::collect_dead() {
         if (!*row || (*row)->refs != 0) continue;  // lives again
         if (auto gone = drop_count(connection.run("DELETE FROM blob WHERE blob_id = $1", {blob.value})); !gone)
           return gone;
+        auto forgotten = drop_count(connection.run("DELETE FROM blob_facts WHERE blob_id = $1", {blob.value}));
+        if (!forgotten) return forgotten;
         switch ((*row)->location) {
           case Location::segment:
             freed[(*row)->segment] += static_cast<std::int64_t>((*row)->size + kRecordHeaderOctets);

@@ -1,6 +1,7 @@
 #include "codec/transfer.hpp"
 
 #include "base/text.hpp"
+#include "codec/hex.hpp"
 
 namespace pabal::codec {
 
@@ -29,13 +30,6 @@ TransferEncoding transfer_encoding(std::string_view token) noexcept {
 
 namespace {
 
-int hex_value(char c) noexcept {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
 // One line without its end. True if the line end belongs to the text (no soft line break).
 bool decode_quoted_line(std::string_view line, std::string& out, bool& damaged) {
   while (!line.empty()) {
@@ -44,8 +38,8 @@ bool decode_quoted_line(std::string_view line, std::string& out, bool& damaged) 
     if (at == std::string_view::npos) return true;
     line.remove_prefix(at + 1);
     if (line.empty()) return false;
-    const int high = hex_value(line[0]);
-    const int low = line.size() > 1 ? hex_value(line[1]) : -1;
+    const int high = hex_digit(line[0]);
+    const int low = line.size() > 1 ? hex_digit(line[1]) : -1;
     if (high >= 0 && low >= 0) {
       out += static_cast<char>(high << 4 | low);
       line.remove_prefix(2);

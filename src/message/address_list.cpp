@@ -117,7 +117,7 @@ class ListReader {
     }
     if (comment_.empty()) {
       comment_ = comment_text(text_.substr(at_, size));
-      if (written_) comment_ = encode_text(comment_, false);
+      if (written_) comment_ = encode_text(comment_);
     }
     at_ += size;
     spaced_ = true;

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "message/suites_testing.hpp"
 
 namespace pabal::message {
 namespace {
@@ -23,23 +23,6 @@ std::string dump(const std::optional<Bounce>& bounce) {
 }
 
 std::optional<Bounce> recognise(std::string_view message) { return recognise_bounce(message, parse_mime(message)); }
-
-std::filesystem::path suites() { return std::filesystem::path(PABAL_SOURCE_DIR) / "../shared/suites"; }
-
-std::string contents(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> files;
-  if (!std::filesystem::exists(folder)) return files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  }
-  std::ranges::sort(files);
-  return files;
-}
 
 TEST(Bounce, Table) {
   struct Case {
@@ -82,7 +65,7 @@ TEST(Bounce, Codes) {
 }
 
 TEST(Bounce, SuiteOfSixtyServers) {
-  const auto files = files_in(suites() / "dsn/sisimai");
+  const auto files = suite_files({"dsn/sisimai"});
   if (files.empty()) GTEST_SKIP() << "the suites are not here";
   std::size_t messages = 0;
   std::size_t recognised = 0;
@@ -93,7 +76,7 @@ TEST(Bounce, SuiteOfSixtyServers) {
   for (const auto& path : files) {
     if (path.extension() != ".eml") continue;
     ++messages;
-    const std::string message = contents(path);
+    const std::string message = file_contents(path);
     const auto bounce = recognise(message);
     if (verbose) std::cout << path.filename().string() << ": " << dump(bounce) << '\n';
     EXPECT_TRUE(bounce) << path;
@@ -117,7 +100,7 @@ TEST(Bounce, SuiteOfSixtyServers) {
 
 // Read by eye in the files: address, status, reply code and reason as the server gave them.
 TEST(Bounce, WhatServersSaid) {
-  const auto folder = suites() / "dsn/sisimai";
+  const auto folder = std::filesystem::path(PABAL_SOURCE_DIR) / "../shared/suites/dsn/sisimai";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "the suites are not here";
   static constexpr std::pair<std::string_view, std::string_view> expected[] = {
       {"lhost-amazonses-06", "rfc3464 failure | bounce@simulator.amazonses.com 5.1.1 550 unknown-user"},
@@ -154,16 +137,16 @@ TEST(Bounce, WhatServersSaid) {
       {"rhost-microsoft-04", "rfc3464 failure | pseudo-local-part-of-microsoft@outlook.com 5.7.509 550 authentication"},
   };
   for (const auto& [name, answer] : expected) {
-    EXPECT_EQ(dump(recognise(contents(folder / fmt::format("{}.eml", name)))), answer) << name;
+    EXPECT_EQ(dump(recognise(file_contents(folder / fmt::format("{}.eml", name)))), answer) << name;
   }
 }
 
 TEST(Bounce, WhatPeopleWriteIsNone) {
   std::size_t messages = 0;
   std::size_t wrong = 0;
-  for (const auto& path : files_in(suites() / "spam-dev/ham")) {
+  for (const auto& path : suite_files({"spam-dev/ham"})) {
     ++messages;
-    const std::string message = contents(path);
+    const std::string message = file_contents(path);
     const auto bounce = recognise(message);
     if (!bounce || bounce->kind == BounceKind::auto_reply) continue;
     // Five of them are bounces that somebody got and gave away.

@@ -6,6 +6,13 @@
 
 namespace pabal::message {
 
+/// Where the comment that begins with the bracket at `at` ends: behind its last bracket; npos where nothing ends it.
+[[nodiscard]] std::size_t comment_end(std::string_view text, std::size_t at) noexcept;
+
+/// The first place from `at` on that is neither white space (line ends are) nor within a comment, the text's end where
+/// there is none. A comment without an end takes all.
+[[nodiscard]] std::size_t behind_comments(std::string_view text, std::size_t at) noexcept;
+
 /// Finds where comments end. One for each text: it remembers that a comment had no end, so that megabytes of opening
 /// brackets are gone through once.
 class CommentSizes {

@@ -1,15 +1,12 @@
 #include "message/downgrade.hpp"
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
 #include "codec/transfer.hpp"
 #include "message/encoded_word.hpp"
+#include "message/suites_testing.hpp"
 
 namespace pabal::message {
 namespace {
@@ -150,26 +147,18 @@ TEST(Downgrade, HeadersOnly) {
 }
 
 TEST(Downgrade, AllMessagesOfTheSuites) {
-  std::size_t messages = 0;
+  const auto paths = suite_files({"mime", "spam-dev/ham", "spam-dev/spam", "dsn"});
+  if (paths.empty()) GTEST_SKIP() << "the suites are not here";
   std::size_t refused = 0;
-  for (const auto folder : {"mime", "spam-dev/ham", "spam-dev/spam", "dsn"}) {
-    const auto root = std::filesystem::path(PABAL_SOURCE_DIR) / "../shared/suites" / folder;
-    if (!std::filesystem::exists(root)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
-      if (!entry.is_regular_file()) continue;
-      std::ifstream in(entry.path(), std::ios::binary);
-      const std::string message{std::istreambuf_iterator<char>(in), {}};
-      ++messages;
-      const std::string converted = convert(message);
-      if (converted.starts_with("no: ")) {
-        ++refused;
-        continue;
-      }
-      EXPECT_TRUE(is_ascii(converted)) << entry.path();
+  for (const auto& path : paths) {
+    const std::string converted = convert(file_contents(path));
+    if (converted.starts_with("no: ")) {
+      ++refused;
+      continue;
     }
+    EXPECT_TRUE(is_ascii(converted)) << path;
   }
-  if (messages == 0) GTEST_SKIP() << "the suites are not here";
-  EXPECT_LT(refused, messages / 50) << "of " << messages;
+  EXPECT_LT(refused, paths.size() / 50) << "of " << paths.size();
 }
 
 }  // namespace

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <optional>
 
+#include <fmt/ranges.h>
+
 #include "base/text.hpp"
 #include "codec/base64.hpp"
 #include "codec/charset.hpp"
+#include "codec/hex.hpp"
 #include "codec/transfer.hpp"
 #include "codec/unicode.hpp"
+#include "message/fold.hpp"
 
 namespace pabal::message {
 
@@ -23,12 +27,6 @@ struct Word {
   std::size_t length = 0;  ///< of its text
 };
 
-int hex_value(char c) noexcept {
-  if (is_digit(c)) return c - '0';
-  c = ascii_lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 std::string decode_q(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -37,8 +35,8 @@ std::string decode_q(std::string_view text) {
       continue;
     }
     if (text[i] == '=' && i + 2 < text.size()) {
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
+      const int high = codec::hex_digit(text[i + 1]);
+      const int low = codec::hex_digit(text[i + 2]);
       if (high >= 0 && low >= 0) {
         out += static_cast<char>(high << 4 | low);
         i += 2;
@@ -70,7 +68,7 @@ std::optional<Word> read_word(std::string_view text, std::size_t& no_end_before)
   // A raw '?' before an escape looks like the end: `=?utf-8?Q?why?=20not?=`. It is none if the word goes on without a
   // space.
   for (int i = 0; i < 8 && encoding == 'q' && end != std::string_view::npos && end + 4 < window.size(); ++i) {
-    if (hex_value(window[end + 2]) < 0 || hex_value(window[end + 3]) < 0) break;
+    if (codec::hex_digit(window[end + 2]) < 0 || codec::hex_digit(window[end + 3]) < 0) break;
     const auto stop = window.find_first_of(" \t?", end + 2);
     if (stop == std::string_view::npos || window[stop] != '?' || !window.substr(stop).starts_with("?=")) break;
     end = stop;
@@ -179,95 +177,14 @@ std::string decode_words(std::string_view unfolded) {
 
 std::string decode_text(std::string_view field_body) { return decode_words(unfold(field_body)); }
 
-namespace {
-
-constexpr std::size_t kLongestWord = 75;
-
-bool is_q_safe(char c) noexcept {
-  return is_digit(c) || is_alpha(c) || c == '!' || c == '*' || c == '+' || c == '-' || c == '/';
-}
-
-std::size_t q_length(std::string_view text) noexcept {
-  std::size_t length = 0;
-  for (const char c : text) length += c == ' ' || is_q_safe(c) ? 1 : 3;
-  return length;
-}
-
-std::string encode_word(std::string_view utf8, bool q) {
-  if (!q) return "=?utf-8?B?" + codec::base64(utf8) + "?=";
-  static constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string out = "=?utf-8?Q?";
-  for (const char c : utf8) {
-    if (c == ' ') {
-      out += '_';
-    } else if (is_q_safe(c)) {
-      out += c;
-    } else {
-      out += {'=', digits[static_cast<unsigned char>(c) >> 4], digits[static_cast<unsigned char>(c) & 15]};
-    }
-  }
-  return out += "?=";
-}
-
-// Encoded words with a space between them, no character split.
-std::string encode_words(std::string_view utf8) {
-  const bool q = q_length(utf8) <= (utf8.size() + 2) / 3 * 4;
-  std::string out;
-  while (!utf8.empty()) {
-    std::size_t taken = 0;
-    while (taken < utf8.size()) {
-      std::size_t width = 1;
-      while (taken + width < utf8.size() && (static_cast<unsigned char>(utf8[taken + width]) & 0xC0U) == 0x80U) ++width;
-      const auto piece = utf8.substr(0, taken + width);
-      const std::size_t length = 12 + (q ? q_length(piece) : (piece.size() + 2) / 3 * 4);
-      if (length > kLongestWord && taken > 0) break;
-      taken += width;
-    }
-    if (!out.empty()) out += ' ';
-    out += encode_word(utf8.substr(0, taken), q);
-    utf8.remove_prefix(taken);
-  }
-  return out;
-}
-
-std::string without_controls(std::string_view utf8) {
-  std::string out(utf8);
-  for (char& c : out) {
+std::string encode_text(std::string_view utf8) {
+  std::string text(utf8);
+  for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   }
-  return out;
-}
-
-bool is_phrase_of_atoms(std::string_view text) noexcept {
-  if (text.empty()) return false;
-  for (const char c : text) {
-    const bool atom = is_digit(c) || is_alpha(c) ||
-                      std::string_view("!#$%&'*+-/=?^_`{|}~ ").find(c) != std::string_view::npos ||
-                      static_cast<unsigned char>(c) >= 0x80;
-    if (!atom) return false;
-  }
-  return text.front() != ' ' && text.back() != ' ' && text.find("  ") == std::string_view::npos;
-}
-
-}  // namespace
-
-std::string encode_text(std::string_view utf8, bool raw_utf8) {
-  const std::string text = without_controls(utf8);
   // What looks like an encoded word would be read as one.
-  const bool plain = (is_ascii(text) || raw_utf8) && text.find("=?") == std::string::npos;
-  return plain ? text : encode_words(text);
-}
-
-std::string encode_phrase(std::string_view utf8, bool raw_utf8) {
-  std::string text = without_controls(utf8);
-  if (!(is_ascii(text) || raw_utf8) || text.find("=?") != std::string::npos) return encode_words(text);
-  if (is_phrase_of_atoms(text)) return text;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out += '"';
+  if (is_ascii(text) && text.find("=?") == std::string::npos) return text;
+  return fmt::format("{}", fmt::join(encoded_words(text, 75), " "));
 }
 
 }  // namespace pabal::message

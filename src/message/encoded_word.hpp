@@ -18,10 +18,7 @@ namespace pabal::message {
 [[nodiscard]] std::string decode_words(std::string_view unfolded);
 
 /// Text as it may stand in an unstructured field, in encoded words of at most 75 characters where it isn't plain ASCII
-/// (Q or B, whichever is shorter), or as raw UTF-8 where `raw_utf8`. Lines are not folded. CR, LF and NUL become
-/// spaces.
-[[nodiscard]] std::string encode_text(std::string_view utf8, bool raw_utf8);
-/// The same for a phrase (display name): quoted string, encoded words or raw.
-[[nodiscard]] std::string encode_phrase(std::string_view utf8, bool raw_utf8);
+/// (Q or B, whichever is shorter). Lines are not folded (fold.hpp does that). CR, LF and NUL become spaces.
+[[nodiscard]] std::string encode_text(std::string_view utf8);
 
 }  // namespace pabal::message

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "message/comments.hpp"
 
 namespace pabal::message {
 
@@ -20,9 +21,8 @@ class Reader {
     bool word = false;
     while (at_ < text_.size() && text_[at_] != ';') {
       if (text_[at_] == '(') {
-        skip_comment();
+        at_ = std::min(comment_end(text_, at_), text_.size());
       } else if (is_white(text_[at_])) {
-        ++at_;
         skip_white();
         if (word && parameter_begins()) return;  // `text/plain charset=x`
       } else {
@@ -61,31 +61,7 @@ class Reader {
   }
 
  private:
-  void skip_comment() noexcept {
-    std::size_t depth = 0;
-    for (; at_ < text_.size(); ++at_) {
-      if (text_[at_] == '\\') {
-        ++at_;
-      } else if (text_[at_] == '(') {
-        ++depth;
-      } else if (text_[at_] == ')' && --depth == 0) {
-        break;
-      }
-    }
-    at_ = std::min(at_ + 1, text_.size());
-  }
-
-  void skip_white() noexcept {
-    while (at_ < text_.size()) {
-      if (text_[at_] == '(') {
-        skip_comment();
-      } else if (is_white(text_[at_])) {
-        ++at_;
-      } else {
-        return;
-      }
-    }
-  }
+  void skip_white() noexcept { at_ = behind_comments(text_, at_); }
 
   // A short word and '=' come next.
   [[nodiscard]] bool parameter_begins() const noexcept {

@@ -32,11 +32,7 @@ class Printer {
     out_ += '(';
     maybe(envelope.date);
     out_ += ' ';
-    if (envelope.subject) {
-      string(readable(*envelope.subject));
-    } else {
-      nil();
-    }
+    maybe_readable(envelope.subject);
     // RFC 9051 §7.5.2: a missing Sender or Reply-To, and an empty one, is From.
     const auto& from = envelope.from;
     const auto said = [](const Envelope::Addresses& list) {
@@ -49,10 +45,8 @@ class Printer {
       out_ += ' ';
       addresses(*list);
     }
-    out_ += ' ';
-    maybe(envelope.in_reply_to);
-    out_ += ' ';
-    maybe(envelope.message_id);
+    and_maybe(envelope.in_reply_to);
+    and_maybe(envelope.message_id);
     out_ += ')';
   }
 
@@ -88,6 +82,10 @@ class Printer {
       nil();
     }
   }
+  void and_maybe(const std::optional<std::string>& text) {
+    out_ += ' ';
+    maybe(text);
+  }
   // NIL for an empty one too.
   void word(std::string_view text) {
     if (text.empty()) {
@@ -99,7 +97,14 @@ class Printer {
 
   // Unstructured text for a client that knows no UTF-8.
   [[nodiscard]] std::string readable(const std::string& text) const {
-    return form_.utf8 || is_ascii(text) ? text : encode_text(text, false);
+    return form_.utf8 || is_ascii(text) ? text : encode_text(text);
+  }
+  void maybe_readable(const std::optional<std::string>& text) {
+    if (text) {
+      string(readable(*text));
+    } else {
+      nil();
+    }
   }
   [[nodiscard]] std::string domain(const std::string& text) const {
     if (form_.utf8 || is_ascii(text)) return text;
@@ -174,14 +179,9 @@ class Printer {
     string(unreadable ? std::string_view("octet-stream") : part.subtype);
     out_ += ' ';
     parameters(part.parameters);
+    and_maybe(part.content_id);
     out_ += ' ';
-    maybe(part.content_id);
-    out_ += ' ';
-    if (part.description) {
-      string(readable(*part.description));
-    } else {
-      nil();
-    }
+    maybe_readable(part.description);
     out_ += ' ';
     string(part.encoding.empty() ? std::string_view("7bit") : part.encoding);
     out_ += fmt::format(" {}", part.body_end - part.body_begin);
@@ -196,8 +196,7 @@ class Printer {
       if (part.kind == PartKind::message) next = behind(parts, place);
     }
     if (extended) {
-      out_ += ' ';
-      maybe(part.md5);
+      and_maybe(part.md5);
       rest(part);
     }
     return next;
@@ -217,8 +216,7 @@ class Printer {
     }
     out_ += ' ';
     language(part.language);
-    out_ += ' ';
-    maybe(part.location);
+    and_maybe(part.location);
   }
 
   void language(const std::optional<std::string>& field) {

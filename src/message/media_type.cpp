@@ -1,6 +1,7 @@
 #include "message/media_type.hpp"
 
 #include "base/text.hpp"
+#include "message/comments.hpp"
 #include "message/field_parameters.hpp"
 #include "message/parameters.hpp"
 
@@ -10,37 +11,14 @@ namespace {
 
 constexpr std::size_t kLongestBoundary = 250;
 
-bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
 // RFC 2045 §5.1: no tspecials; octets above 0x7F are taken as they come.
 bool is_token(char c) noexcept {
   return static_cast<unsigned char>(c) > ' ' && c != 0x7F &&
          std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
 }
 
-// Takes white space and comments from the front (RFC 5322 §3.2.2). A comment without end takes all.
-void skip_comments(std::string_view& text) noexcept {
-  while (!text.empty()) {
-    if (is_space(text.front())) {
-      text.remove_prefix(1);
-    } else if (text.front() == '(') {
-      std::size_t depth = 0;
-      std::size_t at = 0;
-      for (; at < text.size(); ++at) {
-        if (text[at] == '\\') {
-          ++at;
-        } else if (text[at] == '(') {
-          ++depth;
-        } else if (text[at] == ')' && --depth == 0) {
-          break;
-        }
-      }
-      text.remove_prefix(std::min(at + 1, text.size()));
-    } else {
-      return;
-    }
-  }
-}
+// Takes white space and comments from the front (RFC 5322 §3.2.2).
+void skip_comments(std::string_view& text) noexcept { text.remove_prefix(behind_comments(text, 0)); }
 
 std::string_view take_token(std::string_view& text) noexcept {
   std::size_t length = 0;

@@ -1,13 +1,11 @@
 #include "message/mime.hpp"
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <gtest/gtest.h>
 
 #include "base/random.hpp"
+#include "message/suites_testing.hpp"
 
 namespace pabal::message {
 namespace {
@@ -295,24 +293,11 @@ TEST(Mime, LinearTimeOnHostileInput) {
   EXPECT_EQ(tree.parts.size(), 10'001U);
 }
 
-std::vector<std::filesystem::path> suite_files() {
-  std::vector<std::filesystem::path> files;
-  for (const char* folder : {"mime", "spam-dev", "dsn"}) {
-    const auto root = std::filesystem::path(PABAL_SOURCE_DIR) / "../shared/suites" / folder;
-    if (!std::filesystem::exists(root)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
-      if (entry.is_regular_file()) files.push_back(entry.path());
-    }
-  }
-  return files;
-}
-
 TEST(Mime, RealMessagesAreCovered) {
-  const auto files = suite_files();
+  const auto files = suite_files({"mime", "spam-dev", "dsn"});
   if (files.empty()) GTEST_SKIP() << "the public suites are not beside the project";
   for (const auto& path : files) {
-    std::ifstream in(path, std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    const std::string text = file_contents(path);
     check(text, parse_mime(text));
     if (testing::Test::HasFatalFailure()) FAIL() << path;
   }

@@ -1,21 +1,15 @@
 // The offsets of every part of the mboxes that come with MimeKit's own answers (the public suites beside the project).
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <gtest/gtest.h>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "message/mime.hpp"
+#include "message/suites_testing.hpp"
 
 namespace pabal::message {
 namespace {
-
-std::string octets_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 std::string entry(std::string_view type, std::uint64_t begin, std::uint64_t body, std::uint64_t end) {
   return fmt::format("{} {} {} {}\n", to_lower(type), begin, body, end);
@@ -55,8 +49,8 @@ TEST(Mime, OffsetsAsMimeKitHasThem) {
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no " << folder;
   std::size_t compared = 0;
   for (const std::string name : {"content-length", "issue1189"}) {
-    const std::string mbox = octets_of(folder / (name + ".mbox.txt"));
-    const auto answers = parse_json(octets_of(folder / (name + ".unix-offsets.json")));
+    const std::string mbox = file_contents(folder / (name + ".mbox.txt"));
+    const auto answers = parse_json(file_contents(folder / (name + ".unix-offsets.json")));
     ASSERT_TRUE(answers.has_value()) << name;
     for (const auto& answer : answers->as_array()) {
       const auto& message = answer.as_object();

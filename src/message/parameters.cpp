@@ -7,6 +7,8 @@
 
 #include "base/text.hpp"
 #include "codec/charset.hpp"
+#include "codec/hex.hpp"
+#include "message/comments.hpp"
 #include "message/encoded_word.hpp"
 #include "message/field_parameters.hpp"
 
@@ -31,27 +33,7 @@ class Reader {
 
   [[nodiscard]] bool at_end() const noexcept { return at_ >= text_.size(); }
 
-  void skip_comments() noexcept {
-    while (at_ < text_.size()) {
-      if (is_space(text_[at_])) {
-        ++at_;
-      } else if (text_[at_] == '(') {
-        std::size_t depth = 0;
-        for (; at_ < text_.size(); ++at_) {
-          if (text_[at_] == '\\') {
-            ++at_;
-          } else if (text_[at_] == '(') {
-            ++depth;
-          } else if (text_[at_] == ')' && --depth == 0) {
-            break;
-          }
-        }
-        at_ = std::min(at_ + 1, text_.size());
-      } else {
-        return;
-      }
-    }
-  }
+  void skip_comments() noexcept { at_ = behind_comments(text_, at_); }
 
   // "text / plain", up to the first parameter; what mailers wrote instead of ';' ends it too.
   std::string value() {
@@ -163,17 +145,11 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-int hex_value(char c) noexcept {
-  if (is_digit(c)) return c - '0';
-  c = ascii_lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-    const int low = high >= 0 && i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+    const int high = text[i] == '%' && i + 2 < text.size() ? codec::hex_digit(text[i + 1]) : -1;
+    const int low = high >= 0 && i + 2 < text.size() ? codec::hex_digit(text[i + 2]) : -1;
     if (low >= 0) {
       out += static_cast<char>(high << 4 | low);
       i += 2;

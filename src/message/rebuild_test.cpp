@@ -1,8 +1,6 @@
 #include "message/rebuild.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 
@@ -11,6 +9,7 @@
 
 #include "message/strict_check.hpp"
 #include "message/structure_testing.hpp"
+#include "message/suites_testing.hpp"
 
 namespace pabal::message {
 namespace {
@@ -56,48 +55,40 @@ constexpr std::pair<std::string_view, std::string_view> kReadOtherwise[] = {
 };
 
 TEST(Rebuild, AllMessagesOfTheSuitesAreStable) {
-  std::size_t messages = 0;
+  const auto paths = suite_files({"mime", "spam-dev/ham", "spam-dev/spam", "dsn"});
+  if (paths.empty()) GTEST_SKIP() << "the suites are not here";
   std::size_t not_carried = 0;
   std::size_t other = 0;
-  for (const auto folder : {"mime", "spam-dev/ham", "spam-dev/spam", "dsn"}) {
-    const auto root = std::filesystem::path(PABAL_SOURCE_DIR) / "../shared/suites" / folder;
-    if (!std::filesystem::exists(root)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
-      if (!entry.is_regular_file()) continue;
-      std::ifstream in(entry.path(), std::ios::binary);
-      const std::string message{std::istreambuf_iterator<char>(in), {}};
-      ++messages;
-      SeededRandom random(1);
-      const auto tree = parse_mime(message);
-      // Embedded 8-bit messages can't be encoded, so the way is one that carries them.
-      const auto once = rebuild(message, tree).text(random, {Carriage::eight_bit});
-      if (!once) {
-        ++not_carried;
-        std::cout << entry.path().filename().string() << ": " << once.error().log << '\n';
-        continue;
-      }
-      if (tree.root().kind != PartKind::message) {
-        const auto findings = strict_check(*once, {.utf8_header = true, .eight_bit = true});
-        // An embedded message is as its writer left it.
-        const bool embedded =
-            std::ranges::any_of(tree.parts, [](const Part& p) { return p.kind == PartKind::message; });
-        if (!embedded) EXPECT_EQ(findings, std::vector<std::string>()) << entry.path();
-      }
-      const std::string name = entry.path().filename().string();
-      const bool listed = std::ranges::any_of(kReadOtherwise, [&](const auto& one) { return one.first == name; });
-      const bool same_as_before = structure(*once) == structure(message);
-      if (listed) EXPECT_FALSE(same_as_before) << name << " need not be in the list any more";
-      if (!listed) EXPECT_EQ(structure(*once), structure(message)) << name;
-      if (!same_as_before) ++other;
-      SeededRandom same(1);
-      const auto again = parse_mime(*once);
-      const auto twice = rebuild(*once, again).text(same, {Carriage::eight_bit});
-      ASSERT_TRUE(twice) << entry.path();
-      EXPECT_EQ(structure(*twice), structure(*once)) << entry.path();
+  for (const auto& path : paths) {
+    const std::string message = file_contents(path);
+    SeededRandom random(1);
+    const auto tree = parse_mime(message);
+    // Embedded 8-bit messages can't be encoded, so the way is one that carries them.
+    const auto once = rebuild(message, tree).text(random, {Carriage::eight_bit});
+    if (!once) {
+      ++not_carried;
+      std::cout << path.filename().string() << ": " << once.error().log << '\n';
+      continue;
     }
+    if (tree.root().kind != PartKind::message) {
+      const auto findings = strict_check(*once, {.utf8_header = true, .eight_bit = true});
+      // An embedded message is as its writer left it.
+      const bool embedded = std::ranges::any_of(tree.parts, [](const Part& p) { return p.kind == PartKind::message; });
+      if (!embedded) EXPECT_EQ(findings, std::vector<std::string>()) << path;
+    }
+    const std::string name = path.filename().string();
+    const bool listed = std::ranges::any_of(kReadOtherwise, [&](const auto& one) { return one.first == name; });
+    const bool same_as_before = structure(*once) == structure(message);
+    if (listed) EXPECT_FALSE(same_as_before) << name << " need not be in the list any more";
+    if (!listed) EXPECT_EQ(structure(*once), structure(message)) << name;
+    if (!same_as_before) ++other;
+    SeededRandom same(1);
+    const auto again = parse_mime(*once);
+    const auto twice = rebuild(*once, again).text(same, {Carriage::eight_bit});
+    ASSERT_TRUE(twice) << path;
+    EXPECT_EQ(structure(*twice), structure(*once)) << path;
   }
-  if (messages == 0) GTEST_SKIP() << "the suites are not here";
-  std::cout << fmt::format("{} messages, {} can't be carried, {} read otherwise\n", messages, not_carried, other);
+  std::cout << fmt::format("{} messages, {} can't be carried, {} read otherwise\n", paths.size(), not_carried, other);
   EXPECT_EQ(not_carried, 0U);
   EXPECT_LE(other, std::size(kReadOtherwise));
 }

@@ -291,6 +291,25 @@ std::string recipient_of_returned(std::string_view returned) {
   return {};
 }
 
+// The sender of what comes back is named in the words of many, and is no recipient.
+void leave_out_sender(const Letter& letter, Collector& into) {
+  const auto* field = find_field(letter.fields, "To");
+  if (field == nullptr) return;
+  std::string sender;
+  const auto at = field->find('<');
+  if (read_address(std::string_view(*field).substr(at == std::string::npos ? 0 : at), sender) != 0)
+    into.leave_out(sender);
+}
+
+// The one address that begins a line of the words; empty where there is none, or more.
+std::string only_recipient_in_words(const Letter& letter) {
+  Collector into;
+  leave_out_sender(letter, into);
+  collect_lines(letter.text, into);
+  const auto found = std::move(into).take({});
+  return found.size() == 1 ? found.front().address : std::string();
+}
+
 std::vector<BouncedRecipient> apply(const BounceRule& rule, const Letter& letter) {
   std::size_t begin = 0;
   if (!rule.begin.empty()) {
@@ -299,13 +318,7 @@ std::vector<BouncedRecipient> apply(const BounceRule& rule, const Letter& letter
   }
   Collector into;
   const auto text = std::string_view(letter.text).substr(begin);
-  if (const auto* field = find_field(letter.fields, "To")) {
-    // The sender of what comes back is named in the words of many, and is no recipient.
-    std::string sender;
-    const auto at = field->find('<');
-    if (read_address(std::string_view(*field).substr(at == std::string::npos ? 0 : at), sender) != 0)
-      into.leave_out(sender);
-  }
+  leave_out_sender(letter, into);
   switch (rule.style) {
     case RecipientStyle::line:
       collect_lines(text, into);
@@ -329,7 +342,8 @@ std::vector<BouncedRecipient> apply(const BounceRule& rule, const Letter& letter
   return std::move(into).take(letter.words);
 }
 
-BouncedRecipient from_report(const RecipientReport& report, const Letter& letter) {
+// `alone`: the report is of no other recipient.
+BouncedRecipient from_report(const RecipientReport& report, bool alone, const Letter& letter) {
   BouncedRecipient out;
   std::string_view address = report.final_recipient.text;
   // An alias behind which the real one was found: the sender knows the one it wrote to.
@@ -338,7 +352,10 @@ BouncedRecipient from_report(const RecipientReport& report, const Letter& letter
   if (std::string plain; read_address(address, plain) != 0) {
     out.address = plain;
   } else {
-    out.address = one_line(address);
+    // sendmail names a host alone ("RFC822; @mx.example.org") where the route to it failed; its words name the
+    // recipient.
+    if (alone && address.starts_with('@')) out.address = only_recipient_in_words(letter);
+    if (out.address.empty()) out.address = one_line(address);
   }
   out.status = report.status;
   out.text = one_line(report.diagnostic.text);
@@ -364,7 +381,7 @@ Bounce from_dsn(const DeliveryReport& report, std::string rule, const Letter& le
     const bool bad_status = each.status.starts_with('5') || each.status.starts_with('4');
     failed |= each.action == DsnAction::failed || (each.action == DsnAction::unknown && bad_status);
     delayed |= each.action == DsnAction::delayed;
-    bounce.recipients.push_back(from_report(each, letter));
+    bounce.recipients.push_back(from_report(each, report.recipients.size() == 1, letter));
   }
   if (delayed) bounce.kind = BounceKind::delay;
   if (failed) bounce.kind = BounceKind::failure;

@@ -171,6 +171,7 @@ constexpr Phrase kPhrases[] = {
     {"permission", blocked},
     {"policy", blocked},
     {"reputation", blocked},
+    {"service refused", blocked},
     {"rejected by", blocked},
     {"open relay", blocked},
     {"malformed", malformed},

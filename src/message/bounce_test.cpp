@@ -125,6 +125,7 @@ TEST(Bounce, WhatServersSaid) {
       {"lhost-qmail-15",
        "qmail failure | pseudo-local-part-of-microsoft-outlook@outlook.com 5.7.509 550 authentication"},
       {"lhost-sendmail-03", "rfc3464 failure | bounce0@example.org 5.1.1 550 unknown-user"},
+      {"lhost-sendmail-15", "rfc3464 failure | kijitora@example.org 5.1.2 0 host-unknown"},
       {"lhost-sendmail-28",
        "rfc3464 failure | this-local-part-does-not-exist-on-the-system@uqmobile.jp 5.1.1 550 unknown-user"},
       {"lhost-x1-01", "mail2000 failure | kijitora@example.co.jp  0 unknown-user"},
@@ -133,6 +134,7 @@ TEST(Bounce, WhatServersSaid) {
       {"rfc3464-09", "rfc3464 delay | kijitora-cat@mx4.gr3.example.jp 4.3.0 0 mailbox-full"},
       {"rfc3464-61", "rfc3464 failure | kijitora@example.com 5.0.0 0 spam"},
       {"rhost-cox-01", "rfc3464 failure | recipient55@cox.net 5.1.0 550 blocked"},
+      {"rhost-franceptt-11", "rfc3464 failure | xxxx@laposte.net 4.2.1 421 blocked"},
       {"rhost-gsuite-01", "rfc3464 failure | kijitora@example.de 5.1.0 550 unknown-user"},
       {"rhost-microsoft-04", "rfc3464 failure | pseudo-local-part-of-microsoft@outlook.com 5.7.509 550 authentication"},
   };

@@ -49,7 +49,7 @@ Authenticator::State::State(Directory& the_directory, db::Database& the_database
       address_failures(the_clock, delays_of(the_options)),
       account_failures(the_clock, delays_of(the_options)),
       hash_seconds(the_metrics.seconds("pabal_password_hash_seconds", "Time that checking a password took")),
-      hashers(std::max<std::size_t>(1, the_options.max_concurrent_hashes)) {
+      hashers(std::max<std::size_t>(1, the_options.max_concurrent_hashes), log) {
   randombytes_buf(process_key.data(), process_key.size());
 }
 

@@ -133,8 +133,12 @@ void Authenticator::State::after_verdict(const Account& account, const Verdict& 
   if (!verdict.used_lately) note_use(account.id, verdict.credential);
   if (verdict.stale_hash.empty() || !upgrading.lock()->insert(account.id).second) return;
   hashers.post([this, account, old_hash = verdict.stale_hash, password = std::move(password)] {
-    upgrade(account, old_hash, password->get());
+    const auto done = run_caught("the upgrade", [&]() -> Result<void> {
+      upgrade(account, old_hash, password->get());
+      return {};
+    });
     upgrading.lock()->erase(account.id);
+    if (!done) log.warning("a password was not hashed anew", {{"reason", done.error().log}});
   });
 }
 

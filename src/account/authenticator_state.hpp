@@ -11,6 +11,7 @@
 #include "account/disguise.hpp"
 #include "account/failure_delays.hpp"
 #include "account/password_hash.hpp"
+#include "base/counted.hpp"
 
 namespace pabal::account {
 
@@ -80,13 +81,11 @@ struct Authenticator::State {
   /// Runs a slow job on the hashing threads; `busy` when too many wait already.
   template <class Work>
   [[nodiscard]] Async<std::invoke_result_t<Work&>> run_hash(Work work) {
-    if (waiting_hashes.fetch_add(1, std::memory_order_relaxed) >= live.max_waiting_hashes) {
-      waiting_hashes.fetch_sub(1, std::memory_order_relaxed);
+    const Counted waiting(waiting_hashes);
+    if (waiting.before() >= live.max_waiting_hashes) {
       co_return fail(ErrorKind::busy, "too many logins at once, try again later");
     }
-    auto result = co_await hashers.run(std::move(work));
-    waiting_hashes.fetch_sub(1, std::memory_order_relaxed);
-    co_return result;
+    co_return co_await hashers.run(std::move(work));
   }
 
   /// What a password check found.

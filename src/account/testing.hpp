@@ -59,7 +59,7 @@ struct World {
   std::filesystem::path folder;
   RealFileSystem files;
   ManualClock clock{std::chrono::sys_days(std::chrono::year(2026) / 11 / 22)};
-  Pool pool{2};
+  Pool pool{2, Log()};
   std::unique_ptr<db::Database> database;
   std::unique_ptr<db::Writer> writer;
   std::unique_ptr<Directory> directory;

@@ -77,7 +77,7 @@ class ServiceTest : public testing::Test {
   MemoryFileSystem files_;
   SystemRandom random_;
   Metrics metrics_;
-  Pool pool_{2};
+  Pool pool_{2, Log()};
   std::unique_ptr<db::Database> database_;
   std::unique_ptr<db::Writer> writer_;
 

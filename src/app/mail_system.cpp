@@ -135,7 +135,7 @@ Result<void> MailSystem::open_site() {
   auto site = Site::open(config_, machine_, log_);
   if (!site) return pass(site);
   site_ = std::move(*site);
-  control_pool_ = std::make_unique<Pool>(2);
+  control_pool_ = std::make_unique<Pool>(2, log_);
   mda_ = std::make_unique<delivery::LocalMda>(site_->store(), machine_.clock, log_, machine_.metrics);
   queue::RetryOptions options;
   options.retry = config_.queue.retry;

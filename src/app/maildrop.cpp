@@ -150,9 +150,10 @@ void MaildropReader::run(const std::stop_token& stop) {
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
-    const bool all_done = empty_once(stop);
+    const auto all_done = run_caught("the maildrop", [&] { return Result<bool>(empty_once(stop)); });
+    if (!all_done) log_.error("maildrop_failed", {{"error", all_done.error().log}});
     // Nobody notifies: it wakes up when the time has passed or it is to stop.
-    if (wake.wait_for(lock, stop, all_done ? look_every_ : retry_, [] { return false; })) return;
+    if (wake.wait_for(lock, stop, all_done.value_or(false) ? look_every_ : retry_, [] { return false; })) return;
   }
 }
 

@@ -84,7 +84,7 @@ Result<void> Site::open_databases(const Config& config, Machine& machine) {
 Result<std::unique_ptr<Site>> Site::open(const Config& config, Machine& machine, const Log& log) {
   if (auto made = machine.files.make_folder(config.data); !made) return pass(made);
   std::unique_ptr<Site> site(new Site);
-  site->pool_ = std::make_unique<Pool>(pool_threads(config));
+  site->pool_ = std::make_unique<Pool>(pool_threads(config), log);
   if (auto opened = site->open_databases(config, machine); !opened) return pass(opened);
   auto key = secret_key(machine.files, machine.random, config.data);
   if (!key) return pass(key);
@@ -129,7 +129,7 @@ void Site::keep_up(const Log& log) {
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);
     while (!wake.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; }) && !stop.stop_requested()) {
-      if (auto done = database->maintain(); !done)
+      if (auto done = run_caught("the upkeep", [&] { return database->maintain(); }); !done)
         log.error("directory_maintenance_failed", {{"error", done.error().log}});
     }
   });

@@ -1,5 +1,7 @@
 #include "base/async.hpp"
 
+#include "base/error.hpp"
+
 namespace pabal {
 
 Async<> sleep_for(std::chrono::milliseconds time) {
@@ -7,7 +9,7 @@ Async<> sleep_for(std::chrono::milliseconds time) {
   co_await alarm.wait(time);
 }
 
-Pool::Pool(std::size_t threads) {
+Pool::Pool(std::size_t threads, Log log) : log_(std::move(log)) {
   threads_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -33,7 +35,11 @@ void Pool::work() {
       job = std::move(state->jobs.front());
       state->jobs.pop_front();
     }
-    job();
+    try {
+      job();
+    } catch (...) {
+      log_.error("job_threw", {{"why", thrown_text(std::current_exception())}});
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,6 +31,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/guarded.hpp"
+#include "base/log.hpp"
 
 namespace pabal {
 
@@ -111,23 +113,27 @@ class Alarm {
   bool rung_ = false;
 };
 
-/// A few threads for blocking calls. Jobs run in order of arrival; the destructor finishes what was posted.
+/// A few threads for blocking calls. Jobs run in order of arrival; the destructor finishes what was posted. No
+/// exception that leaves a job ends a thread.
 class Pool {
  public:
-  explicit Pool(std::size_t threads);
+  /// `log` is told of exceptions that left a posted job, which nobody waits for.
+  Pool(std::size_t threads, Log log);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   void post(std::move_only_function<void()> job);
 
-  /// Runs `work` (which must not throw) on the pool and resumes with its result.
+  /// Runs `work` on the pool and resumes with its result, or with the exception that left it.
   template <class Work>
   [[nodiscard]] Async<std::invoke_result_t<Work&>> run(Work work) {
-    using T = std::invoke_result_t<Work&>;
-    return await_completion<T>([this, work = std::move(work)](Completion<T> done) mutable {
-      post([work = std::move(work), done = std::move(done)]() mutable { done(work()); });
+    using Outcome = std::expected<std::invoke_result_t<Work&>, std::exception_ptr>;
+    auto outcome = co_await await_completion<Outcome>([this, work = std::move(work)](Completion<Outcome> done) mutable {
+      post([work = std::move(work), done = std::move(done)]() mutable { done(outcome_of(work)); });
     });
+    if (!outcome) std::rethrow_exception(std::move(outcome).error());
+    co_return std::move(*outcome);
   }
 
  private:
@@ -135,8 +141,17 @@ class Pool {
     std::deque<std::move_only_function<void()>> jobs;
     bool stopping = false;
   };
+  template <class Work>
+  [[nodiscard]] static std::expected<std::invoke_result_t<Work&>, std::exception_ptr> outcome_of(Work& work) {
+    try {
+      return std::expected<std::invoke_result_t<Work&>, std::exception_ptr>(std::in_place, work());
+    } catch (...) {
+      return std::unexpected(std::current_exception());
+    }
+  }
   void work();
 
+  Log log_;
   Guarded<State> state_;
   std::condition_variable wake_;
   std::vector<std::thread> threads_;

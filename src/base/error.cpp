@@ -57,4 +57,18 @@ std::unexpected<Error> fail_errno(std::string_view action, std::string_view obje
               std::move(log));
 }
 
+std::string thrown_text(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "not a standard exception";
+  }
+}
+
+std::unexpected<Error> fail_thrown(std::string_view what, const std::exception_ptr& thrown) {
+  return fail(ErrorKind::io, "local error", std::string(what) + " threw: " + thrown_text(thrown));
+}
+
 }  // namespace pabal

@@ -1,9 +1,12 @@
 // Result and Error: how everything that a peer, a disk, DNS or a database can cause is told to the caller.
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <expected>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace pabal {
 
@@ -48,6 +51,22 @@ using Result = std::expected<T, Error>;
 /// An `io` error from errno (`no_space` where the disk or a disk quota is full): the peer hears "local error", the log
 /// hears what was done to what, and why it failed.
 [[nodiscard]] std::unexpected<Error> fail_errno(std::string_view action, std::string_view object, int error_number);
+
+/// What an exception says: its what(), or that it is none of the standard's.
+[[nodiscard]] std::string thrown_text(const std::exception_ptr& thrown);
+/// An `io` error from an exception (memory exhausted, a bug) that left `what`.
+[[nodiscard]] std::unexpected<Error> fail_thrown(std::string_view what, const std::exception_ptr& thrown);
+
+/// Runs `work`, which gives a Result, and makes an exception that leaves it that Result's error: for threads that must
+/// go on. Where there is no memory even for that, an exception leaves this too.
+template <class Work>
+[[nodiscard]] std::invoke_result_t<Work&> run_caught(std::string_view what, Work&& work) {
+  try {
+    return work();
+  } catch (...) {
+    return fail_thrown(what, std::current_exception());
+  }
+}
 
 /// The error of one Result handed on as the error of another type.
 template <class T>

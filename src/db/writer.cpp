@@ -41,15 +41,6 @@ Error broken_error() {
   return fail(ErrorKind::io, "local error", "the database takes no more writes: a flush failed earlier").error();
 }
 
-// A write that throws (no memory, a bug) fails alone, as any other.
-Result<void> call(Work& work, Connection& connection) {
-  try {
-    return work(connection);
-  } catch (const std::exception& thrown) {
-    return fail(ErrorKind::io, "local error", fmt::format("a write threw: {}", thrown.what()));
-  }
-}
-
 }  // namespace
 
 Result<void> Writer::State::run_work(Write& write, bool alone) {
@@ -58,7 +49,8 @@ Result<void> Writer::State::run_work(Write& write, bool alone) {
   if (!alone) {
     if (auto set = connection->savepoint(); !set) return set;
   }
-  auto result = call(write.work, *connection);
+  // A write that throws (no memory, a bug) fails alone, as any other.
+  auto result = run_caught("a write", [&] { return write.work(*connection); });
   if (alone) return result;
   if (result && connection->depth() == depth) return connection->release_savepoint();
   // With steps of its own that it left open (it threw, or could not end them).

@@ -110,7 +110,7 @@ class World {
  private:
   std::filesystem::path folder_;
   RealFileSystem files_;
-  Pool pool_{2};
+  Pool pool_{2, Log()};
   SeededRandom random_{5};
   std::vector<std::unique_ptr<db::Database>> databases_;
 };

@@ -276,26 +276,18 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     const auto& bound = service->bound.local;
     auto local =
         bound.address && bound.address->is_unspecified() ? SocketAddress::local_of(socket.get()).endpoint() : bound;
-    std::unique_ptr<SocketStream> stream;
     try {
-      stream = std::make_unique<SocketStream>(home, std::move(socket), std::move(peer), std::move(local), this);
-    } catch (const std::exception& thrown) {
+      auto stream = std::make_unique<SocketStream>(home, std::move(socket), std::move(peer), std::move(local), this);
+      asio::co_spawn(home, serve(shared_from_this(), service, std::move(stream)),
+                     [state = shared_from_this(),
+                      protocol = &service->options.listener.protocol](const std::exception_ptr& thrown) {
+                       if (!thrown) return;
+                       state->log.error("session failed", {{"protocol", *protocol}, {"reason", thrown_text(thrown)}});
+                     });
+    } catch (...) {
       leave(service);
-      log.error("connection failed", {{"reason", thrown.what()}});
-      return;
+      log.error("connection failed", {{"reason", thrown_text(std::current_exception())}});
     }
-    asio::co_spawn(
-        home, serve(shared_from_this(), service, std::move(stream)),
-        [state = shared_from_this(), protocol = &service->options.listener.protocol](const std::exception_ptr& thrown) {
-          if (!thrown) return;
-          try {
-            std::rethrow_exception(thrown);
-          } catch (const std::exception& error) {
-            state->log.error("session failed", {{"protocol", *protocol}, {"reason", error.what()}});
-          } catch (...) {
-            state->log.error("session failed", {{"protocol", *protocol}, {"reason", "unknown"}});
-          }
-        });
   }
 
   void hand_over(Service* service, std::size_t acceptor_home, FileDescriptor socket, Endpoint peer) {

@@ -63,6 +63,21 @@ LocalRetry::LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, Loc
 
 LocalRetry::~LocalRetry() = default;
 
+namespace {
+
+// A letter that makes us throw (a bug) waits as one whose shard is away: the others get their turn.
+Async<Result<store::Delivered>> try_one(const LocalDelivery* deliver, store::QueuedLocal letter) {
+  std::exception_ptr thrown;
+  try {
+    co_return co_await (*deliver)(std::move(letter));
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  co_return fail_thrown("the delivery", thrown);
+}
+
+}  // namespace
+
 Async<LocalRetry::Round> LocalRetry::round() { return work_once(state_); }
 
 Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
@@ -80,7 +95,7 @@ Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
     for (auto& letter : *due) {
       if (state->stopping) break;  // the claim runs out by itself
       const store::QueuedLocal kept = letter;
-      const auto delivered = co_await state->deliver(std::move(letter));
+      const auto delivered = co_await try_one(&state->deliver, std::move(letter));
       const Log log = state->log.with({"id", kept.delivery_id}).with({"recipient", kept.recipient});
       if (delivered) {
         ++done.delivered;
@@ -127,9 +142,15 @@ Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
 
 Async<> LocalRetry::work(std::shared_ptr<State> state) {
   while (!state->stopping) {
-    const auto done = co_await work_once(state);
+    // What threw in one round may be gone in the next: letters must not wait for a new start.
+    std::optional<Round> done;
+    try {
+      done = co_await work_once(state);
+    } catch (...) {
+      state->log.error("queue_round_failed", {{"why", thrown_text(std::current_exception())}});
+    }
     if (state->stopping) break;
-    co_await state->alarm.wait(done.sleep);
+    co_await state->alarm.wait(done ? done->sleep : std::chrono::milliseconds(state->options.look));
   }
   state->working = false;
   if (state->stopped) std::exchange(state->stopped, nullptr)();
@@ -139,10 +160,10 @@ void LocalRetry::start() {
   asio::post(state_->home, [state = state_] {
     if (state->working || state->stopping) return;
     state->working = true;
-    asio::co_spawn(state->home, work(state), [state](std::exception_ptr thrown) {
+    asio::co_spawn(state->home, work(state), [state](const std::exception_ptr& thrown) {
       if (!thrown) return;
       state->working = false;
-      state->log.error("queue_worker_ended", {{"why", "an exception left it"}});
+      state->log.error("queue_worker_ended", {{"why", thrown_text(thrown)}});
       if (state->stopped) std::exchange(state->stopped, nullptr)();
     });
   });

@@ -21,6 +21,7 @@ class MemoryLetters final : public LocalLetters {
   std::vector<Row> rows;
   const ManualClock* clock = nullptr;
   std::size_t fail_at = SIZE_MAX;  ///< the nth operation
+  std::size_t throw_at = SIZE_MAX;
   std::size_t operations = 0;
 
   Async<Result<std::vector<store::QueuedLocal>>> due(std::size_t at_most, std::chrono::seconds claim_for) override {
@@ -72,7 +73,8 @@ class MemoryLetters final : public LocalLetters {
 
  private:
   Result<void> ask() {
-    if (++operations == fail_at) return fail(ErrorKind::io, "disk");
+    if (++operations == throw_at) throw std::bad_alloc();
+    if (operations == fail_at) return fail(ErrorKind::io, "disk");
     return {};
   }
 };
@@ -243,6 +245,35 @@ TEST(LocalRetry, StartsWorksAndStops) {
   world.io.restart();
   world.io.run();
   EXPECT_TRUE(stopped);
+}
+
+TEST(LocalRetry, ALetterThatThrowsWaitsAndTheOthersAreDelivered) {
+  World world;
+  for (const char* id : {"a", "b", "c"}) world.letters->add(id);
+  world.outcome = [](const auto& letter) -> Result<void> {
+    if (letter.delivery_id == "b") throw std::bad_alloc();
+    return {};
+  };
+  EXPECT_EQ(world.round(), "delivered 2 postponed 1 held 0 failed 0 sleep 60000");
+  EXPECT_EQ(world.letters->rows[0].letter.last_error, "the delivery threw: std::bad_alloc");
+}
+
+TEST(LocalRetry, AnExceptionEndsItsRoundAndNotTheWorker) {
+  World world;
+  world.letters->add("a");
+  world.letters->throw_at = 1;
+  world.worker.start();
+  world.io.poll();
+  EXPECT_TRUE(world.tried.empty());
+  EXPECT_NE(world.lines->back().find("queue_round_failed why=std::bad_alloc"), std::string::npos)
+      << world.lines->back();
+  world.worker.kick();
+  world.io.restart();
+  world.io.poll();
+  EXPECT_EQ(world.tried.size(), 1U);
+  world.worker.stop([] {});
+  world.io.restart();
+  world.io.run();
 }
 
 TEST(LocalRetry, StopsAlsoWhereItNeverBegan) {

@@ -58,7 +58,7 @@ struct World {
   const store::Place roomy{.account = AccountId{2}, .shard = ShardId{1}};
   std::filesystem::path folder;
   RealFileSystem files;
-  Pool pool{1};
+  Pool pool{1, Log()};
   ManualClock clock{SystemTime(std::chrono::seconds(1'800'000'000))};
   SeededRandom random{3};
   Metrics metrics;

@@ -50,11 +50,13 @@ void Appender::work() {
       }
       queue->with_writer += 1;
     }
-    records.clear();
-    for (const auto& job : group) {
-      for (auto& record : job->records) records.push_back(&record);
-    }
-    auto written = segments_->append(records);
+    auto written = run_caught("an append", [&] {
+      records.clear();
+      for (const auto& job : group) {
+        for (auto& record : job->records) records.push_back(&record);
+      }
+      return segments_->append(records);
+    });
     flushed_(std::move(group), std::move(written));
   }
 }

@@ -3,6 +3,7 @@
 // The octets go where they are cheapest to make durable: a lone small message rides in the rows' own commit; whoever
 // has company goes through the appender into a segment; a big one is a file already, and is flushed with its folder on
 // the pool.
+#include "base/counted.hpp"
 #include "store/delivery_rows.hpp"
 #include "store/shard.hpp"
 #include "store/spilled.hpp"
@@ -17,20 +18,6 @@ struct DeliveryGroup {
 };
 
 namespace {
-
-class UnderWay {
- public:
-  explicit UnderWay(std::atomic<std::size_t>& count)
-      : count_(&count), others_(count.fetch_add(1, std::memory_order_relaxed)) {}
-  ~UnderWay() { count_->fetch_sub(1, std::memory_order_relaxed); }
-  UnderWay(const UnderWay&) = delete;
-  UnderWay& operator=(const UnderWay&) = delete;
-  [[nodiscard]] bool alone() const noexcept { return others_ == 0; }
-
- private:
-  std::atomic<std::size_t>* count_;
-  std::size_t others_;
-};
 
 // What the caller is told about its targets.
 Result<Shard::Outcomes> told(DeliveryWrite& write, const Result<void>& outcome) {
@@ -85,7 +72,7 @@ Result<void> Shard::keep_file(DeliveryWrite& write) {
 
 Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<DeliveryTarget> elsewhere,
                                               SystemTime claimed_until) {
-  const UnderWay under_way(under_way_);
+  const Counted under_way(under_way_);
   if (!healthy()) co_return refusal();
   auto blob = numbers_.take();
   if (!blob) co_return pass(blob);
@@ -126,7 +113,7 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
     write->blob.checksum = checksum_of(content.memory(), write->blob.salt);
     if (!in_files) {
       write->blob.location = Location::database;
-    } else if (under_way.alone() && size <= around_.options.inline_at_most) {
+    } else if (under_way.before() == 0 && size <= around_.options.inline_at_most) {
       write->blob.location = Location::row;
     } else {
       write->blob.location = Location::segment;

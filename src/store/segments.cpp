@@ -131,6 +131,7 @@ Result<void> Segments::begin_next() {
   }
   const auto give_back = [&] {
     auto known = known_.lock();
+    if (next) known->open.erase(next->number);
     if (recycled.first != 0) {
       known->free.push_back(recycled);
     } else if (next) {
@@ -149,6 +150,8 @@ Result<void> Segments::begin_next() {
     if (!made) return pass(made);
     next = std::move(*made);
   }
+  // Before its row says so: nothing after the commit may fail, or the octets that follow went into the old one.
+  remember(next);
   auto written = writer_->run([&](db::Connection& connection) -> Result<void> {
     // All that are open, since an earlier call may have committed though it failed.
     auto ended = connection.run(
@@ -168,7 +171,6 @@ Result<void> Segments::begin_next() {
     give_back();
     return written;
   }
-  remember(next);
   current_ = std::move(next);
   current_number_ = current_->number;
   tail_ = 0;

@@ -188,7 +188,7 @@ class TestStore {
   int shards_;
   SqliteTestEngine sqlite_;
   TestEngine* engine_;
-  Pool pool_{2};
+  Pool pool_{2, Log()};
   SeededRandom random_{7};
   Metrics metrics_;
   std::vector<std::unique_ptr<db::Database>> databases_;

@@ -79,7 +79,7 @@ void Shard::upkeep_loop() {
       continue;
     }
     const auto now = around_.clock->steady();
-    auto done = round(rows_want_to_move(now));
+    auto done = run_caught("a round", [&] { return round(rows_want_to_move(now)); });
     if (done) continue;
     if (done.error().log == last_said && now - said < say_again) continue;
     last_said = done.error().log;

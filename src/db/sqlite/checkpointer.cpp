@@ -52,7 +52,7 @@ void Checkpointer::loop() {
       background->due = false;
     }
     restarts = shared_.log_restarts.load(std::memory_order_relaxed);
-    auto outcome = run();
+    auto outcome = run_caught("a checkpoint", [this] { return run(); });
     left_over = outcome.has_value() && due();
     // A failure is told by the next maintain(), and tried again after a further commit.
     if (!outcome) background_.lock()->outcome = std::move(outcome);
@@ -108,7 +108,9 @@ Result<void> Checkpointer::run() {
   if (!shared_.gate.enter_next(patience)) return {};  // a long write transaction; the next call tries again
   const auto octets = static_cast<std::uint64_t>(shared_.log_frames.load(std::memory_order_relaxed)) * frame_octets;
   const bool too_long = octets >= 4 * shared_.options.checkpoint_at && std::chrono::steady_clock::now() >= hold_again_;
-  copied = checkpoint(too_long ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
+  // Whatever becomes of it, the writers are let through again.
+  copied = run_caught("a checkpoint",
+                      [&] { return checkpoint(too_long ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE); });
   shared_.gate.leave();
   if (!copied) return pass(copied);
   // A reader that stays for minutes (a backup, a check) is not to hold up the writers for as long.

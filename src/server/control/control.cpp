@@ -69,11 +69,7 @@ Async<Result<json::value>> carry_out(std::shared_ptr<const Service> shared, net:
     co_return co_await shared->execute_with_body(std::move(request), std::move(*body));
   }
   co_return co_await shared->pool->run([shared, request = std::move(request)]() -> Result<json::value> {
-    try {
-      return shared->execute(request);
-    } catch (const std::exception& error) {
-      return fail(ErrorKind::io, "the server made a mistake", error.what());
-    }
+    return run_caught("the command", [&] { return shared->execute(request); });
   });
 }
 

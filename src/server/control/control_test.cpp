@@ -33,7 +33,7 @@ TEST(Control, NobodyThereIsNoError) {
 
 /// A service that says its requests back, with what came with them.
 std::string talk(const std::string& input, std::size_t piece_limit) {
-  Pool pool(1);
+  Pool pool(1, Log());
   Service service;
   service.execute = [](const json::object& request) -> Result<json::value> {
     if (request.contains("bug")) throw std::runtime_error("a bug");

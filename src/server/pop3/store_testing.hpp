@@ -87,7 +87,7 @@ class StoreWorld {
 
   std::filesystem::path folder_;
   RealFileSystem files_;
-  Pool pool_{2};
+  Pool pool_{2, Log()};
   std::unique_ptr<db::Database> database_;
   int delivered_ = 0;
 };

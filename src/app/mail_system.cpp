@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "app/folder.hpp"
+#include "app/patience.hpp"
 #include "base/guarded.hpp"
 #include "net/process.hpp"
 #include "server/control/control.hpp"
@@ -66,9 +67,9 @@ Result<std::unique_ptr<MailSystem>> MailSystem::start(Config config, const Log& 
   if (auto done = system->prepare_tls(); !done) return pass(done);
   if (auto done = system->bind_all(activated); !done) return pass(done);
   if (auto done = become_user(system->config_); !done) return pass(done);
+  if (auto done = system->bind_control(); !done) return pass(done);
   if (auto done = system->open_site(); !done) return pass(done);
   if (auto done = system->make_handlers(); !done) return pass(done);
-  if (auto done = system->bind_control(); !done) return pass(done);
   system->server_->start();
   system->retry_->start();
   if (!system->config_.maildrop.empty()) {
@@ -132,10 +133,11 @@ Result<void> MailSystem::bind_all(net::ActivatedSockets& activated) {
 }
 
 Result<void> MailSystem::open_site() {
-  auto site = Site::open(config_, machine_, log_);
+  // A command that came before the control socket has the data for as long as it takes.
+  auto site = take_patiently([this] { return Site::open(config_, machine_, log_); },
+                             [this](const Error& why) { log_.warning("data_awaited", {{"why", why.log}}); });
   if (!site) return pass(site);
   site_ = std::move(*site);
-  control_pool_ = std::make_unique<Pool>(2, log_);
   mda_ = std::make_unique<delivery::LocalMda>(site_->store(), machine_.clock, log_, machine_.metrics);
   queue::RetryOptions options;
   options.retry = config_.queue.retry;
@@ -223,14 +225,20 @@ LocalPost MailSystem::local_post() {
   return {&site_->directory(), mda_.get(), &machine_.clock, &machine_.random, config_.hostname, handlers->settings};
 }
 
-// In the data folder, which is 0700, and 0600 itself from its first moment on.
+// In the data folder, which is 0700, and 0600 itself from its first moment on. It listens before the data are open:
+// commands that come meanwhile wait there for their answer, and don't open the data themselves.
 Result<void> MailSystem::bind_control() {
+  // Of two servers that start at once one would take the other's socket for a dead one's.
+  auto alone = machine_.files.lock(config_.data + "/serve.lock");
+  if (!alone) return pass(alone);
+  alone_ = std::move(*alone);
+  control_pool_ = std::make_unique<Pool>(2, log_);
   net::ServiceOptions service;
   service.listener.protocol = "control";
   service.listener.address = "unix:" + control_socket(config_);
   service.listener.tls = net::TlsMode::off;
   server::control::Service control;
-  control.execute = [admin = &site_->admin()](const json::object& request) { return admin->execute(request); };
+  control.execute = [this](const json::object& request) { return site_->admin().execute(request); };
   control.execute_with_body = [this](json::object request, std::string body) {
     return post_letter(local_post(), std::move(request), std::move(body));
   };

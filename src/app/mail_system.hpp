@@ -67,6 +67,7 @@ class MailSystem {
   std::shared_ptr<net::TlsContext> tls_;
   std::shared_ptr<Serving> serving_;
   std::unique_ptr<Site> site_;
+  std::unique_ptr<FileLock> alone_;  ///< no second server has this data folder
   std::unique_ptr<Pool> control_pool_;
   std::unique_ptr<delivery::LocalMda> mda_;
   std::unique_ptr<net::IoThreads> threads_;

@@ -1,10 +1,8 @@
 #include "app/operator.hpp"
 
-#include <chrono>
-#include <thread>
-
 #include "app/folder.hpp"
 #include "app/local_letter.hpp"
+#include "app/patience.hpp"
 #include "app/site.hpp"
 #include "delivery/local_mda.hpp"
 
@@ -22,35 +20,33 @@ Operator::~Operator() = default;
 Operator::Operator(Operator&&) noexcept = default;
 
 Result<Operator> Operator::open(const Config& config) {
-  constexpr auto patience = std::chrono::seconds(3);
-  const auto give_up_at = std::chrono::steady_clock::now() + patience;
   bool ours = false;
-  while (true) {
-    auto server = server::control::Client::connect(control_socket(config));
-    if (!server) return pass(server);
-    Operator opened;
-    if (*server) {
-      opened.server_ = std::move(*server);
-      return opened;
-    }
-    // Nobody serves: with the server's own rights, so that it can read later what is written here.
-    opened.data_ = std::make_unique<OpenData>();
-    opened.data_->hostname = config.hostname;
-    opened.data_->limits = config.smtp;
-    if (!ours) {
-      if (auto made = make_data_folder(config, opened.data_->machine.files); !made) return pass(made);
-      if (auto became = become_user(config); !became) return pass(became);
-      ours = true;
-    }
-    auto site = Site::open(config, opened.data_->machine, Log::to_stderr(LogLevel::warning, false));
-    if (site) {
-      opened.data_->site = std::move(*site);
-      return opened;
-    }
-    // A server that is just starting or stopping holds the data and doesn't listen.
-    if (site.error().kind != ErrorKind::busy || std::chrono::steady_clock::now() > give_up_at) return pass(site);
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
+  // A server that is just stopping holds the data and doesn't listen; one that starts listens before it has them. So
+  // both are looked for anew each time.
+  return take_patiently(
+      [&]() -> Result<Operator> {
+        auto server = server::control::Client::connect(control_socket(config));
+        if (!server) return pass(server);
+        Operator opened;
+        if (*server) {
+          opened.server_ = std::move(*server);
+          return opened;
+        }
+        // Nobody serves: with the server's own rights, so that it can read later what is written here.
+        opened.data_ = std::make_unique<OpenData>();
+        opened.data_->hostname = config.hostname;
+        opened.data_->limits = config.smtp;
+        if (!ours) {
+          if (auto made = make_data_folder(config, opened.data_->machine.files); !made) return pass(made);
+          if (auto became = become_user(config); !became) return pass(became);
+          ours = true;
+        }
+        auto site = Site::open(config, opened.data_->machine, Log::to_stderr(LogLevel::warning, false));
+        if (!site) return pass(site);
+        opened.data_->site = std::move(*site);
+        return opened;
+      },
+      [](const Error&) {});
 }
 
 Result<json::value> Operator::execute(const json::object& request, const std::optional<std::string>& body) {

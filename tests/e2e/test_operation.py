@@ -1,4 +1,5 @@
 """What an operator does: stop, start, new certificates, PROXY headers, metrics, the command line."""
+import fcntl
 import hashlib
 import json
 import pathlib
@@ -6,12 +7,14 @@ import signal
 import socket
 import ssl
 import struct
+import subprocess
 import time
+import unittest
 
 from case import ALICE, BOB, PASSWORD, Mailbox, ServerCase
 from harness.mail import make_message, tls_context, trace_of
 from harness.raw import Wire, send_message, stuffed
-from harness.server import PABAL, make_certificate, wait_until
+from harness.server import PABAL, Server, make_certificate, wait_until
 
 
 class Stop(ServerCase):
@@ -74,6 +77,55 @@ class Stop(ServerCase):
         said = self.program(PABAL, "serve", "--config", other, status=1)
         self.assertTrue(said.strip())
         self.assertTrue(self.server.answers(self.server.ports["smtp"]))
+
+
+class Start(unittest.TestCase):
+    """A server starts while commands come and go: neither side fails, both wait for each other."""
+
+    def prepare(self, server: Server) -> None:
+        server.add_domain()
+        server.add_account(ALICE)
+
+    def command(self, server: Server) -> subprocess.Popen:
+        return subprocess.Popen([PABAL, "account", "list", "--json", "--config", server.config], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def answered(self, command: subprocess.Popen) -> None:
+        out, errors = command.communicate(timeout=60)
+        self.assertEqual((command.returncode, errors), (0, ""))
+        self.assertIn(ALICE, out)
+
+    def test_data_that_a_command_holds_are_waited_for(self) -> None:
+        with Server(domain=ALICE.partition("@")[2]) as server:
+            self.prepare(server)
+            (lock,) = server.data.glob("*/lock")
+            with open(lock, "r+b") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                server.spawn()
+                wait_until((server.data / "control.sock").exists, 20, "the control socket is there")
+                command = self.command(server)
+                time.sleep(4)
+                self.assertIsNone(server.process.poll(), server.log_tail())
+                self.assertIsNone(command.poll())
+                self.assertIn("data_awaited", server.log_tail())
+            self.answered(command)
+            wait_until(server.greets, 20, "the server greets")
+            self.assertEqual(server.stop(), 0)
+
+    def test_commands_at_any_moment_of_a_start(self) -> None:
+        with Server(domain=ALICE.partition("@")[2]) as server:
+            self.prepare(server)
+            for _ in range(4):
+                commands = [self.command(server) for _ in range(2)]
+                server.spawn()
+                for _ in range(8):
+                    commands.append(self.command(server))
+                    time.sleep(0.03)
+                for command in commands:
+                    self.answered(command)
+                wait_until(server.greets, 20, "the server greets")
+                self.assertIsNone(server.process.poll(), server.log_tail())
+                self.assertEqual(server.stop(), 0)
 
 
 class Certificates(ServerCase):

@@ -276,4 +276,19 @@ std::optional<Refusal> refusal(const Command& command, const SessionFacts& facts
   return argument_refusal(command, facts);
 }
 
+bool numbers_must_stay(const Command& command) noexcept {
+  if (command.uid) return false;
+  switch (command.verb) {
+    case Verb::fetch:
+    case Verb::store:
+    case Verb::search:
+    // RFC 5256 §5: as SEARCH.
+    case Verb::sort:
+    case Verb::thread:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace pabal::imap

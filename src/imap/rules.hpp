@@ -25,4 +25,9 @@ struct SessionFacts {
 /// Nothing if the command may be done now. A command of a feature that is off is unknown.
 [[nodiscard]] std::optional<Refusal> refusal(const Command& command, const SessionFacts& facts);
 
+/// While this command runs and with its answer no removal may be told as EXPUNGE: the client has message numbers on
+/// their way, or is given some (RFC 9051 §7.5.1). VANISHED names UIDs, but moves numbers as well: the same holds,
+/// unless UIDONLY is enabled.
+[[nodiscard]] bool numbers_must_stay(const Command& command) noexcept;
+
 }  // namespace pabal::imap

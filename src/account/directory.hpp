@@ -43,7 +43,6 @@ struct LocalTarget {
   ShardId shard;
   EmailAddress delivered_to;  ///< the account's address, for Delivered-To
   std::string detail;         ///< "tag" of user+tag@domain, as written; may be empty
-  bool has_quota = false;
 };
 
 /// What a recipient address means here.

@@ -23,7 +23,6 @@ std::string dump(const Resolution& resolution) {
   for (const auto& target : local.targets) {
     out += (out.empty() ? "" : " ") + target.delivered_to.text();
     if (!target.detail.empty()) out += "[" + target.detail + "]";
-    if (target.has_quota) out += "(quota)";
   }
   for (const auto& remote : local.remote_targets) out += (out.empty() ? "->" : " ->") + remote.text();
   return out;
@@ -93,7 +92,7 @@ TEST_P(DirectoryTest, Table) {
       {"alice+a+b@seoul.example", "Alice@seoul.example[a+b]"},
       {"alice+@seoul.example", "Alice@seoul.example"},
       {"+alice@seoul.example", "unknown"},
-      {"bob@seoul.example", "bob@seoul.example(quota)"},
+      {"bob@seoul.example", "bob@seoul.example"},
       {"exact+plus@seoul.example", "exact+plus@seoul.example"},
       {"exact@seoul.example", "unknown"},
       {"exact+other@seoul.example", "unknown"},
@@ -108,12 +107,12 @@ TEST_P(DirectoryTest, Table) {
       {"alice@elsewhere.example", "not ours"},
       {"alice@[192.0.2.1]", "not ours"},
       {"alice@sub.seoul.example", "not ours"},
-      {"sales@seoul.example", "Alice@seoul.example bob@seoul.example[sales](quota)"},
-      {"sales+q3@seoul.example", "Alice@seoul.example[q3] bob@seoul.example[sales](quota)"},
+      {"sales@seoul.example", "Alice@seoul.example bob@seoul.example[sales]"},
+      {"sales+q3@seoul.example", "Alice@seoul.example[q3] bob@seoul.example[sales]"},
       {"all@seoul.example",
-       "Alice@seoul.example bob@seoul.example[sales](quota) 앨리스@xn--2i4bq6h.example ->x@elsewhere.example"},
+       "Alice@seoul.example bob@seoul.example[sales] 앨리스@xn--2i4bq6h.example ->x@elsewhere.example"},
       {"a@seoul.example", "unknown"},
-      {"c@seoul.example", "bob@seoul.example(quota)"},
+      {"c@seoul.example", "bob@seoul.example"},
       {"out@seoul.example", "->x@elsewhere.example ->x@[192.0.2.1]"},
       {"anybody@caught.example", "Alice@seoul.example"},
       {"anybody+tag@caught.example", "Alice@seoul.example"},
@@ -163,7 +162,8 @@ TEST_P(DirectoryTest, ChangesAreSeenAtOnce) {
   const auto alice = world.add("alice@seoul.example");
   EXPECT_EQ(resolve(world, "alice@seoul.example"), "alice@seoul.example");
   must(directory.set_quota(alice.id, 5));
-  EXPECT_EQ(resolve(world, "alice@seoul.example"), "alice@seoul.example(quota)");
+  const auto account = directory.find_account(alice.id);
+  EXPECT_EQ(account ? (*account)->quota_bytes : std::nullopt, 5);
   must(directory.set_enabled(alice.id, false));
   EXPECT_EQ(resolve(world, "alice@seoul.example"), "disabled");
   must(directory.remove_account(alice.id));

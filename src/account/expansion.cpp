@@ -85,8 +85,7 @@ class Expansion {
     recipient_.targets.push_back({.account = account.id,
                                   .shard = account.shard,
                                   .delivered_to = std::move(account.address),
-                                  .detail = way.detail,
-                                  .has_quota = account.quota_bytes.has_value()});
+                                  .detail = way.detail});
   }
 
   // What an alias or catch-all names: a local address or one elsewhere.

@@ -64,17 +64,21 @@ struct World {
   Metrics metrics;
   std::unique_ptr<db::Database> database;
   std::unique_ptr<store::Store> store;
+  asio::io_context io{1};
+
+  LocalRetry::Round round() {
+    LocalRetry worker(io.get_executor(), letters_of(*store),
+                      [this](store::QueuedLocal letter) { return store->retry_local(std::move(letter)); }, clock,
+                      random, Log(), metrics, {});
+    return run_blocking(worker.round());
+  }
 };
 
 TEST(StoreLetters, ALetterWaitsForRoomAndArrivesOnce) {
   World world;
   world.deliver_to_both();
-  asio::io_context io(1);
-  LocalRetry worker(io.get_executor(), letters_of(*world.store),
-                    [&](store::QueuedLocal letter) { return world.store->retry_local(std::move(letter)); }, world.clock,
-                    world.random, Log(), world.metrics, {});
   const auto round = [&] {
-    const auto done = run_blocking(worker.round());
+    const auto done = world.round();
     return fmt::format("delivered {} postponed {} held {} failed {}", done.delivered, done.postponed, done.held,
                        done.failed);
   };
@@ -93,14 +97,10 @@ TEST(StoreLetters, ALetterWaitsForRoomAndArrivesOnce) {
 TEST(StoreLetters, WhatIsGivenUpIsHeldNotLost) {
   World world;
   world.deliver_to_both();
-  asio::io_context io(1);
-  LocalRetry worker(io.get_executor(), letters_of(*world.store),
-                    [&](store::QueuedLocal letter) { return world.store->retry_local(std::move(letter)); }, world.clock,
-                    world.random, Log(), world.metrics, {});
   world.clock.advance(std::chrono::hours(121));
-  EXPECT_EQ(run_blocking(worker.round()).held, 1U);
+  EXPECT_EQ(world.round().held, 1U);
   world.clock.advance(std::chrono::hours(121));
-  EXPECT_EQ(run_blocking(worker.round()).held, 0U);
+  EXPECT_EQ(world.round().held, 0U);
   const auto rows = must(world.store->queue_rows());
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_NE(rows.front().find("\"state\":\"held\""), std::string::npos);

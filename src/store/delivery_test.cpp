@@ -2,56 +2,17 @@
 // text that no database takes; and reading what was damaged.
 #include <gtest/gtest.h>
 
-#include "store/store_fixture.hpp"
+#include "store/store_case.hpp"
 
 namespace pabal::store {
 namespace {
 
-class StoreDelivery : public testing::Test {
+class StoreDelivery : public StoreFixture {
  protected:
-  void SetUp() override {
-    reopen();
-    for (int shard = 1; shard <= 2; ++shard) {
-      for (int account = 1; account <= 3; ++account) {
-        ASSERT_TRUE(store->create_account(TestStore::place(account, shard), std::nullopt));
-      }
-    }
-  }
-  void TearDown() override {
-    if (store.is_open()) EXPECT_EQ(store.check(), "");
-  }
-  void reopen() {
-    auto opened = store.open();
-    ASSERT_TRUE(opened) << opened.error().log;
-  }
-  void maintain() {
-    auto done = store->maintain();
-    EXPECT_TRUE(done) << done.error().log;
-  }
-  static std::string first_error(const TestStore::Outcomes& outcomes) {
-    if (!outcomes) return "all: " + std::string(name_of(outcomes.error().kind));
-    for (const auto& outcome : *outcomes) {
-      if (!outcome.result) return std::string(name_of(outcome.result.error().kind)) + (outcome.queued ? " queued" : "");
-    }
-    return "";
-  }
+  StoreDelivery() : StoreFixture(2) {}
   static std::string whole(int account, const std::string& text) {
     return fmt::format("Delivered-To: user{}@example.org\r\n{}", account, text);
   }
-  std::size_t files_in(int shard, const std::string& folder = "files") {
-    auto names = disk.list(fmt::format("/data/shard{}/{}", shard, folder));
-    return names ? names->size() : 0;
-  }
-  void empty(int account, int shard = 1) {
-    auto listing = store.run(store->list_mailbox(TestStore::place(account, shard), "INBOX"));
-    ASSERT_TRUE(listing);
-    std::vector<std::int64_t> uids;
-    for (const auto& entry : listing->entries) uids.push_back(entry.uid);
-    ASSERT_TRUE(store.run(store->expunge(TestStore::place(account, shard), listing->mailbox, uids)));
-  }
-
-  MemoryFileSystem disk;
-  TestStore store{disk, 2};
 };
 
 // The commit has happened, and nobody was told: the delivery is tried again under its id and changes nothing.
@@ -77,11 +38,11 @@ TEST_F(StoreDelivery, ACommitInDoubtIsLookedAt) {
       reopen();
     }
   }
-  EXPECT_EQ(files_in(1), 1) << "the big one's, which lives";
-  empty(1);
-  empty(2);
+  EXPECT_EQ(files_in("files"), 1) << "the big one's, which lives";
+  expunge(1);
+  expunge(2);
   maintain();
-  EXPECT_EQ(files_in(1), 0);
+  EXPECT_EQ(files_in("files"), 0);
 }
 
 TEST_F(StoreDelivery, AGroupInDoubt) {
@@ -116,15 +77,15 @@ TEST_F(StoreDelivery, ACommitInDoubtWithSeveralShards) {
   EXPECT_EQ(store.read(1)->at(1), whole(1, text));
   EXPECT_EQ(store.read(2, "INBOX", 2)->at(1), whole(2, text));
   EXPECT_EQ(store->queue_rows()->size(), 0);
-  EXPECT_EQ(files_in(1), 1);
-  EXPECT_EQ(files_in(2), 1);
+  EXPECT_EQ(files_in("files"), 1);
+  EXPECT_EQ(files_in("files", 2), 1);
 }
 
 // Certainly undone: nothing is left, and the sender keeps its copy.
 TEST_F(StoreDelivery, AFailedCommitLeavesNoFile) {
   store.fail_now({.commit = 1});
   EXPECT_EQ(first_error(store.deliver("d1", letter_text(1, 40'000), {TestStore::target(1)})), "all: io");
-  EXPECT_EQ(files_in(1), 0);
+  EXPECT_EQ(files_in("files"), 0);
   EXPECT_EQ(store.read(1)->size(), 0);
 }
 
@@ -151,8 +112,8 @@ TEST_F(StoreDelivery, OnceAShard) {
        TestStore::target(2, "INBOX", 2), TestStore::target(2, "Other", 2), TestStore::target(3, "INBOX", 2)});
   EXPECT_EQ(first_error(outcomes), "quota queued");
   EXPECT_EQ(std::ranges::count_if(*outcomes, [](const auto& outcome) { return outcome.result.has_value(); }), 5);
-  EXPECT_EQ(files_in(1), 1);
-  EXPECT_EQ(files_in(2), 1);
+  EXPECT_EQ(files_in("files"), 1);
+  EXPECT_EQ(files_in("files", 2), 1);
   EXPECT_EQ(store->queue_rows()->size(), 1);
   ASSERT_TRUE(store->set_quota(TestStore::place(3, 2), std::nullopt));
   store.clock.advance(std::chrono::hours(1));
@@ -161,14 +122,14 @@ TEST_F(StoreDelivery, OnceAShard) {
   auto retried = store.run(store->retry_local(due->front()));
   ASSERT_TRUE(retried) << retried.error().log;
   EXPECT_EQ(store.read(3, "INBOX", 2)->at(1), whole(3, text));
-  EXPECT_EQ(files_in(2), 1);
+  EXPECT_EQ(files_in("files", 2), 1);
   EXPECT_EQ(store->queue_rows()->size(), 0);
   EXPECT_EQ(store.check(), "");
-  for (int account = 1; account <= 3; ++account) empty(account, 2);
+  for (int account = 1; account <= 3; ++account) expunge(account, [](std::int64_t) { return true; }, 2);
   auto other = store.run(store->list_mailbox(TestStore::place(2, 2), "Other"));
   ASSERT_TRUE(store.run(store->expunge(TestStore::place(2, 2), other->mailbox, {1})));
   maintain();
-  EXPECT_EQ(files_in(2), 0);
+  EXPECT_EQ(files_in("files", 2), 0);
 }
 
 // More than one statement's list, with gaps, and blobs that others refer to as well.
@@ -191,10 +152,10 @@ TEST_F(StoreDelivery, ManyAreExpungedAtOnce) {
   EXPECT_EQ(store.check(), "");
   EXPECT_EQ(store.read(1)->size(), 75);
   EXPECT_EQ(store.read(1, "Other")->size(), 60);
-  empty(2);
+  expunge(2);
   maintain();
   EXPECT_EQ(store.check(), "");
-  empty(1);
+  expunge(1);
   EXPECT_EQ(store.read(1, "Other")->size(), 60);
   ASSERT_TRUE(store->remove_account(TestStore::place(1)));
   maintain();
@@ -262,20 +223,20 @@ TEST_F(StoreDelivery, BlobsInTheDatabaseFromNowOn) {
   for (const std::size_t size : {500U, 10'000U, 40'000U}) send(size);
   maintain();
   send(600);
-  EXPECT_EQ(files_in(1), 1);
+  EXPECT_EQ(files_in("files"), 1);
   store.blobs_in_database = true;
   reopen();
   all_there();
   for (const std::size_t size : {500U, 10'000U, 40'000U}) send(size);
   maintain();
   all_there();
-  EXPECT_EQ(files_in(1), 1);
+  EXPECT_EQ(files_in("files"), 1);
   store.blobs_in_database = false;
   reopen();
   maintain();
   send(40'000);
   all_there();
-  EXPECT_EQ(files_in(1), 2);
+  EXPECT_EQ(files_in("files"), 2);
 }
 
 // A file that was arriving goes at the next start, also where its name begins as a blob's number would.
@@ -283,11 +244,11 @@ TEST_F(StoreDelivery, WhatWasArrivingGoes) {
   for (int i = 1; i <= 10; ++i) {  // blob 10 is file "a"
     ASSERT_EQ(first_error(store.deliver(fmt::format("d{}", i), letter_text(1, 40'000), {TestStore::target(1)})), "");
   }
-  ASSERT_TRUE(*disk.exists("/data/shard1/files/a"));
+  ASSERT_TRUE(*files.exists("/data/shard1/files/a"));
   store.close();
-  ASSERT_TRUE(disk.open("/data/shard1/files/arriving-0123", OpenMode::create));
+  ASSERT_TRUE(files.open("/data/shard1/files/arriving-0123", OpenMode::create));
   reopen();
-  EXPECT_EQ(files_in(1), 10);
+  EXPECT_EQ(files_in("files"), 10);
 }
 
 // A letter that is read in parts is compared at its end; what stands under another record's header isn't shown at all.
@@ -310,7 +271,7 @@ TEST_F(StoreDelivery, DamageIsSeenByWhoReadsInParts) {
   for (const std::size_t part : {100U, 1000U, 5000U}) EXPECT_EQ(read_in_parts(part), "") << "in the row, " << part;
   maintain();
   for (const std::size_t part : {1U, 100U, 1000U, 5000U}) EXPECT_EQ(read_in_parts(part), "") << part;
-  auto file = disk.open(segment, OpenMode::read_write);
+  auto file = files.open(segment, OpenMode::read_write);
   ASSERT_TRUE(file);
   ASSERT_TRUE((*file)->write_at("X", 200));
   EXPECT_EQ(read_in_parts(1000), "io after most");

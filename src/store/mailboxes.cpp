@@ -84,6 +84,19 @@ Result<void> remove_emails(db::Connection& connection, AccountId account, std::s
   return {};
 }
 
+Result<std::vector<EmailRow>> all_of(Result<db::Rows> rows) {
+  if (!rows) return pass(rows);
+  std::vector<EmailRow> found;
+  while (true) {
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return found;
+    auto row = email_row(*rows);
+    if (!row) return pass(row);
+    found.push_back(std::move(*row));
+  }
+}
+
 // At most kListed, in the order of their ids.
 Result<std::vector<EmailRow>> email_rows(db::Connection& connection, AccountId account,
                                          std::span<const std::int64_t> emails) {
@@ -91,20 +104,10 @@ Result<std::vector<EmailRow>> email_rows(db::Connection& connection, AccountId a
       "SELECT email_id, size, pieces, standings FROM email WHERE account_id = $1 AND email_id IN ({}) ORDER BY "
       "email_id",
       number_list(2));
-  auto rows = connection.query(sql, listed(account, emails));
-  if (!rows) return pass(rows);
-  std::vector<EmailRow> found;
-  while (true) {
-    auto any = rows->next();
-    if (!any) return pass(any);
-    if (!*any) break;
-    auto row = email_row(*rows);
-    if (!row) return pass(row);
-    found.push_back(std::move(*row));
-  }
-  if (found.size() != emails.size()) {
+  auto found = all_of(connection.query(sql, listed(account, emails)));
+  if (found && found->size() != emails.size()) {
     return fail(ErrorKind::io, "local error",
-                fmt::format("account {}: {} of {} emails are missing", account.value, emails.size() - found.size(),
+                fmt::format("account {}: {} of {} emails are missing", account.value, emails.size() - found->size(),
                             emails.size()));
   }
   return found;
@@ -205,23 +208,13 @@ constexpr std::size_t kRemoveAtOnce = 200;
 
 // One piece of an account's removal: some of its emails, or, when none is left, all else. True while there is more.
 Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTime now) {
-  std::vector<EmailRow> emails;
-  {
-    auto rows = connection.query("SELECT email_id, size, pieces, standings FROM email WHERE account_id = $1 LIMIT $2",
-                                 {account.value, static_cast<std::int64_t>(kRemoveAtOnce)});
-    if (!rows) return pass(rows);
-    while (true) {
-      auto any = rows->next();
-      if (!any) return pass(any);
-      if (!*any) break;
-      auto row = email_row(*rows);
-      if (!row) return pass(row);
-      emails.push_back(std::move(*row));
-    }
-  }
+  const auto emails =
+      all_of(connection.query("SELECT email_id, size, pieces, standings FROM email WHERE account_id = $1 LIMIT $2",
+                              {account.value, static_cast<std::int64_t>(kRemoveAtOnce)}));
+  if (!emails) return pass(emails);
   ReferenceCounts references;
   std::vector<std::int64_t> ids;
-  for (const auto& row : emails) {
+  for (const auto& row : *emails) {
     // The counters go along, so that check() finds nothing wrong in between.
     for (const auto& standing : row.standings) {
       auto keywords = connection.query(
@@ -251,7 +244,7 @@ Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTi
     if (!removed) return pass(removed);
   }
   if (auto dropped = drop_references(connection, references, now); !dropped) return pass(dropped);
-  if (!emails.empty()) return true;
+  if (!emails->empty()) return true;
   for (const std::string_view table :
        {"removed_email", "removed_membership", "removed_mailbox", "thread_key", "keyword", "mailbox", "account"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1", table), {account.value});

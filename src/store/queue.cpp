@@ -201,33 +201,34 @@ Async<Result<void>> Shard::remove_queued(std::string delivery_id, std::vector<st
   co_return Result<void>{};
 }
 
-Async<Result<void>> Shard::postpone(QueueKey key, SystemTime next, std::string why) {
-  std::move_only_function<Result<bool>(db::Connection&)> work =
-      [key = std::move(key), next, why = printable(why, 1000)](db::Connection& connection) -> Result<bool> {
-    auto changed = connection.run(
-        "UPDATE queue_recipient SET next_attempt = $3, claimed_until = 0, attempts = attempts + 1, last_error = $4 "
-        "WHERE delivery_id = $1 AND number = $2",
-        {key.delivery_id, key.number, to_database(next), why});
+namespace {
+
+// An attempt has failed: the row's claim ends, and `column` says what comes of it.
+std::move_only_function<Result<bool>(db::Connection&)> noting_attempt(QueueKey key, std::string_view column,
+                                                                      std::int64_t value, std::string_view why) {
+  return [key = std::move(key),
+          sql = fmt::format("UPDATE queue_recipient SET {} = $3, claimed_until = 0, attempts = attempts + 1, "
+                            "last_error = $4 WHERE delivery_id = $1 AND number = $2",
+                            column),
+          value, why = printable(why, 1000)](db::Connection& connection) -> Result<bool> {
+    auto changed = connection.run(sql, {key.delivery_id, key.number, value, why});
     if (!changed) return pass(changed);
     if (*changed == 0) return fail(ErrorKind::not_found, "no such queue entry");
     return true;
   };
+}
+
+}  // namespace
+
+Async<Result<void>> Shard::postpone(QueueKey key, SystemTime next, std::string why) {
+  auto work = noting_attempt(std::move(key), "next_attempt", to_database(next), why);
   auto changed = co_await write<bool>(std::move(work));
   if (!changed) co_return pass(changed);
   co_return Result<void>{};
 }
 
 Async<Result<void>> Shard::hold(QueueKey key, std::string why) {
-  std::move_only_function<Result<bool>(db::Connection&)> work =
-      [key = std::move(key), why = printable(why, 1000)](db::Connection& connection) -> Result<bool> {
-    auto changed = connection.run(
-        "UPDATE queue_recipient SET state = $3, claimed_until = 0, attempts = attempts + 1, last_error = $4 "
-        "WHERE delivery_id = $1 AND number = $2",
-        {key.delivery_id, key.number, static_cast<std::int64_t>(RecipientState::held), why});
-    if (!changed) return pass(changed);
-    if (*changed == 0) return fail(ErrorKind::not_found, "no such queue entry");
-    return true;
-  };
+  auto work = noting_attempt(std::move(key), "state", static_cast<std::int64_t>(RecipientState::held), why);
   auto changed = co_await write<bool>(std::move(work));
   if (!changed) co_return pass(changed);
   co_return Result<void>{};

@@ -5,30 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "base/failing_file.hpp"
-#include "store/store_fixture.hpp"
+#include "store/store_case.hpp"
 
 namespace pabal::store {
 namespace {
 
-class StoreUpkeep : public testing::Test {
+class StoreUpkeep : public StoreFixture {
  protected:
-  void SetUp() override {
-    reopen();
-    for (int account = 1; account <= 3; ++account) {
-      ASSERT_TRUE(store->create_account(TestStore::place(account), std::nullopt));
-    }
-  }
-  void TearDown() override {
-    if (store.is_open()) EXPECT_EQ(store.check(), "");
-  }
-  void reopen() {
-    auto opened = store.open();
-    ASSERT_TRUE(opened) << opened.error().log;
-  }
-  void maintain() {
-    auto done = store->maintain();
-    EXPECT_TRUE(done) << done.error().log;
-  }
   // Side by side, so that they go into segments; how many were refused.
   int deliver(int count, std::size_t size, std::int64_t account = 1) {
     std::vector<Async<TestStore::Outcomes>> works;
@@ -41,22 +24,6 @@ class StoreUpkeep : public testing::Test {
     for (const auto& outcomes : store.run_all(std::move(works))) refused += outcomes ? 0 : 1;
     return refused;
   }
-  void expunge(std::int64_t account, const std::function<bool(std::int64_t)>& which) {
-    auto listing = store.run(store->list_mailbox(TestStore::place(account), "INBOX"));
-    ASSERT_TRUE(listing) << listing.error().log;
-    std::vector<std::int64_t> uids;
-    for (const auto& entry : listing->entries) {
-      if (which(entry.uid)) uids.push_back(entry.uid);
-    }
-    ASSERT_TRUE(store.run(store->expunge(TestStore::place(account), listing->mailbox, uids)));
-  }
-  std::size_t files_in(const std::string& folder) {
-    auto names = disk.list("/data/shard1/" + folder);
-    return names ? names->size() : 0;
-  }
-
-  MemoryFileSystem disk;
-  TestStore store{disk};
 
  private:
   std::uint64_t number_ = 0;
@@ -171,7 +138,7 @@ TEST_F(StoreUpkeep, DamagedSegmentsStandInNobodysWay) {
   const auto before = files_in("segments");
   ASSERT_GE(before, 10);
   for (int i = 1; i <= 6; ++i) {
-    auto file = disk.open(fmt::format("/data/shard1/segments/{:08x}.segment", i), OpenMode::read_write);
+    auto file = files.open(fmt::format("/data/shard1/segments/{:08x}.segment", i), OpenMode::read_write);
     ASSERT_TRUE(file);
     ASSERT_TRUE((*file)->write_at(std::string(60'000, 'x'), 0));
   }

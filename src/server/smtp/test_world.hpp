@@ -111,8 +111,7 @@ class ScriptedAccounts final : public Accounts {
     return {.account = AccountId{id},
             .shard = ShardId{1},
             .delivered_to = address_of(name + "@busan.example"),
-            .detail = {},
-            .has_quota = false};
+            .detail = {}};
   }
   static Result<account::Resolution> resolve_now(const EmailAddress& recipient) {
     static const std::map<std::string, std::int64_t> mailboxes = {

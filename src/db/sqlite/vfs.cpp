@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "base/memory_file.hpp"
+#include "db/sqlite/page_cache.hpp"
 
 namespace pabal::db::sqlite {
 
@@ -19,6 +20,7 @@ sqlite3_vfs* system_vfs() {
     if (const int code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); code != SQLITE_OK && code != SQLITE_MISUSE) {
       throw std::runtime_error("sqlite3_config failed");
     }
+    use_page_cache();
     sqlite3_initialize();
     return sqlite3_vfs_find("unix");
   }();

@@ -255,6 +255,19 @@ TEST(Mime, Limits) {
   EXPECT_TRUE(tree.limited);
 }
 
+// RFC 2046 §5.2.2: put together, its pieces would be a letter that no filter has seen; each is opaque, its first one
+// too, which begins with the header of the whole.
+TEST(Mime, PartialMessagesAreLeaves) {
+  const std::string first =
+      "Content-Type: message/partial; id=\"x@y\"; number=1; total=2\n\nSubject: whole\nContent-Type: "
+      "text/html\n\n<b>\n";
+  const auto tree = parse_mime(first);
+  check(first, tree);
+  ASSERT_EQ(tree.parts.size(), 1U);
+  EXPECT_EQ(tree.root().kind, PartKind::leaf);
+  EXPECT_EQ(tree.root().subtype, "partial");
+}
+
 // Twice the input, about twice the time: measured generously, since the machine may be busy.
 TEST(Mime, LinearTimeOnHostileInput) {
   const auto seconds = [](const std::string& text) {

@@ -23,7 +23,7 @@ void append_astring(std::string& out, std::string_view text) {
 }  // namespace
 
 void append_section(std::string& out, const Section& section) {
-  for (const auto number : section.part) {
+  for (const auto& number : section.part) {
     if (&number != section.part.data()) out += '.';
     char digits[10];
     out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);

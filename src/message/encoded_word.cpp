@@ -1,6 +1,7 @@
 #include "message/encoded_word.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include <fmt/ranges.h>
@@ -108,6 +109,12 @@ void append_without_controls(std::string& out, std::string_view utf8) {
   }
 }
 
+// What an encoded word hides of them is dropped (RFC 8621 §4.1.2.2): a folded line within one leaves its space alone.
+void append_decoded(std::string& out, std::string_view utf8) {
+  std::ranges::copy_if(utf8, std::back_inserter(out),
+                       [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
+}
+
 }  // namespace
 
 std::string unfold(std::string_view field_body) {
@@ -136,7 +143,7 @@ std::string decode_words(std::string_view unfolded) {
   std::string pending;  // octets of neighbouring words of one charset: a character may be split over them
   std::string pending_charset;
   const auto flush = [&] {
-    if (!pending_charset.empty()) append_without_controls(out, codec::to_utf8(pending, pending_charset).utf8);
+    if (!pending_charset.empty()) append_decoded(out, codec::to_utf8(pending, pending_charset).utf8);
     pending.clear();
     pending_charset.clear();
   };

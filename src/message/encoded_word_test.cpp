@@ -48,7 +48,8 @@ TEST(EncodedWord, Read) {
       {"=?utf-8?Q?=G1?=", "=G1"},
       {"=?no-such-set?Q?abc?=", "abc"},
       {"=?utf-8?B?7YyM67Cc?", "파발"},
-      {"=?utf-8?Q?a=0D=0ABcc:_x?=", "a  Bcc: x"},  // no line end comes out
+      {"=?utf-8?Q?a=0D=0ABcc:_x?=", "aBcc: x"},  // no line end comes out
+      {"=?utf-8?Q?a=0D=0A_b=09c=00d?=", "a bcd"},
       {"\xC6\xC4\xB9\xDF", "파발"},
       {"raw 파발", "raw 파발"},
       {"=?utf-8?Q?why?=20not?=", "why? not"},

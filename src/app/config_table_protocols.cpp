@@ -192,6 +192,9 @@ std::vector<Setting<Config>> protocol_settings() {
   add(boolean<C>(
       {"smtp", "full_mailbox_is_temporary", "Answer 452 for a full mailbox (its sender tries again), not 552."},
       [](C& c) -> auto& { return c.smtp.full_mailbox_is_temporary; }));
+  add(boolean<C>(
+      {"smtp", "binary_mime", "Offer BINARYMIME: messages of any octets, in BDAT. Readers of lines get them encoded."},
+      [](C& c) -> auto& { return c.smtp.binary_mime; }));
   add(boolean<C>({"smtp", "offer_auth_on_smtp", "AUTH on smtp listeners too, under TLS."},
                  [](C& c) -> auto& { return c.smtp.offer_auth_on_smtp; }));
   add(boolean<C>({"smtp", "check_sender_fields",

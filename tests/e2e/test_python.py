@@ -1,4 +1,5 @@
 """Python's smtplib and poplib, LMTP, and addresses in Korean."""
+import email
 import poplib
 import smtplib
 import threading
@@ -37,7 +38,7 @@ class Smtplib(ServerCase):
     def test_what_is_announced(self) -> None:
         with self.client() as client:
             client.ehlo()
-            for word in ("pipelining", "size", "8bitmime", "smtputf8", "chunking", "starttls", "enhancedstatuscodes"):
+            for word in ("pipelining", "size", "8bitmime", "binarymime", "smtputf8", "chunking", "starttls", "enhancedstatuscodes"):
                 self.assertTrue(client.has_extn(word), word)
             client.starttls(context=tls_context())
             client.ehlo()
@@ -47,6 +48,27 @@ class Smtplib(ServerCase):
             client.ehlo()
             self.assertIn("SCRAM-SHA-256", client.esmtp_features["auth"])
             self.assertIn("SCRAM-SHA-256-PLUS", client.esmtp_features["auth"])
+
+    def test_binary_octets_arrive_and_are_read_in_lines(self) -> None:
+        octets = bytes(range(256)) * 300 + b"\r\n.\r\n\0\n\r"
+        message = (b"From: a@elsewhere.example\r\nSubject: binary\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+                   b"\r\n--b\r\nContent-Type: text/plain\r\n\r\nan image:\r\n--b\r\nContent-Type: image/png\r\n"
+                   b"Content-Transfer-Encoding: binary\r\n\r\n" + octets + b"\r\n--b--\r\n")
+        with self.client() as client:
+            client.ehlo()
+            self.assertEqual(client.mail("a@elsewhere.example", ["BODY=BINARYMIME"])[0], 250)
+            self.assertEqual(client.rcpt(BOB)[0], 250)
+            self.assertEqual(client.docmd("DATA")[0], 503)
+            for at in range(0, len(message), 30_000):
+                chunk = message[at:at + 30_000]
+                client.send(f"BDAT {len(chunk)}{' LAST' if at + 30_000 >= len(message) else ''}\r\n".encode() + chunk)
+                self.assertEqual(client.getreply()[0], 250)
+        (got,) = self.bob.messages()
+        self.assertNotIn(b"\0", got)
+        parsed = email.message_from_bytes(got)
+        self.assertEqual(parsed.get_payload(0).get_payload(), "an image:")
+        self.assertEqual(parsed.get_payload(1)["Content-Transfer-Encoding"], "base64")
+        self.assertEqual(parsed.get_payload(1).get_payload(decode=True), octets)
 
     def test_size_is_enforced(self) -> None:
         with self.client() as client:

@@ -1,4 +1,5 @@
-// LIST (RFC 1939 §5): sizes in octets as RETR sends them, before dot-stuffing.
+// LIST (RFC 1939 §5): sizes in octets as stored, which is what RETR sends before dot-stuffing unless it has to make a
+// copy that fits the client (client_form.cpp).
 #include "server/pop3/commands.hpp"
 
 namespace pabal::server::pop3 {

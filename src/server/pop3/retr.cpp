@@ -4,15 +4,11 @@
 namespace pabal::server::pop3 {
 
 Async<Answer> retr(Session* session, Command command) {
-  const auto number = *command.message;
-  if (auto missing = session->without_message(number)) co_return std::move(*missing);
-  auto octets = co_await session->open(number);
-  if (octets) octets = co_await session->in_clients_form(*std::move(octets));
-  if (!octets) co_return Answer{.reply = no(Text::message_unreadable, Code::sys_temp)};
-  if (!*octets) co_return Answer{.reply = no(Text::message_gone)};
-  const auto size = (*octets)->size();
+  auto opened = co_await session->open_for_client(*command.message);
+  if (!opened) co_return std::move(opened).error();
+  const auto size = (*opened)->size();
   co_return Answer{.reply = yes(Text::octets, size),
-                   .body = MessageBody{.octets = std::move(*octets), .top = std::nullopt}};
+                   .body = MessageBody{.octets = std::move(*opened), .top = std::nullopt}};
 }
 
 }  // namespace pabal::server::pop3

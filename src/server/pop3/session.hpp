@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <deque>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -132,17 +133,19 @@ class Session {
   [[nodiscard]] Async<Answer> log_in(Result<account::Account> account);
   /// Sends "+ challenge" and waits for the client's line. Nothing: the connection is at its end.
   [[nodiscard]] Async<std::optional<std::string>> challenge(std::string octets);
-  /// Opens the message, and those behind it if it seems fit. Null: it is gone.
-  [[nodiscard]] Async<Result<std::unique_ptr<store::EmailOctets>>> open(std::uint64_t number);
-  /// The letter as this client can read it (RFC 6856): as it is, or with its header sections in ASCII where it didn't
-  /// say UTF8. LIST and STAT tell the size as it is stored; RETR tells what it sends.
-  [[nodiscard]] Async<Result<std::unique_ptr<store::EmailOctets>>> in_clients_form(
-      std::unique_ptr<store::EmailOctets> octets);
+  /// The message as this client can read it: as it is; with its header sections in ASCII where it didn't say UTF8 (RFC
+  /// 6856); in lines where it is binary (RFC 3030). LIST and STAT tell the size as it is stored; RETR tells what it
+  /// sends. Or what is to be said instead.
+  [[nodiscard]] Async<std::expected<std::unique_ptr<store::EmailOctets>, Answer>> open_for_client(std::uint64_t number);
   void set_language(grammar::Language language) noexcept { language_ = language; }
   [[nodiscard]] grammar::Language language() const noexcept { return language_; }
   void set_utf8() noexcept { utf8_ = true; }
 
  private:
+  /// Opens the message, and those behind it if it seems fit. Null: it is gone.
+  [[nodiscard]] Async<Result<std::unique_ptr<store::EmailOctets>>> open(std::uint64_t number);
+  [[nodiscard]] Async<Result<std::unique_ptr<store::EmailOctets>>> in_clients_form(
+      std::unique_ptr<store::EmailOctets> octets);
   [[nodiscard]] Async<bool> serve_line(Result<Command> command);
   [[nodiscard]] Async<bool> respond(Answer answer);
   [[nodiscard]] Async<bool> send_message(MessageBody body, std::size_t reply_at);

@@ -159,13 +159,23 @@ TEST(Session, AMessageThatCanNotBeReadIsRefusedBeforeItBegins) {
 
 TEST(Session, DamageInTheMiddleNeverLooksLikeTheWholeMessage) {
   World world({.window_bytes = 1000});
-  const auto message = letter(10'000);
+  // So big that it goes out as it is, without a look at all of it first.
+  const auto message = letter(33U << 20);
   world.mailboxes.add(message);
   world.mailboxes.damaged_from = 5'500;
   const auto out = world.after_login("RETR 1\r\nSTAT\r\n");
   EXPECT_TRUE(out.starts_with("+OK " + std::to_string(message.size()) + " octets\r\nSubject"));
   EXPECT_EQ(out.find("\r\n.\r\n"), std::string::npos);
   EXPECT_EQ(out.find("-ERR"), std::string::npos);
+}
+
+TEST(Session, DamageIsFoundBeforeTheFirstOctetLeaves) {
+  for (const std::size_t size : {10'000U, 200'000U}) {
+    World world({.window_bytes = 1000});
+    world.mailboxes.add(letter(size));
+    world.mailboxes.damaged_from = size - 500;
+    EXPECT_EQ(world.after_login("RETR 1\r\n"), "-ERR [SYS/TEMP] the message cannot be read at the moment\r\n");
+  }
 }
 
 TEST(Session, NthStreamOperationFails) {

@@ -1,6 +1,7 @@
 // Sessions over a real store: what they read is what was delivered, ids last, and removing is all or nothing.
 #include <gtest/gtest.h>
 
+#include "codec/base64.hpp"
 #include "net/memory_stream.hpp"
 #include "net/test_support.hpp"
 #include "pop3/multiline.hpp"
@@ -10,11 +11,12 @@
 namespace pabal::server::pop3 {
 namespace {
 
-std::string run(StoreWorld& world, const std::string& commands, Limits limits = {}) {
+std::string run(StoreWorld& world, const std::string& commands, Limits limits = {},
+                const std::string& before_login = "") {
   ScriptedLogins logins;
   const auto mailboxes = mailboxes_of(*world.store);
   Server server(logins, *mailboxes, world.clock, world.metrics, limits);
-  net::MemoryStream stream({.input = {"USER alice@seoul.example\r\nPASS demo\r\n" + commands},
+  net::MemoryStream stream({.input = {before_login + "USER alice@seoul.example\r\nPASS demo\r\n" + commands},
                             .peer = net::Endpoint::of(boost::asio::ip::make_address("127.0.0.1"), 4000)});
   net::run_to_end(server.serve(&stream, {.id = "test", .log = Log()}, {}));
   const auto out = stream.take_written();
@@ -52,6 +54,41 @@ TEST(OverStore, LettersComeAsTheyWereDelivered) {
   EXPECT_EQ(run(world, commands, {.window_bytes = 1000}), summary + expected);
   EXPECT_EQ(run(world, "TOP 6 1\r\n"),
             summary + "+OK the top of the message follows\r\nX: y\r\nSubject: 5\r\n\r\n..line 0\r\n.\r\n");
+}
+
+// RFC 3030: what came as binary goes out in lines, whatever its size; the store has it as it came.
+TEST(OverStore, BinaryLettersGoInLines) {
+  using namespace std::string_view_literals;
+  for (const std::size_t size : {0UL, 100'000UL}) {
+    for (const std::string before : {"", "UTF8\r\n"}) {
+      StoreWorld world;
+      const auto body = std::string("a\nb\0.\r\n.\r\n"sv) + std::string(size, 'z') + "\r";
+      world.deliver("Content-Transfer-Encoding: binary\r\n\r\n" + body);
+      const auto out = run(world, "LIST 1\r\nRETR 1\r\nTOP 1 0\r\n", {}, before);
+      EXPECT_FALSE(out.contains('\0'));
+      EXPECT_TRUE(out.contains("\r\nContent-Transfer-Encoding: base64\r\n\r\n")) << out.substr(0, 400);
+      auto encoded = out.substr(out.find("\r\n\r\n") + 4);
+      encoded.resize(encoded.find("\r\n.\r\n"));
+      std::erase_if(encoded, [](char c) { return c == '\r' || c == '\n'; });
+      EXPECT_EQ(codec::decode_base64(encoded).value_or(""), body);
+      const auto listed = fmt::format("+OK 1 {}\r\n", 6 + 37 + body.size());
+      EXPECT_TRUE(out.contains(listed)) << listed << out.substr(0, 400);
+    }
+  }
+}
+
+// RFC 6856: a part's header counts as the letter's own.
+TEST(OverStore, APartsRawHeaderIsMadeAsciiToo) {
+  for (const std::size_t size : {0UL, 100'000UL}) {
+    StoreWorld world;
+    const auto content = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Description: 안녕\r\n\r\n" +
+                         std::string(size, 'z') + "안쪽\r\n--b--\r\n";
+    world.deliver(content);
+    const auto ascii = run(world, "RETR 1\r\n");
+    EXPECT_TRUE(ascii.contains("Content-Description: =?utf-8?B?7JWI64WV?=\r\n")) << ascii.substr(0, 400);
+    EXPECT_TRUE(ascii.contains("안쪽\r\n--b--\r\n"));
+    EXPECT_TRUE(run(world, "RETR 1\r\n", {}, "UTF8\r\n").contains(content));
+  }
 }
 
 TEST(OverStore, UniqueIdsLastAndAreNeverUsedAgain) {

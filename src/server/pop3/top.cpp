@@ -4,14 +4,10 @@
 namespace pabal::server::pop3 {
 
 Async<Answer> top(Session* session, Command command) {
-  const auto number = *command.message;
-  if (auto missing = session->without_message(number)) co_return std::move(*missing);
-  auto octets = co_await session->open(number);
-  if (octets) octets = co_await session->in_clients_form(*std::move(octets));
-  if (!octets) co_return Answer{.reply = no(Text::message_unreadable, Code::sys_temp)};
-  if (!*octets) co_return Answer{.reply = no(Text::message_gone)};
+  auto opened = co_await session->open_for_client(*command.message);
+  if (!opened) co_return std::move(opened).error();
   co_return Answer{.reply = yes(Text::top),
-                   .body = MessageBody{.octets = std::move(*octets), .top = grammar::TopCutter(command.lines)}};
+                   .body = MessageBody{.octets = std::move(*opened), .top = grammar::TopCutter(command.lines)}};
 }
 
 }  // namespace pabal::server::pop3

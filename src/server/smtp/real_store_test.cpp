@@ -101,6 +101,23 @@ TEST(RealStore, InChunks) {
   EXPECT_TRUE(store.letters(1).front().ends_with("\r\n" + text));
 }
 
+TEST(RealStore, BinaryOctetForOctet) {
+  StoreWorld store;
+  for (const std::size_t size : {10UL, 70'000UL, 300'000UL}) {
+    std::string text = "Subject: x\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(i * i % 251);
+    text += std::string_view("\r\n.\r\n\0\n\r", 8);
+    std::vector<std::string> pieces = {"EHLO x.example\r\n",
+                                       "MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<bob@busan.example>\r\n"};
+    for (std::size_t at = 0; at < text.size(); at += 50'000) {
+      const auto chunk = text.substr(at, 50'000);
+      pieces.push_back(fmt::format("BDAT {}{}\r\n", chunk.size(), at + 50'000 >= text.size() ? " LAST" : "") + chunk);
+    }
+    EXPECT_TRUE(store.talk(std::move(pieces)).contains("\r\n250 2.0.0 Ok: "));
+    EXPECT_TRUE(store.letters(1).back().ends_with("\r\n" + text)) << size;
+  }
+}
+
 // The header is looked at before it leaves the memory.
 TEST(RealStore, BigLettersAreLookedAtToo) {
   StoreWorld store;

@@ -48,12 +48,12 @@ struct Settings {
   bool missing_brackets = false;          ///< `MAIL FROM:a@b`
   bool normalise_bare_newlines = false;   ///< make CRLF of bare CRs and LFs in DATA instead of refusing them
   bool full_mailbox_is_temporary = true;  ///< 452 4.2.2 instead of 552 5.2.2
+  bool binary_mime = true;                ///< BODY=BINARYMIME (RFC 3030)
   bool offer_auth_on_smtp = true;         ///< AUTH on port 25 too, once there is TLS
   bool check_sender_fields = true;        ///< submitters' From and Sender must be theirs
 
   // What is announced only once the parts behind it are there.
   bool dsn = false;
-  bool binary_mime = false;
   bool require_tls_extension = false;
 
   // By client address (IPv4 address, IPv6 /64); loopback, Unix sockets and rate_exempt are not counted.

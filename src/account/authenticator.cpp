@@ -25,8 +25,6 @@ std::unexpected<Error> too_many_failures() { return fail(ErrorKind::busy, "too m
 
 }  // namespace
 
-Wiped::~Wiped() { sodium_memzero(text_.data(), text_.size()); }
-
 Authenticator::State::State(Directory& the_directory, db::Database& the_database, db::Writer& the_writer,
                             Pool& the_pool, const Clock& the_clock, Random& the_random, Log the_log,
                             Metrics& the_metrics, std::string_view key, AuthenticatorOptions the_options)
@@ -108,6 +106,7 @@ Result<std::unique_ptr<SaslExchange>> Authenticator::begin(std::string_view mech
 }
 
 Async<Result<Account>> Authenticator::login(std::string user, std::string password, ClientFacts facts) {
+  const WipeAtEnd wiped(password);
   if (!facts.encrypted) co_return fail(ErrorKind::policy, "encryption is required to log in");
   if (user.empty() || password.empty()) co_return fail(ErrorKind::auth, refused_words());
   co_return co_await state_->check_password(std::move(facts), "password", {}, std::move(user), std::move(password));

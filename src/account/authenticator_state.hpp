@@ -12,24 +12,12 @@
 #include "account/failure_delays.hpp"
 #include "account/password_hash.hpp"
 #include "base/counted.hpp"
+#include "base/wiped.hpp"
 
 namespace pabal::account {
 
 /// Longer passwords and names are no credentials of ours.
 inline constexpr std::size_t max_password_octets = 1024;
-
-/// A text that is wiped from memory at its end.
-class Wiped {
- public:
-  explicit Wiped(std::string text) : text_(std::move(text)) {}
-  ~Wiped();
-  Wiped(const Wiped&) = delete;
-  Wiped& operator=(const Wiped&) = delete;
-  [[nodiscard]] const std::string& get() const noexcept { return text_; }
-
- private:
-  std::string text_;
-};
 
 struct Authenticator::State {
   State(Directory& the_directory, db::Database& the_database, db::Writer& the_writer, Pool& the_pool,

@@ -1,5 +1,7 @@
 #include "account/logins.hpp"
 
+#include "base/wiped.hpp"
+
 namespace pabal::account {
 
 namespace {
@@ -14,6 +16,7 @@ class RealLogins final : public Logins {
     return authenticator_->begin(mechanism, std::move(facts));
   }
   Async<Result<Account>> login(std::string user, std::string password, ClientFacts facts) override {
+    const WipeAtEnd wiped(password);
     return authenticator_->login(std::move(user), std::move(password), std::move(facts));
   }
 

@@ -29,12 +29,14 @@ class PlainExchange final : public SaslExchange {
   PlainExchange(Authenticator::State& state, ClientFacts facts) : state_(state), facts_(std::move(facts)) {}
 
   Async<Result<Step>> step(std::optional<std::string> response) override {
+    const WipeAtEnd wiped_response(response);
     if (over_) co_return over();
     if (!response) co_return Challenge{};
     over_ = true;
     const Wiped message(*std::move(response));
     auto parsed = parse_plain(message.get());
     if (!parsed) co_return pass(parsed);
+    const WipeAtEnd wiped(parsed->password);
     auto account = co_await state_.check_password(std::move(facts_), "PLAIN", std::move(parsed->authzid),
                                                   std::move(parsed->user), std::move(parsed->password));
     if (!account) co_return pass(account);
@@ -52,6 +54,7 @@ class LoginExchange final : public SaslExchange {
   LoginExchange(Authenticator::State& state, ClientFacts facts) : state_(state), facts_(std::move(facts)) {}
 
   Async<Result<Step>> step(std::optional<std::string> response) override {
+    const WipeAtEnd wiped(response);
     if (over_) co_return over();
     if (!response) co_return Challenge{"Username:"};
     if (!user_) {

@@ -9,6 +9,7 @@
 #include "admin/state.hpp"
 #include "base/async.hpp"
 #include "base/text.hpp"
+#include "base/wiped.hpp"
 
 namespace pabal::admin {
 namespace {
@@ -120,8 +121,9 @@ Result<std::vector<ImportLine>> import_lines(const json::object& request) {
 Result<json::value> Handlers::account_add(State& state, const json::object& request) {
   const auto address = address_member(request, "address");
   if (!address) return pass(address);
-  const auto password = optional_text(request, "password");
+  auto password = optional_text(request, "password");
   if (!password) return pass(password);
+  const WipeAtEnd wiped(*password);
   const auto quota = optional_number(request, "quota");
   if (!quota) return pass(quota);
   const auto account = add(state, *address, *password, *quota);
@@ -155,8 +157,9 @@ Result<json::value> Handlers::account_show(State& state, const json::object& req
 Result<json::value> Handlers::account_passwd(State& state, const json::object& request) {
   const auto account = find(state, request);
   if (!account) return pass(account);
-  const auto password = text_member(request, "password");
+  auto password = text_member(request, "password");
   if (!password) return pass(password);
+  const WipeAtEnd wiped(*password);
   if (password->empty()) return fail(ErrorKind::policy, "the password is empty");
   if (auto done = state.authenticator->set_password(account->id, *password); !done) return pass(done);
   return to_json(*account);

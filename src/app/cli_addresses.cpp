@@ -12,6 +12,7 @@
 #include "app/config_values.hpp"
 #include "app/operator.hpp"
 #include "base/text.hpp"
+#include "base/wiped.hpp"
 
 namespace pabal::app {
 namespace {
@@ -68,6 +69,7 @@ struct Password {
 Password read_password(bool from_stdin) {
   if (from_stdin) {
     std::string line;
+    const WipeAtEnd wiped(line);
     if (!std::getline(std::cin, line)) {
       refuse({ErrorKind::syntax, "--password-stdin: expected a line with the password on standard input", {}});
       return {.wrong = true, .text = {}};
@@ -76,8 +78,10 @@ Password read_password(bool from_stdin) {
     return {.text = line};
   }
   if (isatty(STDIN_FILENO) == 0) return {};
-  const auto once = ask("Password: ");
-  const auto again = once ? ask("Once more: ") : std::nullopt;
+  auto once = ask("Password: ");
+  auto again = once ? ask("Once more: ") : std::nullopt;
+  const WipeAtEnd wiped_once(once);
+  const WipeAtEnd wiped_again(again);
   if (!once || once != again) {
     refuse({ErrorKind::syntax, "the two passwords are not the same", {}});
     return {.wrong = true, .text = {}};
@@ -107,7 +111,8 @@ int account_add(const Invocation& invocation) {
       return wrong_usage(fmt::format("--quota: expected a size like 2G, or none, not {}", printable(size->second)));
     request["quota"] = *quota;
   }
-  const Password password = read_password(invocation.flag);
+  Password password = read_password(invocation.flag);
+  const WipeAtEnd wiped(password.text);
   if (password.wrong) return exit_refused;
   if (password.text) request["password"] = *password.text;
   return carry_out(invocation, request);
@@ -116,7 +121,8 @@ int account_add(const Invocation& invocation) {
 int account_passwd(const Invocation& invocation) {
   json::object request{{"command", "account passwd"}};
   take(request, invocation, "address");
-  const Password password = read_password(invocation.flag);
+  Password password = read_password(invocation.flag);
+  const WipeAtEnd wiped(password.text);
   if (password.wrong) return exit_refused;
   if (!password.text) return wrong_usage("expected --password-stdin, or a terminal to ask on");
   request["password"] = *password.text;

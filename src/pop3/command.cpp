@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "base/wiped.hpp"
 
 namespace pabal::pop3 {
 
@@ -132,6 +133,12 @@ Result<Command> parse_command(std::string_view line) {
       return command;
   }
   return fail(ErrorKind::unsupported, "unknown command");
+}
+
+void wipe(Result<Command>& command) noexcept {
+  if (!command) return;
+  pabal::wipe(command->argument);
+  pabal::wipe(command->initial_response);
 }
 
 Line next_line(std::string_view input, bool response, const LineLimits& limits) noexcept {

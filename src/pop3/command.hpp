@@ -60,6 +60,8 @@ struct Command {
 /// what is not UTF-8). `unsupported`: no such keyword. Spaces behind the last argument don't matter, except in PASS,
 /// where every octet counts.
 [[nodiscard]] Result<Command> parse_command(std::string_view line);
+/// Overwrites what may be a password (base/wiped.hpp): the argument and the initial response.
+void wipe(Result<Command>& command) noexcept;
 
 /// How long a line may be, its line end included, as far as its beginning tells.
 struct LineLimits {

@@ -1,4 +1,5 @@
 // AUTH (RFC 5034): a SASL exchange in base64 lines.
+#include "base/wiped.hpp"
 #include "codec/base64.hpp"
 #include "server/pop3/commands.hpp"
 
@@ -27,6 +28,7 @@ std::variant<std::string, Answer> read_response(const std::string& line) {
 }  // namespace
 
 Async<Answer> auth(Session* session, Command command) {
+  const WipeAtEnd wiped_command(command.initial_response);
   // AUTH alone lists what may be used: from before RFC 5034, and still asked by some clients.
   if (command.argument.empty()) co_return list_mechanisms(*session);
 
@@ -39,6 +41,7 @@ Async<Answer> auth(Session* session, Command command) {
   }
 
   std::optional<std::string> response;
+  const WipeAtEnd wiped_response(response);
   if (command.initial_response) {
     // RFC 5034 §4: a single "=" is an empty initial response.
     auto octets = read_response(*command.initial_response == "=" ? std::string() : *command.initial_response);
@@ -61,7 +64,8 @@ Async<Answer> auth(Session* session, Command command) {
         challenge = std::move(std::get<account::SaslExchange::Challenge>(*step).octets);
       }
     }
-    const auto line = co_await session->challenge(std::move(challenge));
+    auto line = co_await session->challenge(std::move(challenge));
+    const WipeAtEnd wiped_line(line);
     if (!line) co_return Answer{.reply = no(Text::authentication_cancelled), .then = Answer::Then::end};
     auto octets = read_response(*line);
     if (auto* answer = std::get_if<Answer>(&octets)) co_return std::move(*answer);

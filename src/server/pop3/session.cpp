@@ -1,5 +1,6 @@
 #include "server/pop3/session.hpp"
 
+#include "base/wiped.hpp"
 #include "codec/base64.hpp"
 #include "net/give_way.hpp"
 #include "server/pop3/commands.hpp"
@@ -249,6 +250,7 @@ Async<bool> Session::respond(Answer answer) {
 }
 
 Async<bool> Session::serve_line(Result<Command> command) {
+  const WipeAtEnd wiped(command);
   if (!command) {
     shared_->wrong_commands.add();
     const bool unknown = command.error().kind == ErrorKind::unsupported;
@@ -286,6 +288,7 @@ Async<> Session::run() {
       stream_->consume(line.size);
       line_deadline_.reset();
       if (turns_.step()) co_await net::give_way();
+      const WipeAtEnd wiped(command);
       going = co_await serve_line(std::move(command));
       // Replies to commands that came together leave together (RFC 2449 §6.6).
       if (going && out_.size() >= limits.window_bytes) going = co_await flush();

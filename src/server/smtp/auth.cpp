@@ -1,4 +1,5 @@
 // AUTH (RFC 4954) over account::Authenticator's exchanges.
+#include "base/wiped.hpp"
 #include "codec/base64.hpp"
 #include "server/smtp/session.hpp"
 
@@ -27,6 +28,7 @@ std::vector<std::string_view> Session::mechanisms() const {
 }
 
 Async<Outcome> Session::auth(pabal::smtp::Auth command) {
+  const WipeAtEnd wiped_command(command.initial);
   auto facts = client_facts();
   const bool encrypted = facts.encrypted;
   auto exchange = server_->services().accounts->begin(command.mechanism, std::move(facts));
@@ -37,6 +39,7 @@ Async<Outcome> Session::auth(pabal::smtp::Auth command) {
     co_return Outcome(504, "5.5.4", "This mechanism is not available");
   }
   std::optional<std::string> response;
+  const WipeAtEnd wiped_response(response);
   if (command.initial) {
     // RFC 4954 §4: "=" is an initial response that is empty.
     auto decoded = codec::decode_base64(*command.initial == "=" ? std::string_view() : *command.initial);
@@ -48,6 +51,7 @@ Async<Outcome> Session::auth(pabal::smtp::Auth command) {
 }
 
 Async<Outcome> Session::continue_auth(std::string line) {
+  const WipeAtEnd wiped_line(line);
   if (line == "*") {
     phase_ = Greeted();
     co_return Outcome(501, "5.7.0", "Authentication cancelled");
@@ -57,6 +61,7 @@ Async<Outcome> Session::continue_auth(std::string line) {
     phase_ = Greeted();
     co_return Outcome(501, "5.5.2", "That is not base64");
   }
+  const WipeAtEnd wiped(*decoded);
   auto& state = std::get<Authenticating>(phase_);
   if (state.done) {
     // The client has heard the mechanism's last word and has nothing to add.
@@ -72,6 +77,7 @@ Async<Outcome> Session::continue_auth(std::string line) {
 }
 
 Async<Outcome> Session::step_auth(std::optional<std::string> response) {
+  const WipeAtEnd wiped(response);
   // The exchange is taken out while it works: a cancelled session must not find it half done.
   auto exchange = std::move(std::get<Authenticating>(phase_).exchange);
   phase_ = Greeted();

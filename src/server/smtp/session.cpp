@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "base/wiped.hpp"
 #include "net/give_way.hpp"
 
 namespace pabal::server::smtp {
@@ -158,6 +159,7 @@ Async<> Session::handle(LineSplitter::Event event) {
   }
   if (std::holds_alternative<Authenticating>(phase_)) {
     std::string response(event.text);
+    const WipeAtEnd wiped(response);
     stream_->consume(event.consumed);
     conclude(co_await continue_auth(std::move(response)));
     co_return;

@@ -175,16 +175,16 @@ std::vector<Setting<Config>> make_config_settings() {
       {"queue", "smart_host", "Send everything through this server; empty: by MX. This version sends nothing out yet."},
       "\"host:port\" or empty text", [](C& c) -> auto& { return c.queue.smart_host; }, is_host_and_port));
   add(duration<C>(
-      {"queue", "retry", "The first wait before a letter is tried again; then longer, to retry_max."},
+      {"queue", "retry", "The first wait before a letter is tried again; then longer, to retry_max.", true},
       [](C& c) -> auto& { return c.queue.retry; }, 1s, 24h));
   add(duration<C>(
-      {"queue", "retry_max", "The longest wait between two attempts."}, [](C& c) -> auto& { return c.queue.retry_max; },
-      1s, 7 * 24h));
+      {"queue", "retry_max", "The longest wait between two attempts.", true},
+      [](C& c) -> auto& { return c.queue.retry_max; }, 1s, 7 * 24h));
   add(duration<C>(
       {"queue", "warn_after", "When a sender is told that a letter waits. This version sends no notices yet."},
       [](C& c) -> auto& { return c.queue.warn_after; }, 1min, 30 * 24h));
   add(duration<C>(
-      {"queue", "give_up_after", "When a letter goes back to its sender."},
+      {"queue", "give_up_after", "When a letter goes back to its sender.", true},
       [](C& c) -> auto& { return c.queue.give_up_after; }, 1min, 60 * 24h));
 
   add(number<C>(

@@ -167,8 +167,8 @@ TEST(Config, WhatNeedsANewStart) {
   EXPECT_EQ(live(config("")), Names());
   const auto certificate = config("[tls]\ncertificate=\"a\"\nkey=\"b\"");
   EXPECT_EQ(needs_restart(certificate), Names());
-  EXPECT_EQ(needs_restart(config("data=\"x\"\n[queue]\nretry=\"1m\"\n[[listener]]\nprotocol=\"smtp\"")),
-            (Names{"data", "[queue] retry", "listener"}));
+  EXPECT_EQ(needs_restart(config("data=\"x\"\n[queue]\nremote_port=26\n[[listener]]\nprotocol=\"smtp\"")),
+            (Names{"data", "[queue] remote_port", "listener"}));
 }
 
 TEST(Config, WhatAReloadChanges) {

@@ -27,6 +27,14 @@ smtp::Protocol smtp_protocol(Protocol protocol) {
 /// Connections of each listener that serves the operator, beside those of all others.
 constexpr std::size_t kOwnConnections = 16;
 
+queue::RetryOptions retry_options(const Config& config) {
+  queue::RetryOptions options;
+  options.retry = config.queue.retry;
+  options.retry_max = config.queue.retry_max;
+  options.give_up_after = config.queue.give_up_after;
+  return options;
+}
+
 /// Whether the same counts of what each address does still serve.
 bool same_rates(const server::smtp::Settings& a, const server::smtp::Settings& b) {
   const auto text = &net::Network::text;
@@ -139,14 +147,10 @@ Result<void> MailSystem::open_site() {
   if (!site) return pass(site);
   site_ = std::move(*site);
   mda_ = std::make_unique<delivery::LocalMda>(site_->store(), machine_.clock, log_, machine_.metrics);
-  queue::RetryOptions options;
-  options.retry = config_.queue.retry;
-  options.retry_max = config_.queue.retry_max;
-  options.give_up_after = config_.queue.give_up_after;
   retry_ = std::make_unique<queue::LocalRetry>(
       threads_->executor(0), queue::letters_of(site_->store()),
       [mda = mda_.get()](store::QueuedLocal letter) { return mda->retry(std::move(letter)); }, machine_.clock,
-      machine_.random, log_, machine_.metrics, options);
+      machine_.random, log_, machine_.metrics, retry_options(config_));
   site_->admin().when_queue_changes([retry = retry_.get()] { retry->kick(); });
   return {};
 }
@@ -289,6 +293,7 @@ void MailSystem::reload() {
     server_->set_proxies(i, config_.listeners[i].proxy_protocol);
   }
   site_->authenticator().change(config_.authenticator);
+  retry_->change(retry_options(config_));
   for (const std::string& name : changed.live) log_.info("setting_changed", {{"setting", name}});
   for (const std::string& name : changed.need_restart) log_.warning("setting_needs_restart", {{"setting", name}});
   for (const auto& info : tls_->certificates()) {

@@ -181,6 +181,14 @@ void LocalRetry::stop(std::move_only_function<void()> stopped) {
   });
 }
 
+void LocalRetry::change(const RetryOptions& options) {
+  asio::post(state_->home, [state = state_, options] {
+    state->options.retry = options.retry;
+    state->options.retry_max = options.retry_max;
+    state->options.give_up_after = options.give_up_after;
+  });
+}
+
 void LocalRetry::kick() {
   asio::post(state_->home, [state = state_] { state->alarm.ring(); });
 }

@@ -59,6 +59,9 @@ class LocalRetry {
   /// Ends after the letter at hand; `stopped` is called at home when it has. Any thread; also where it was never
   /// started.
   void stop(std::move_only_function<void()> stopped);
+  /// From the next attempt on: retry, retry_max, give_up_after. Waits that have begun stay as long as they are. Any
+  /// thread.
+  void change(const RetryOptions& options);
   /// Looks for due letters now (`pabal queue retry`). Any thread.
   void kick();
 

@@ -276,6 +276,18 @@ TEST(LocalRetry, AnExceptionEndsItsRoundAndNotTheWorker) {
   world.io.run();
 }
 
+TEST(LocalRetry, ChangedTimesCountFromTheNextAttempt) {
+  World world;
+  world.letters->add("a");
+  world.outcome = [](const auto&) -> Result<void> { return fail(ErrorKind::busy, "locked"); };
+  world.worker.change({.retry = 60s, .retry_max = 60s, .give_up_after = 5min});
+  world.io.poll();
+  world.round();
+  EXPECT_LE(world.letters->rows[0].next, kStart + 66s);
+  world.clock.advance(6min);
+  EXPECT_EQ(world.round(), "delivered 0 postponed 0 held 1 failed 0 sleep 60000");
+}
+
 TEST(LocalRetry, StopsAlsoWhereItNeverBegan) {
   World world;
   bool stopped = false;

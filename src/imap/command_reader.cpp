@@ -68,6 +68,8 @@ void CommandReader::start_anew() {
   tail_ = {};
   append_.reset();
   append_tag_ = {};
+  scanned_ = 0;
+  parts_ = 0;
 }
 
 // From wherever the reader stands to the beginning of the next command.
@@ -103,6 +105,8 @@ void CommandReader::skip_rest() {
   line_begin_ = 0;
   append_.reset();
   append_tag_ = {};
+  scanned_ = 0;
+  parts_ = 0;
 }
 
 void CommandReader::refuse() { skip_rest(); }
@@ -242,9 +246,8 @@ std::optional<ReaderEvent> CommandReader::read_literal(std::string_view& input) 
 }
 
 std::optional<ReaderEvent> CommandReader::scan() {
-  auto step = append_->step(buffer_, rules_);
-  buffer_.erase(0, step.used);
-  line_begin_ -= std::min(line_begin_, step.used);
+  auto step = append_->step(std::string_view(buffer_).substr(scanned_), rules_);
+  scanned_ += step.used;
   if (auto* refusal = std::get_if<Refusal>(&step.what)) return reject(std::move(*refusal));
   if (std::holds_alternative<AppendScanner::NeedMore>(step.what)) return string_literal();
   if (auto* begun = std::get_if<AppendScanner::Begun>(&step.what)) {
@@ -252,8 +255,13 @@ std::optional<ReaderEvent> CommandReader::scan() {
     return AppendBegun{std::move(begun->command)};
   }
   if (auto* message = std::get_if<AppendMessage>(&step.what)) return std::move(*message);
-  if (const auto* found = std::get_if<AppendText>(&step.what)) return text(*found);
-  if (auto* url = std::get_if<AppendUrl>(&step.what)) return std::move(*url);
+  const auto* found = std::get_if<AppendText>(&step.what);
+  auto* url = std::get_if<AppendUrl>(&step.what);
+  if (found != nullptr || url != nullptr) {
+    if (++parts_ > limits_.parts) return reject({Refusal::Status::no, "TOOBIG", "too many parts"});
+    if (url != nullptr) return std::move(*url);
+    return text(*found);
+  }
   if (std::holds_alternative<AppendMessageEnd>(step.what)) return AppendMessageEnd{};
   start_anew();
   return AppendEnded{};
@@ -264,6 +272,7 @@ std::optional<ReaderEvent> CommandReader::text(const AppendText& text) {
   left_ = text.size;
   buffer_ = {};
   line_begin_ = 0;
+  scanned_ = 0;
   if (text.synchronizing) {
     state_ = State::ask_for_data;
   } else {

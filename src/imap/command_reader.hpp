@@ -18,6 +18,7 @@ struct ReaderLimits {
   std::size_t line = 64U << 10;       ///< octets of one line
   std::size_t command = 1U << 20;     ///< of a command with its literals, messages aside
   std::uint64_t message = 64U << 20;  ///< of one text of a message
+  std::size_t parts = 1'000;          ///< texts and URLs of one APPEND, all its messages together
   /// Octets of refused literals that are read and thrown away for one command; beyond, the connection has to end.
   std::uint64_t skip = 256U << 20;
   /// A literal that doesn't wait may have 4096 octets at most (LITERAL-), else as many as any other (LITERAL+).
@@ -116,13 +117,15 @@ class CommandReader {
   ReaderLimits limits_;
   ParseRules rules_;
   State state_ = State::line;
-  std::string buffer_;          ///< the command as far as it came, or what of an APPEND isn't scanned yet
+  std::string buffer_;          ///< the command as far as it came; of an APPEND since the last message's octets
   std::size_t line_begin_ = 0;  ///< of the present line in the buffer
   std::optional<Announced> announced_;
   std::uint64_t left_ = 0;     ///< of a literal
   std::uint64_t skipped_ = 0;  ///< of literals, for the present command
   std::string tail_;           ///< of a line that is thrown away
   std::optional<AppendScanner> append_;
+  std::size_t scanned_ = 0;  ///< octets of the buffer that the scanner is done with
+  std::size_t parts_ = 0;
   std::string append_tag_;
   bool lost_said_ = false;
 };

@@ -199,6 +199,9 @@ TEST(CommandReader, AppendLimits) {
   EXPECT_EQ(read("a APPEND x {6+}\r\nabcdef {2+}\r\nxy\r\nb NOOP\r\n", small),
             "begin a APPEND <x>\nmessage ()\na NO [TOOBIG] too large\nb NOOP\n");
   EXPECT_EQ(read("a APPEND x {21+}\r\nabcdef", small), "begin a APPEND <x>\nmessage ()\na BYE [TOOBIG] too large\n");
+  const ReaderLimits few{.parts = 2, .messages = true};
+  EXPECT_EQ(read("a APPEND x CATENATE (URL /x URL /y URL /z TEXT {2+}\r\nab)\r\nb NOOP\r\n", few),
+            "begin a APPEND <x>\nmessage () catenate\nurl [/x]\nurl [/y]\na NO [TOOBIG] too many parts\nb NOOP\n");
 }
 
 TEST(CommandReader, TheServerRefuses) {

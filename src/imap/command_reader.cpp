@@ -26,6 +26,9 @@ std::string tag_of(std::string_view text) {
   return {text.begin(), end};
 }
 
+// An idle session holds no memory: clearing and assigning would keep it.
+void give_back(std::string& text) noexcept { std::string().swap(text); }
+
 void keep_tail(std::string& tail, std::string_view more) {
   if (more.size() >= kTail) {
     tail.assign(more.substr(more.size() - kTail));
@@ -60,14 +63,14 @@ std::string CommandReader::tag() const { return append_tag_.empty() ? tag_of(buf
 
 void CommandReader::start_anew() {
   state_ = State::line;
-  buffer_ = {};
+  give_back(buffer_);
   line_begin_ = 0;
   announced_.reset();
   left_ = 0;
   skipped_ = 0;
-  tail_ = {};
+  give_back(tail_);
   append_.reset();
-  append_tag_ = {};
+  give_back(append_tag_);
   scanned_ = 0;
   parts_ = 0;
 }
@@ -101,10 +104,10 @@ void CommandReader::skip_rest() {
     }
     skipped_ += left_;
   }
-  buffer_ = {};
+  give_back(buffer_);
   line_begin_ = 0;
   append_.reset();
-  append_tag_ = {};
+  give_back(append_tag_);
   scanned_ = 0;
   parts_ = 0;
 }
@@ -270,7 +273,7 @@ std::optional<ReaderEvent> CommandReader::scan() {
 std::optional<ReaderEvent> CommandReader::text(const AppendText& text) {
   if (auto refusal = too_big(text.size, text.synchronizing, limits_.message)) return reject(std::move(*refusal));
   left_ = text.size;
-  buffer_ = {};
+  give_back(buffer_);
   line_begin_ = 0;
   scanned_ = 0;
   if (text.synchronizing) {

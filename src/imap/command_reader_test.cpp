@@ -18,7 +18,7 @@ class Transcript {
       auto event = reader_->next(input);
       if (std::holds_alternative<NeedInput>(event)) break;
       std::visit(*this, event);
-      if (refuse_at_ != "" && out_.ends_with(refuse_at_)) {
+      if (!refuse_at_.empty() && out_.ends_with(refuse_at_)) {
         refuse_at_ = "";
         out_ += "REFUSED\n";
         reader_->refuse();
@@ -99,6 +99,17 @@ TEST(CommandReader, KeepsWhatFollows) {
   std::string_view input = "a STARTTLS\r\nb NOOP\r\n";
   EXPECT_TRUE(std::holds_alternative<Command>(reader.next(input)));
   EXPECT_EQ(input, "b NOOP\r\n");
+  EXPECT_TRUE(reader.idle());
+  EXPECT_EQ(reader.held(), std::string().capacity());
+}
+
+// What a long command took is given back.
+TEST(CommandReader, HoldsNothingBetweenCommands) {
+  CommandReader reader;
+  Transcript transcript(reader);
+  transcript.feed("a LOGIN {5000}\r\n" + std::string(5'000, 'x') + " y");
+  EXPECT_GT(reader.held(), 5'000U);
+  transcript.feed("\r\n");
   EXPECT_TRUE(reader.idle());
   EXPECT_EQ(reader.held(), std::string().capacity());
 }

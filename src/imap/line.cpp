@@ -4,7 +4,7 @@ namespace pabal::imap {
 
 LineReader::Line LineReader::next(std::string_view& input, std::size_t limit) {
   if (returned_) {
-    held_ = {};
+    std::string().swap(held_);
     returned_ = false;
   }
   const auto end = input.find('\n');
@@ -13,7 +13,7 @@ LineReader::Line LineReader::next(std::string_view& input, std::size_t limit) {
   input.remove_prefix(ended ? end + 1 : input.size());
   // The limit and one for CR.
   if (skipping_ || held_.size() + text.size() > limit + 1) {
-    held_ = {};
+    std::string().swap(held_);
     skipping_ = !ended;
     return {ended ? State::too_long : State::incomplete, {}};
   }

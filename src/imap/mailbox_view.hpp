@@ -182,7 +182,7 @@ class MailboxView {
         due.expunged.push_back(static_cast<std::uint32_t>(snapshot_->lower_bound(gone_[i - 1]) + i));
       }
       due.vanished = NumberSet::of_sorted(gone_);
-      gone_ = {};
+      gone_ = std::vector<std::uint32_t>();
     }
     const auto last = last_uid(*snapshot_);
     if (last > told_) {

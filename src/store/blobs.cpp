@@ -124,17 +124,43 @@ Result<void> drop_listed(db::Connection& connection, std::span<const std::int64_
 
 }  // namespace
 
-Result<void> drop_references(db::Connection& connection, const ReferenceCounts& counts, SystemTime now) {
-  // Nearly all lose one, and go together.
+namespace {
+
+// Nearly all gain or lose one, and go together: calls with lists of at most kListed blobs of the same count.
+template <class Change>
+Result<void> by_lists(const ReferenceCounts& counts, Change change) {
   std::map<std::int64_t, std::vector<std::int64_t>> by_count;
   for (const auto& [blob, count] : counts) by_count[count].push_back(blob);
   for (const auto& [count, blobs] : by_count) {
     for (std::size_t at = 0; at < blobs.size(); at += kListed) {
-      const auto some = std::span(blobs).subspan(at, std::min(kListed, blobs.size() - at));
-      if (auto dropped = drop_listed(connection, some, count, now); !dropped) return dropped;
+      auto changed = change(std::span(blobs).subspan(at, std::min(kListed, blobs.size() - at)), count);
+      if (!changed) return changed;
     }
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> drop_references(db::Connection& connection, const ReferenceCounts& counts, SystemTime now) {
+  return by_lists(counts, [&](std::span<const std::int64_t> blobs, std::int64_t count) {
+    return drop_listed(connection, blobs, count, now);
+  });
+}
+
+Result<void> add_references(db::Connection& connection, const ReferenceCounts& counts) {
+  static const std::string sql = fmt::format("UPDATE blob SET refs = refs + $1 WHERE blob_id IN ({})", number_list(2));
+  return by_lists(counts, [&](std::span<const std::int64_t> blobs, std::int64_t count) -> Result<void> {
+    std::array<db::Parameter, kListed + 1> parameters;
+    parameters[0] = count;
+    for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = blobs[std::min(i, blobs.size() - 1)];
+    auto changed = connection.run(sql, parameters);
+    if (!changed) return pass(changed);
+    if (static_cast<std::size_t>(*changed) != blobs.size()) {
+      return fail(ErrorKind::io, "local error", fmt::format("blobs from {} on are missing", blobs.front()));
+    }
+    return {};
+  });
 }
 
 BlobRow blob_row(const db::Rows& rows) {

@@ -51,6 +51,7 @@ struct BlobRow {
 
 /// By blob id.
 using ReferenceCounts = std::map<std::int64_t, std::int64_t>;
+[[nodiscard]] Result<void> add_references(db::Connection& connection, const ReferenceCounts& counts);
 /// The same for many at once.
 [[nodiscard]] Result<void> drop_references(db::Connection& connection, const ReferenceCounts& counts, SystemTime now);
 

@@ -48,26 +48,67 @@ constexpr std::array kLookAgain = {std::chrono::milliseconds(50), std::chrono::m
 
 }  // namespace
 
-Result<void> Shard::keep_file(DeliveryWrite& write) {
-  auto& content = write.delivery.content;
+Result<void> Shard::keep_file(Incoming& content, BlobRow& blob) {
   if (auto spilled = content.spill_now(); !spilled) return spilled;
   auto& file = *content.file_;
   if (auto flushed = file.file->sync(); !flushed) {
     flush_failed_ = true;
     return flushed;
   }
-  const auto path = path_of_file(write.blob.id);
+  const auto path = path_of_file(blob.id);
   if (auto renamed = around_.files->rename(file.path, path); !renamed) return renamed;
   file.path = path;  // removed with the message if its rows don't commit
   if (auto flushed = around_.files->sync_folder(files_folder_); !flushed) {
     flush_failed_ = true;
     return flushed;
   }
-  write.blob.size = file.written;
-  write.blob.salt = file.salt;
-  write.blob.checksum = file.checksum.checksum();
-  write.blob.location = Location::file;
+  blob.size = file.written;
+  blob.salt = file.salt;
+  blob.checksum = file.checksum.checksum();
+  blob.location = Location::file;
   return {};
+}
+
+Async<Result<void>> Shard::place_blob(Incoming* content, BlobRow* blob, bool alone) {
+  const std::uint64_t size = content->size();
+  // A file that was received in another shard's folder can't be renamed into this one.
+  const bool in_files = segments_ && !place_.blobs_in_database;
+  if (in_files && content->has_file() && content->spilling_ != spilling_) {
+    auto copied = co_await copy_of(content);
+    if (!copied) co_return pass(copied);
+    *content = std::move(*copied);
+  }
+  if (!content->has_file()) content->spilling_ = spilling_;
+  const bool to_file =
+      in_files && (content->has_file() || size >= around_.options.file_at_least || size > segments_->most_octets());
+  if (to_file) co_return co_await around_.pool->run([this, content, blob] { return keep_file(*content, *blob); });
+  if (content->has_file()) {
+    // Received into a file, and from there into the database piece by piece.
+    auto spilled = co_await content->spill();
+    if (!spilled) co_return pass(spilled);
+    const auto& file = *content->file_;
+    blob->size = file.written;
+    blob->salt = file.salt;
+    blob->checksum = file.checksum.checksum();
+    blob->location = Location::database;
+    co_return Result<void>{};
+  }
+  blob->size = size;
+  blob->salt = mix(around_.key, salts_.fetch_add(1, std::memory_order_relaxed));
+  blob->checksum = checksum_of(content->memory(), blob->salt);
+  if (!in_files) {
+    blob->location = Location::database;
+  } else if (alone && size <= around_.options.inline_at_most) {
+    blob->location = Location::row;
+  } else {
+    blob->location = Location::segment;
+  }
+  co_return Result<void>{};
+}
+
+// Blobs in rows want to be moved before long.
+void Shard::came_in_row() {
+  if (in_rows_.fetch_add(1, std::memory_order_relaxed) + 1 == move_rows_at) wake_.notify_one();
 }
 
 Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<DeliveryTarget> elsewhere,
@@ -84,41 +125,8 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
   write->blob.id = *blob;
 
   auto& content = write->delivery.content;
-  const std::uint64_t size = content.size();
-  // A file that was received in another shard's folder can't be renamed into this one.
-  const bool in_files = segments_ && !place_.blobs_in_database;
-  if (in_files && content.has_file() && content.spilling_ != spilling_) {
-    auto copied = co_await copy_of(&content);
-    if (!copied) co_return pass(copied);
-    content = std::move(*copied);
-  }
-  if (!content.has_file()) content.spilling_ = spilling_;
-  const bool to_file =
-      in_files && (content.has_file() || size >= around_.options.file_at_least || size > segments_->most_octets());
-  if (to_file) {
-    auto kept = co_await around_.pool->run([this, w = write.get()] { return keep_file(*w); });
-    if (!kept) co_return pass(kept);
-  } else if (content.has_file()) {
-    // Received into a file, and from there into the database piece by piece.
-    auto spilled = co_await content.spill();
-    if (!spilled) co_return pass(spilled);
-    const auto& file = *content.file_;
-    write->blob.size = file.written;
-    write->blob.salt = file.salt;
-    write->blob.checksum = file.checksum.checksum();
-    write->blob.location = Location::database;
-  } else {
-    write->blob.size = size;
-    write->blob.salt = mix(around_.key, salts_.fetch_add(1, std::memory_order_relaxed));
-    write->blob.checksum = checksum_of(content.memory(), write->blob.salt);
-    if (!in_files) {
-      write->blob.location = Location::database;
-    } else if (under_way.before() == 0 && size <= around_.options.inline_at_most) {
-      write->blob.location = Location::row;
-    } else {
-      write->blob.location = Location::segment;
-    }
-  }
+  auto placed = co_await place_blob(&content, &write->blob, under_way.before() == 0);
+  if (!placed) co_return pass(placed);
   // Once for all recipients, before and outside of the transaction. Of what is in a file the header's beginning is at
   // hand; the upkeep reads it all soon.
   write->facts = content.has_file() ? facts_of_head(content.head()) : facts_of(content.memory());
@@ -243,10 +251,11 @@ void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& out
   if (write->delivery.content.has_file()) write->delivery.content = Incoming();
   if (outcome) {
     delivered_.add();
-    if (write->blob.location == Location::row && write->wrote_blob &&
-        in_rows_.fetch_add(1, std::memory_order_relaxed) + 1 == move_rows_at) {
-      wake_.notify_one();
+    for (std::size_t i = 0; i < write->outcomes.size(); ++i) {
+      const auto& reached = write->outcomes[i].result;
+      if (reached) around_.watchers->tell(write->delivery.targets[i].place.account, reached->change);
     }
+    if (write->blob.location == Location::row && write->wrote_blob) came_in_row();
   }
   finish(std::move(write), outcome);
 }

@@ -7,6 +7,8 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "store/keywords.hpp"
+#include "store/mailbox_rows.hpp"
 
 namespace pabal::store {
 
@@ -32,38 +34,27 @@ Result<Result<Reached>> refusal(db::Connection& connection, AccountId account) {
   return Result<Reached>(fail(ErrorKind::quota, "mailbox full", log("over quota")));
 }
 
-// The keyword's number in the account, given if need be.
-Result<std::int64_t> keyword_number(db::Connection& connection, AccountId account, std::string_view name) {
-  if (name == "$seen") return keyword::seen;
-  auto known =
-      connection.number("SELECT number FROM keyword WHERE account_id = $1 AND name = $2", {account.value, name});
-  if (!known) return pass(known);
-  if (*known) return **known;
-  auto last = connection.number("SELECT MAX(number) FROM keyword WHERE account_id = $1", {account.value});
-  if (!last) return pass(last);
-  const auto number = std::max(last->value_or(0) + 1, keyword::first_own);
-  auto made = connection.run("INSERT INTO keyword (account_id, number, name) VALUES ($1, $2, $3)",
-                             {account.value, number, name});
-  if (!made) return pass(made);
-  return number;
-}
-
 struct Keywords {
   std::string octets;
   bool seen = false;
 };
+// A keyword that can't be one, or is one too many, keeps no letter from its mailbox.
 Result<Keywords> keywords_of(db::Connection& connection, const DeliveryTarget& target) {
-  static const std::string none = encode_numbers({});
+  static const std::string none = encode_keywords({});
   if (target.keywords.empty()) return Keywords{none, false};
-  std::vector<std::int64_t> numbers;
+  auto table = KeywordTable::load(connection, target.place.account);
+  if (!table) return pass(table);
+  KeywordNumbers numbers;
   for (const auto& name : target.keywords) {
-    auto number = keyword_number(connection, target.place.account, to_lower(name));
-    if (!number) return pass(number);
-    numbers.push_back(*number);
+    auto taken = table->take(connection, {0, {name}});
+    if (!taken && taken.error().kind != ErrorKind::policy && taken.error().kind != ErrorKind::limit) return pass(taken);
+    if (!taken) continue;
+    numbers.flags |= taken->flags;
+    numbers.own.insert(numbers.own.end(), taken->own.begin(), taken->own.end());
   }
-  std::ranges::sort(numbers);
-  numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
-  return Keywords{encode_numbers(numbers), std::ranges::binary_search(numbers, keyword::seen)};
+  std::ranges::sort(numbers.own);
+  numbers.own.erase(std::ranges::unique(numbers.own).begin(), numbers.own.end());
+  return Keywords{encode_keywords(numbers), (numbers.flags & flag::seen) != 0};
 }
 
 struct Slot {
@@ -234,34 +225,15 @@ Result<std::string> mailbox_path(std::string_view name) {
   return "INBOX" + std::string(name.substr(5));
 }
 
-Result<void> make_mailbox(db::Connection& connection, AccountId account, std::string_view path, std::string_view role,
-                          SystemTime now) {
-  for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
-    const auto name = path.substr(0, slash);
-    auto there =
-        connection.number("SELECT mailbox_id FROM mailbox WHERE account_id = $1 AND path = $2", {account.value, name});
-    if (!there) return pass(there);
-    if (!*there) {
-      // UIDVALIDITY only ever grows in an account, so that a name that was deleted never comes back with an old one.
-      auto rows = connection.query(
-          "UPDATE account SET change = change + 1, "
-          "uid_validity = CASE WHEN uid_validity < $2 THEN $2 ELSE uid_validity + 1 END "
-          "WHERE account_id = $1 RETURNING change, uid_validity",
-          {account.value, to_database(now) / 1'000'000});
-      if (!rows) return pass(rows);
-      auto any = rows->next();
-      if (!any) return pass(any);
-      if (!*any)
-        return fail(ErrorKind::not_found, "no such mailbox", fmt::format("account {}: not here", account.value));
-      auto made = connection.run(
-          "INSERT INTO mailbox (account_id, mailbox_id, path, role, uid_validity, uid_next, first_recent_uid, change, "
-          "emails, "
-          "unseen, bytes, subscribed) VALUES ($1, $2, $3, $4, $5, 1, 1, $2, 0, 0, 0, 1)",
-          {account.value, rows->integer(0), name, name == path ? role : std::string_view(), rows->integer(1)});
-      if (!made) return pass(made);
-    }
-    if (slash == std::string_view::npos) return {};
-  }
+Result<void> insert_email(db::Connection& connection, const NewEmail& email, const MessageFacts& facts) {
+  auto inserted = connection.run(
+      "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, standings, "
+      "delivery_id, parsed_version) VALUES ($1, $2, $3, $2, $4, $5, $6, $7, $8, $9, $10)",
+      {email.account.value, email.email.value, email.thread, to_database(email.received),
+       static_cast<std::int64_t>(email.size), db::Octets{email.prefix}, db::Octets{encode_pieces(email.pieces)},
+       db::Octets{encode_standings({&email.standing, 1})}, email.delivery_id, kept_version(email.pieces, facts)});
+  if (!inserted) return pass(inserted);
+  return {};
 }
 
 Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryTarget& target,
@@ -285,7 +257,7 @@ Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryT
   auto slot = take_uid(connection, account, *path, email, keywords->seen, size);
   if (!slot) return pass(slot);
   if (!*slot) {
-    if (auto made = make_mailbox(connection, account, *path, {}, now); !made) return pass(made);
+    if (auto made = make_mailbox(connection, account, *path, {}, now, true); !made) return pass(made);
     slot = take_uid(connection, account, *path, email, keywords->seen, size);
     if (!slot) return pass(slot);
     if (!*slot) return fail(ErrorKind::io, "local error", "a mailbox that was just made is not there");
@@ -293,13 +265,17 @@ Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryT
   const auto standing = Standing{(*slot)->mailbox, (*slot)->uid};
   auto thread = take_thread(connection, account, EmailId{email}, facts.thread_keys);
   if (!thread) return pass(thread);
-  auto inserted = connection.run(
-      "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, keywords, "
-      "standings, "
-      "delivery_id, parsed_version) VALUES ($1, $2, $10, $2, $3, $4, $5, $6, $7, $8, $9, $11)",
-      {account.value, email, to_database(now), static_cast<std::int64_t>(size), db::Octets{target.prefix},
-       db::Octets{encode_pieces(pieces)}, db::Octets{keywords->octets}, db::Octets{encode_standings({&standing, 1})},
-       delivery_id, *thread, kept_version(pieces, facts)});
+  auto inserted = insert_email(connection,
+                               {.account = account,
+                                .email = EmailId{email},
+                                .thread = *thread,
+                                .received = now,
+                                .size = size,
+                                .prefix = target.prefix,
+                                .pieces = pieces,
+                                .standing = standing,
+                                .delivery_id = delivery_id},
+                               facts);
   if (!inserted) return pass(inserted);
   auto stands = connection.run(
       "INSERT INTO membership (account_id, mailbox_id, uid, email_id, size, keywords, deleted, change) "

@@ -2,6 +2,7 @@
 // statements.
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,21 @@ struct DeliveryWrite final : AppendJob {
   Completion<DeliverySettled> done;
 };
 
+/// A new email's row. Views must live until insert_email() returns.
+struct NewEmail {
+  AccountId account;
+  EmailId email;
+  std::int64_t thread = 0;
+  SystemTime received;
+  std::uint64_t size = 0;
+  std::string_view prefix;
+  std::span<const Piece> pieces;
+  Standing standing;
+  std::string_view delivery_id;
+};
+/// The facts themselves are kept beside the blob (keep_facts).
+[[nodiscard]] Result<void> insert_email(db::Connection& connection, const NewEmail& email, const MessageFacts& facts);
+
 /// The number by which elsewhere's queue rows begin.
 inline constexpr std::int64_t kElsewhereNumber = 1'000'000;
 
@@ -63,9 +79,5 @@ struct Before {
 [[nodiscard]] Result<std::string> mailbox_path(std::string_view name);
 [[nodiscard]] std::uint32_t hash_of_name(std::string_view name) noexcept;
 [[nodiscard]] std::int64_t key_of_message_id(std::string_view message_id) noexcept;
-
-/// Makes the mailbox and those above it, each under a change of its own.
-[[nodiscard]] Result<void> make_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                        std::string_view role, SystemTime now);
 
 }  // namespace pabal::store

@@ -93,6 +93,22 @@ Result<void> keep_facts(db::Connection& connection, std::span<const Piece> piece
   return {};
 }
 
+Result<std::string> read_facts(db::Connection& connection, std::span<const Piece> pieces) {
+  const auto blob = blob_of_facts(pieces);
+  if (!blob) return std::string();
+  auto rows = connection.query("SELECT octets FROM blob_facts WHERE blob_id = $1", {blob->value});
+  if (!rows) return pass(rows);
+  auto any = rows->next();
+  if (!any) return pass(any);
+  return *any ? std::string(rows->octets(0)) : std::string();
+}
+
+std::vector<std::int64_t> thread_keys_of(std::string_view parsed) {
+  const auto derived = message::decode_derived(parsed);
+  if (!derived || !derived->envelope) return {};
+  return keys_of(*derived->envelope);
+}
+
 Result<std::int64_t> take_thread(db::Connection& connection, AccountId account, EmailId email,
                                  const std::vector<std::int64_t>& keys) {
   if (keys.empty()) return email.value;

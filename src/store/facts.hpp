@@ -40,6 +40,8 @@ struct MessageFacts {
 [[nodiscard]] MessageFacts facts_of(std::string_view message);
 /// The thread keys alone, where only a message's beginning is at hand; the rest is the upkeep's.
 [[nodiscard]] MessageFacts facts_of_head(std::string_view head);
+/// The thread keys of a message whose `parsed` this is; none where it has no envelope.
+[[nodiscard]] std::vector<std::int64_t> thread_keys_of(std::string_view parsed);
 /// The version that facts_of gives.
 [[nodiscard]] std::int64_t facts_version() noexcept;
 
@@ -50,6 +52,9 @@ struct MessageFacts {
 /// Keeps the facts, if there are any, beside the blob, in place of older ones.
 [[nodiscard]] Result<void> keep_facts(db::Connection& connection, std::span<const Piece> pieces,
                                       const MessageFacts& facts);
+
+/// The derived form that is kept for an email of these pieces; empty where there is none.
+[[nodiscard]] Result<std::string> read_facts(db::Connection& connection, std::span<const Piece> pieces);
 
 /// The thread that a new email belongs to, which may be one of its own; its keys lead there from now on.
 [[nodiscard]] Result<std::int64_t> take_thread(db::Connection& connection, AccountId account, EmailId email,

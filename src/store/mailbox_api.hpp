@@ -70,9 +70,9 @@ enum class FlagsHow : std::uint8_t { add, remove, replace };
 struct FlagChange {
   UidRanges uids;
   FlagsHow how = FlagsHow::add;
-  FlagSet flags;  ///< with \Deleted, which is set in this mailbox alone
+  FlagSet flags{};  ///< with \Deleted, which is set in this mailbox alone
   /// RFC 7162 §3.1.3: messages whose change is higher stay as they are.
-  std::optional<ChangeNumber> unchanged_since;
+  std::optional<ChangeNumber> unchanged_since{};
 };
 struct FlagsChanged {
   ChangeNumber change;                    ///< of all that changed; the mailbox's own where nothing did
@@ -121,8 +121,8 @@ struct EmailRow {
   SystemTime received;            ///< INTERNALDATE
   std::uint64_t size = 0;         ///< octets of prefix and content together
   std::uint32_t prefix_size = 0;  ///< octets of the private header fields before the content
-  /// message::decode_derived's input; may be empty where parsed_version is not message::kDerivedVersion (not derived
-  /// yet, or unreadable): then the message must be opened. It is of the content without the prefix: an octet that it
+  /// message::decode_derived's input; empty where parsed_version is not above 0 (not derived yet, or not kept):
+  /// then the message must be opened. It is of the content without the prefix: an octet that it
   /// calls offset n is octet prefix_size + n of EmailOctets, and the header section of the whole message, as
   /// BODY[HEADER] shows it, begins at octet 0 with the prefix's fields.
   std::string parsed;

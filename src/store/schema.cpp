@@ -221,8 +221,45 @@ UPDATE email SET parsed_version = 0;
 ALTER TABLE email DROP COLUMN parsed;
 )sql";
 
+// What mailboxes are shown and changed by. Flags are the memberships' alone: their rows are narrow, an email's are not,
+// and a client marks a hundred thousand letters at once. `saved` is null where it is the email's `received`; `shared`
+// is 1 where the email stands in other mailboxes too. Deliveries stay out of the index: their change is the email's id.
+constexpr std::string_view kMailboxes = R"sql(
+ALTER TABLE email DROP COLUMN keywords;
+ALTER TABLE membership ADD COLUMN saved INTEGER;
+ALTER TABLE membership ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX membership_changed ON membership (account_id, mailbox_id, change) WHERE change > email_id;
+ALTER TABLE mailbox ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mailbox ADD COLUMN deleted_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE keyword ADD COLUMN shown TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE subscription (
+  account_id INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  PRIMARY KEY (account_id, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE annotation (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  reader INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  value BYTES NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id, reader, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE access (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  identifier TEXT NOT NULL,
+  rights TEXT NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id, identifier)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX access_identifier ON access (identifier, account_id, mailbox_id);
+)sql";
+
 constexpr std::array kSteps = {db::Migration{1, kFirst}, db::Migration{2, kTraceMessage}, db::Migration{3, kThreads},
-                               db::Migration{4, kBlobFacts}};
+                               db::Migration{4, kBlobFacts}, db::Migration{5, kMailboxes}};
 
 }  // namespace
 

@@ -31,7 +31,7 @@ enum class AccountState : std::int64_t { normal = 0, being_removed = 1 };
 enum class RecipientState : std::int64_t { waiting = 0, held = 1 };
 enum class RecipientKind : std::int64_t { local = 1, remote = 2 };
 
-/// Keywords that every account has by these numbers; its own ones begin at first_own.
+/// Keywords that every account has are numbered as their bits are (flags.hpp), from 1; its own ones begin at first_own.
 namespace keyword {
 inline constexpr std::int64_t seen = 1;
 inline constexpr std::int64_t first_own = 16;

@@ -1,8 +1,9 @@
 // Shard: one database with its blobs. The Store hands each call to the shard that it is for. The parts of this class
-// stand in files of their own: shard.cpp (opening, closing), deliver.cpp, delivery_rows.cpp, queue.cpp, mailboxes.cpp,
-// octets.cpp, traces.cpp, upkeep.cpp, check.cpp.
+// stand in files of their own: shard.cpp (opening, closing), deliver.cpp, append.cpp, queue.cpp, mailboxes.cpp,
+// octets.cpp, traces.cpp, derive.cpp, upkeep.cpp, check.cpp; rows are written by functions of *_rows.cpp.
 #pragma once
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -27,6 +28,7 @@ struct Surroundings {
   Log log;
   Metrics* metrics = nullptr;
   StoreOptions options;
+  std::shared_ptr<Watchers> watchers = std::make_shared<Watchers>();  ///< one for all shards
 };
 
 /// Numbers for new blobs, taken from the database in blocks, so that no number is ever given twice, not even after a
@@ -54,6 +56,7 @@ class BlobNumbers {
   Guarded<Known> known_;
 };
 
+struct AppendWrite;
 struct DeliveryWrite;
 struct DeliverySettled;
 struct DeliveryGroup;
@@ -85,8 +88,19 @@ class Shard {
   // `claimed_until`; their numbers are kElsewhereNumber + their index.
   [[nodiscard]] Async<Result<Outcomes>> deliver(Delivery delivery, std::vector<DeliveryTarget> elsewhere,
                                                 SystemTime claimed_until);
+  // append.cpp
+  [[nodiscard]] Async<Result<Appended>> append(AccountId account, std::string path,
+                                               std::vector<AppendedLetter> letters);
   /// Octets of a message for a second use.
   [[nodiscard]] Async<Result<Incoming>> copy_of(const Incoming* content);
+
+  /// Runs a write in the shard's writer and resumes with its value.
+  template <class T>
+  [[nodiscard]] Async<Result<T>> write(std::move_only_function<Result<T>(db::Connection&)> work);
+  /// Reads in one snapshot, on the pool.
+  template <class T>
+  [[nodiscard]] Async<Result<T>> read(std::move_only_function<Result<T>(db::Connection&)> work);
+  [[nodiscard]] Async<Result<std::shared_ptr<const MailboxSnapshot>>> snapshot(AccountId account, MailboxId mailbox);
 
   // queue.cpp
   [[nodiscard]] Async<Result<std::vector<QueuedLocal>>> due_local(std::size_t at_most, std::chrono::seconds claim_for);
@@ -107,8 +121,6 @@ class Shard {
 
   // mailboxes.cpp
   [[nodiscard]] Async<Result<MailboxListing>> list_mailbox(AccountId account, std::string mailbox);
-  [[nodiscard]] Async<Result<ChangeNumber>> expunge(AccountId account, MailboxId mailbox,
-                                                    std::vector<std::int64_t> uids);
   [[nodiscard]] Async<Result<Store::Usage>> usage(AccountId account);
   [[nodiscard]] Result<void> create_account(AccountId account, std::optional<std::uint64_t> quota_bytes);
   [[nodiscard]] Result<void> set_quota(AccountId account, std::optional<std::uint64_t> quota_bytes);
@@ -147,7 +159,10 @@ class Shard {
 
   // deliver.cpp
   [[nodiscard]] Async<DeliverySettled> write_delivery(std::unique_ptr<DeliveryWrite> write, bool again);
-  [[nodiscard]] Result<void> keep_file(DeliveryWrite& write);  // blocking
+  /// Says where a new blob goes, and puts it there where that comes before its rows. Both must live until it returns.
+  [[nodiscard]] Async<Result<void>> place_blob(Incoming* content, BlobRow* blob, bool alone);
+  [[nodiscard]] Result<void> keep_file(Incoming& content, BlobRow& blob);  // blocking
+  void came_in_row();
   void flushed(AppendGroup group, Result<void> outcome);
   void submit_rows(std::unique_ptr<DeliveryGroup> group);
   void submit_careful(std::unique_ptr<DeliveryWrite> write);
@@ -170,9 +185,9 @@ class Shard {
   [[nodiscard]] static std::unexpected<Error> refusal();
   /// Runs a write in the shard's writer and waits for it.
   [[nodiscard]] Result<void> write_now(db::Work work);
-  /// Runs a write in the shard's writer and resumes with its value.
-  template <class T>
-  [[nodiscard]] Async<Result<T>> write(std::move_only_function<Result<T>(db::Connection&)> work);
+  // append.cpp
+  [[nodiscard]] Async<Result<void>> flush_letters(AppendWrite* write);
+  [[nodiscard]] Async<Result<Appended>> commit_letters(std::shared_ptr<AppendWrite> write);
 
   // upkeep.cpp
   void upkeep_loop();
@@ -222,6 +237,12 @@ class Shard {
   std::atomic<std::size_t> under_way_{0};  ///< deliveries
   std::atomic<std::size_t> in_rows_{1};    ///< blobs that came in rows since the last move; one may be left from before
   std::atomic<bool> flush_failed_{false};
+  /// The newest snapshots that anybody holds.
+  struct Snapshots {
+    std::map<std::pair<AccountId, MailboxId>, std::weak_ptr<const MailboxSnapshot>> newest;
+    std::size_t sweep_at = 128;  ///< at so many those that nobody holds any more are forgotten
+  };
+  Guarded<Snapshots> snapshots_;
   ReadGate gate_;
   BlobPins pins_;
   Counter delivered_;
@@ -299,6 +320,13 @@ Async<Result<T>> Shard::write(std::move_only_function<Result<T>(db::Connection&)
             done(pass(outcome));
           }
         });
+  });
+}
+
+template <class T>
+Async<Result<T>> Shard::read(std::move_only_function<Result<T>(db::Connection&)> work) {
+  co_return co_await around_.pool->run([this, work = std::move(work)]() mutable -> Result<T> {
+    return readers_.read([&work](db::Connection& connection) -> Result<T> { return work(connection); });
   });
 }
 

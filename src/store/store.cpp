@@ -5,18 +5,9 @@
 
 #include "store/delivery_rows.hpp"
 #include "store/shard.hpp"
+#include "store/store_state.hpp"
 
 namespace pabal::store {
-
-struct Store::State {
-  Surroundings around;
-  std::vector<std::unique_ptr<Shard>> shards;  ///< by id
-
-  [[nodiscard]] Shard* find(ShardId id) const noexcept {
-    const auto found = std::ranges::find_if(shards, [&](const auto& shard) { return shard->id() == id; });
-    return found == shards.end() ? nullptr : found->get();
-  }
-};
 
 /// Queue rows of one delivery in the shard `home`, for mailboxes of the shard `there`.
 struct Store::QueuedTargets {
@@ -29,13 +20,7 @@ struct Store::QueuedTargets {
 };
 
 namespace {
-
-std::unexpected<Error> no_shard(ShardId id) {
-  return fail(ErrorKind::not_found, "no such mailbox", fmt::format("no shard {}", id.value));
-}
-
 constexpr std::chrono::minutes kElsewhereClaim{5};
-
 }  // namespace
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -48,7 +33,8 @@ Result<std::unique_ptr<Store>> Store::open(std::vector<ShardPlace> shards, FileS
   // A spilled message and any that may not have a file of its own must fit into a segment.
   options.segment_bytes = std::max<std::uint64_t>(options.segment_bytes, 2 * Segments::block);
   auto state = std::make_unique<State>();
-  state->around = {&files, &pool, &clock, random.number(), std::move(log), &metrics, options};
+  state->around = {&files,         &pool,    &clock,  random.number(),
+                   std::move(log), &metrics, options, std::make_shared<Watchers>()};
   for (auto& place : shards) {
     if (place.database == nullptr || state->find(place.id) != nullptr) {
       return fail(ErrorKind::state, "local error",
@@ -248,12 +234,6 @@ Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> Store::open_emails(Plac
   Shard* const shard = state_->find(place.shard);
   if (shard == nullptr) co_return no_shard(place.shard);
   co_return co_await shard->open_emails(place.account, std::move(emails));
-}
-
-Async<Result<ChangeNumber>> Store::expunge(Place place, MailboxId mailbox, std::vector<std::int64_t> uids) {
-  Shard* const shard = state_->find(place.shard);
-  if (shard == nullptr) co_return no_shard(place.shard);
-  co_return co_await shard->expunge(place.account, mailbox, std::move(uids));
 }
 
 Async<Result<Store::Usage>> Store::usage(Place place) {

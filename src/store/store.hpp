@@ -271,6 +271,25 @@ class Store {
   [[nodiscard]] Async<Result<std::vector<TargetOutcome>>> deliver_to_shards(Delivery delivery);
   struct QueuedTargets;
   [[nodiscard]] Async<Result<std::vector<Result<Delivered>>>> deliver_queued(QueuedTargets queued);
+
+  // store_mailboxes.cpp
+  template <class T>
+  [[nodiscard]] Async<Result<T>> read_rows(Place place, std::move_only_function<Result<T>(db::Connection&)> work);
+  template <class T>
+  [[nodiscard]] Async<Result<T>> write_rows(Place place, std::move_only_function<Result<T>(db::Connection&)> work);
+  [[nodiscard]] Async<Result<void>> change_rows(Place place,
+                                                std::move_only_function<Result<ChangeNumber>(db::Connection&)> work);
+  [[nodiscard]] Async<Result<Expunged>> remove_messages(Place place, MailboxId mailbox, UidRanges uids,
+                                                        bool only_deleted);
+  [[nodiscard]] Async<Result<Copied>> transfer(Place place, MailboxId mailbox, UidRanges uids, Place target,
+                                               std::string target_path, bool moves);
+  [[nodiscard]] Async<Result<Copied>> transfer_across(Place place, MailboxId mailbox, UidRanges uids, Place target,
+                                                      std::string target_path, bool moves);
+  void tell(AccountId account, ChangeNumber change);
+  // transfer.cpp
+  struct Transfer;
+  [[nodiscard]] Async<Result<std::vector<CopiedUid>>> transfer_some(Transfer* transfer, Copied* copied);
+
   std::unique_ptr<State> state_;
 };
 

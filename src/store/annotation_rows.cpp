@@ -1,0 +1,161 @@
+// Annotations (RFC 5464) and access control lists (RFC 4314) of mailboxes.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "store/mailbox_rows.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+constexpr std::size_t kMostNameOctets = 1000;
+constexpr std::size_t kMostIdentifierOctets = 500;
+constexpr std::int64_t kMostAccessEntries = 1000;
+
+// RFC 5464 §4.1: components behind slashes, of ASCII without controls and what patterns are made of.
+bool is_entry_name(std::string_view name) noexcept {
+  if (name.size() > kMostNameOctets || name.ends_with('/') || name.find("//") != std::string_view::npos) return false;
+  if (!name.starts_with("/private/") && !name.starts_with("/shared/")) return false;
+  return std::ranges::all_of(name, [](char c) { return c >= ' ' && c < '\x7f' && c != '*' && c != '%'; });
+}
+
+// The mailbox must be there; 0 stands for the account itself.
+Result<void> expect_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  if (!mailbox) return {};
+  auto info = read_mailbox(connection, account, mailbox);
+  if (!info) return pass(info);
+  return {};
+}
+
+// Every change of an account has a number, so that nobody overlooks it.
+Result<ChangeNumber> changed(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  auto change = take_changes(connection, account);
+  if (!change || !mailbox) return change;
+  if (auto counted = count_mailbox(connection, account, mailbox, *change, {}); !counted) return pass(counted);
+  return change;
+}
+
+Result<void> write_annotation(db::Connection& connection, AccountId account, MailboxId mailbox, AccountId reader,
+                              const Annotation& entry) {
+  const auto name = to_lower(entry.name);
+  if (!is_entry_name(name)) {
+    return fail(ErrorKind::policy, "no such entry", fmt::format("annotation {}", printable(entry.name)));
+  }
+  const auto whose = name.starts_with("/private/") ? reader : AccountId{};
+  if (!entry.value) {
+    auto removed =
+        connection.run("DELETE FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3 AND name = $4",
+                       {account.value, mailbox.value, whose.value, std::string_view(name)});
+    if (!removed) return pass(removed);
+    return {};
+  }
+  if (entry.value->size() > kMostAnnotationOctets) return fail(ErrorKind::limit, "value too long");
+  auto set = connection.run(
+      "INSERT INTO annotation (account_id, mailbox_id, reader, name, value) VALUES ($1, $2, $3, $4, $5) "
+      "ON CONFLICT (account_id, mailbox_id, reader, name) DO UPDATE SET value = excluded.value",
+      {account.value, mailbox.value, whose.value, std::string_view(name), db::Octets{*entry.value}});
+  if (!set) return pass(set);
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Annotation>> read_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                                 AccountId reader) {
+  if (auto there = expect_mailbox(connection, account, mailbox); !there) return pass(there);
+  std::vector<Annotation> entries;
+  auto read = each_row(connection,
+                       "SELECT name, value FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader IN (0, "
+                       "$3) ORDER BY name",
+                       {account.value, mailbox.value, reader.value}, [&](const db::Rows& row) -> Result<void> {
+                         entries.push_back({std::string(row.text(0)), std::string(row.octets(1))});
+                         return {};
+                       });
+  if (!read) return pass(read);
+  return entries;
+}
+
+Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                       AccountId reader, const std::vector<Annotation>& entries) {
+  if (auto there = expect_mailbox(connection, account, mailbox); !there) return pass(there);
+  for (const auto& entry : entries) {
+    auto written = write_annotation(connection, account, mailbox, reader, entry);
+    if (!written) return pass(written);
+  }
+  auto count = connection.number("SELECT COUNT(*) FROM annotation WHERE account_id = $1 AND mailbox_id = $2",
+                                 {account.value, mailbox.value});
+  if (!count) return pass(count);
+  const bool adds = std::ranges::any_of(entries, [](const auto& entry) { return entry.value.has_value(); });
+  if (adds && count->value_or(0) > static_cast<std::int64_t>(kMostAnnotations)) {
+    return fail(ErrorKind::quota, "too many entries");
+  }
+  return changed(connection, account, mailbox);
+}
+
+Result<std::vector<AccessEntry>> read_access(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  auto info = read_mailbox(connection, account, mailbox);
+  if (!info) return pass(info);
+  std::vector<AccessEntry> entries;
+  auto read = each_row(connection,
+                       "SELECT identifier, rights FROM access WHERE account_id = $1 AND mailbox_id = $2 ORDER BY "
+                       "identifier",
+                       {account.value, mailbox.value}, [&](const db::Rows& row) -> Result<void> {
+                         entries.push_back({std::string(row.text(0)), std::string(row.text(1))});
+                         return {};
+                       });
+  if (!read) return pass(read);
+  return entries;
+}
+
+Result<ChangeNumber> write_access(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                  const AccessEntry& entry) {
+  auto info = read_mailbox(connection, account, mailbox);
+  if (!info) return pass(info);
+  if (entry.identifier.empty() || entry.identifier.size() > kMostIdentifierOctets || !is_utf8(entry.identifier) ||
+      entry.identifier.find('\0') != std::string::npos) {
+    return fail(ErrorKind::policy, "no such identifier", fmt::format("identifier {}", printable(entry.identifier)));
+  }
+  auto rights = entry.rights;
+  std::ranges::sort(rights);
+  rights.erase(std::ranges::unique(rights).begin(), rights.end());
+  if (!std::ranges::all_of(rights, [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c); })) {
+    return fail(ErrorKind::policy, "no such right", fmt::format("rights {}", printable(entry.rights)));
+  }
+  const std::string_view identifier = entry.identifier;
+  auto set = rights.empty()
+                 ? connection.run("DELETE FROM access WHERE account_id = $1 AND mailbox_id = $2 AND identifier = $3",
+                                  {account.value, mailbox.value, identifier})
+                 : connection.run(
+                       "INSERT INTO access (account_id, mailbox_id, identifier, rights) VALUES ($1, $2, $3, "
+                       "$4) ON CONFLICT (account_id, mailbox_id, identifier) DO UPDATE SET rights = "
+                       "excluded.rights",
+                       {account.value, mailbox.value, identifier, std::string_view(rights)});
+  if (!set) return pass(set);
+  auto count = connection.number("SELECT COUNT(*) FROM access WHERE account_id = $1 AND mailbox_id = $2",
+                                 {account.value, mailbox.value});
+  if (!count) return pass(count);
+  if (!rights.empty() && count->value_or(0) > kMostAccessEntries) return fail(ErrorKind::limit, "too many entries");
+  return changed(connection, account, mailbox);
+}
+
+Result<std::vector<SharedMailbox>> read_shared_with(db::Connection& connection, ShardId shard,
+                                                    const std::vector<std::string>& identifiers) {
+  std::vector<SharedMailbox> found;
+  for (const auto& identifier : identifiers) {
+    auto read = each_row(connection,
+                         "SELECT m.account_id, m.mailbox_id, m.path, a.rights FROM access a JOIN mailbox m ON "
+                         "m.account_id = a.account_id AND m.mailbox_id = a.mailbox_id WHERE a.identifier = $1",
+                         {std::string_view(identifier)}, [&](const db::Rows& row) -> Result<void> {
+                           found.push_back({{AccountId{row.integer(0)}, shard},
+                                            MailboxId{row.integer(1)},
+                                            std::string(row.text(2)),
+                                            {identifier, std::string(row.text(3))}});
+                           return {};
+                         });
+    if (!read) return pass(read);
+  }
+  std::ranges::sort(found, {}, [](const SharedMailbox& one) { return std::tie(one.place.account, one.path); });
+  return found;
+}
+
+}  // namespace pabal::store

@@ -1,0 +1,158 @@
+// What stands beside emails, for listings of many.
+#include <algorithm>
+
+#include "store/blobs.hpp"
+#include "store/facts.hpp"
+#include "store/mailbox_rows.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+// An email's row before what stands beside its blob is there.
+struct Found {
+  EmailRow row;
+  BlobId blob;  ///< 0: there is nothing
+};
+Result<Found> email_row(const db::Rows& columns) {
+  Found found;
+  auto& row = found.row;
+  row.email = EmailId{columns.integer(0)};
+  row.thread = ThreadId{columns.integer(1)};
+  row.received = from_database(columns.integer(2));
+  row.size = static_cast<std::uint64_t>(columns.integer(3));
+  row.prefix_size = static_cast<std::uint32_t>(columns.integer(4));
+  row.parsed_version = columns.integer(5);
+  if (row.parsed_version <= 0) return found;
+  auto pieces = decode_pieces(columns.octets(6));
+  if (!pieces) return pass(pieces);
+  found.blob = blob_of_facts(*pieces).value_or(BlobId{});
+  return found;
+}
+
+// Ids that stand close together are read as one range; what lies between them is passed over.
+constexpr std::int64_t kNear = 4;
+
+// Reads rows by their ids, which rise. `in_range` is the query for all between $2 and $3, `in_list` for kListed from $2
+// on; $1 is the account, where there is one. `take` gets each row, whose first column is the id.
+template <class Take>
+class ReaderById {
+ public:
+  ReaderById(db::Connection& connection, std::string_view in_range, std::string_view in_list, Take take)
+      : connection_(&connection), in_range_(in_range), in_list_(in_list), take_(std::move(take)) {}
+
+  Result<void> read(std::int64_t scope, std::span<const std::int64_t> ids) {
+    while (!ids.empty()) {
+      std::size_t near = 1;
+      while (near < ids.size() && ids[near] - ids[near - 1] <= kNear) ++near;
+      const auto some = ids.first(near < kListed ? std::min(ids.size(), kListed) : near);
+      auto done = near < kListed ? read_list(scope, some) : read_range(scope, some);
+      if (!done) return done;
+      ids = ids.subspan(some.size());
+    }
+    return {};
+  }
+
+ private:
+  Result<void> read_range(std::int64_t scope, std::span<const std::int64_t> ids) {
+    return each_row(*connection_, in_range_, {scope, ids.front(), ids.back()},
+                    [&](const db::Rows& columns) -> Result<void> {
+                      while (!ids.empty() && ids.front() < columns.integer(0)) ids = ids.subspan(1);
+                      if (ids.empty() || ids.front() != columns.integer(0)) return {};
+                      return take_(columns);
+                    });
+  }
+  Result<void> read_list(std::int64_t scope, std::span<const std::int64_t> ids) {
+    std::array<db::Parameter, kListed + 1> parameters;
+    parameters[0] = scope;
+    for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = ids[std::min(i, ids.size() - 1)];
+    auto rows = connection_->query(in_list_, parameters);
+    if (!rows) return pass(rows);
+    while (true) {
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) return {};
+      if (auto taken = take_(*rows); !taken) return taken;
+    }
+  }
+
+  db::Connection* connection_;
+  std::string_view in_range_;
+  std::string_view in_list_;
+  Take take_;
+};
+
+Result<std::vector<Found>> find_emails(db::Connection& connection, AccountId account,
+                                       std::span<const std::int64_t> ids) {
+  static const std::string in_list = fmt::format(
+      "SELECT email_id, thread_id, received, size, LENGTH(prefix), parsed_version, pieces FROM email WHERE account_id "
+      "= "
+      "$1 AND email_id IN ({}) ORDER BY email_id",
+      number_list(2));
+  std::vector<Found> found;
+  ReaderById reader(
+      connection,
+      "SELECT email_id, thread_id, received, size, LENGTH(prefix), parsed_version, pieces FROM email WHERE "
+      "account_id = $1 AND email_id BETWEEN $2 AND $3 ORDER BY email_id",
+      in_list, [&](const db::Rows& columns) -> Result<void> {
+        auto row = email_row(columns);
+        if (!row) return pass(row);
+        found.push_back(std::move(*row));
+        return {};
+      });
+  if (auto read = reader.read(account.value, ids); !read) return pass(read);
+  return found;
+}
+
+// Puts what stands beside the blobs into the emails' rows.
+Result<void> add_facts(db::Connection& connection, std::vector<Found>& found) {
+  static const std::string in_list = fmt::format(
+      "SELECT blob_id, octets FROM blob_facts WHERE $1 = 0 AND blob_id IN ({}) ORDER BY blob_id", number_list(2));
+  std::vector<std::pair<std::int64_t, std::size_t>> places;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i].blob) places.emplace_back(found[i].blob.value, i);
+  }
+  std::ranges::sort(places);
+  std::vector<std::int64_t> ids;
+  ids.reserve(places.size());
+  for (const auto& [blob, place] : places) {
+    if (ids.empty() || ids.back() != blob) ids.push_back(blob);
+  }
+  auto next = places.begin();
+  ReaderById reader(
+      connection, "SELECT blob_id, octets FROM blob_facts WHERE $1 = 0 AND blob_id BETWEEN $2 AND $3 ORDER BY blob_id",
+      in_list, [&](const db::Rows& columns) -> Result<void> {
+        while (next != places.end() && next->first < columns.integer(0)) ++next;
+        for (; next != places.end() && next->first == columns.integer(0); ++next) {
+          found[next->second].row.parsed = columns.octets(1);
+        }
+        return {};
+      });
+  return reader.read(0, ids);
+}
+
+}  // namespace
+
+Result<std::vector<EmailRow>> read_email_rows(db::Connection& connection, AccountId account,
+                                              const std::vector<EmailId>& emails) {
+  std::vector<std::int64_t> ids;
+  ids.reserve(emails.size());
+  for (const auto email : emails) ids.push_back(email.value);
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  const bool unique = ids.size() == emails.size();
+  auto found = find_emails(connection, account, ids);
+  if (!found) return pass(found);
+  if (auto added = add_facts(connection, *found); !added) return pass(added);
+  // In the order asked for; one that is asked for twice is there twice.
+  std::vector<EmailRow> rows;
+  rows.reserve(emails.size());
+  for (const auto email : emails) {
+    const auto at = std::ranges::lower_bound(*found, email, {}, [](const Found& one) { return one.row.email; });
+    if (at == found->end() || at->row.email != email) continue;
+    rows.push_back(unique ? std::move(at->row) : at->row);
+  }
+  return rows;
+}
+
+}  // namespace pabal::store

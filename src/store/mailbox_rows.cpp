@@ -1,0 +1,229 @@
+#include "store/mailbox_rows.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "store/delivery_rows.hpp"
+#include "store/schema.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+constexpr std::string_view kById =
+    "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
+    "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 AND mailbox_id = $2";
+constexpr std::string_view kByPath =
+    "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
+    "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 AND path = $2";
+constexpr std::string_view kAll =
+    "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
+    "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 ORDER BY path";
+
+std::uint64_t count(std::int64_t number) noexcept {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0));
+}
+
+MailboxInfo mailbox_info(const db::Rows& row) {
+  MailboxInfo info;
+  info.id = MailboxId{row.integer(0)};
+  info.path = row.text(1);
+  info.role = row.text(2);
+  info.uid_validity = static_cast<std::uint32_t>(row.integer(3));
+  info.uid_next = static_cast<std::uint32_t>(row.integer(4));
+  info.emails = count(row.integer(5));
+  info.unseen = count(row.integer(6));
+  info.bytes = count(row.integer(7));
+  info.deleted = count(row.integer(8));
+  info.deleted_bytes = count(row.integer(9));
+  info.first_recent_uid = static_cast<std::uint32_t>(row.integer(10));
+  info.change = ChangeNumber{row.integer(11)};
+  info.subscribed = row.integer(12) != 0;
+  return info;
+}
+
+Result<std::optional<MailboxInfo>> find(db::Connection& connection, std::string_view sql, AccountId account,
+                                        db::Parameter key) {
+  auto rows = connection.query(sql, {account.value, key});
+  if (!rows) return pass(rows);
+  auto any = rows->next();
+  if (!any) return pass(any);
+  if (!*any) return std::nullopt;
+  return mailbox_info(*rows);
+}
+
+}  // namespace
+
+std::unexpected<Error> no_mailbox(AccountId account, std::string_view what) {
+  return fail(ErrorKind::not_found, "no such mailbox", fmt::format("account {}: {}", account.value, what));
+}
+
+UidRanges normalised(UidRanges ranges) {
+  std::erase_if(ranges, [](const UidRange& range) { return range.first > range.last; });
+  std::ranges::sort(ranges, {}, &UidRange::first);
+  UidRanges merged;
+  for (const auto& range : ranges) {
+    if (!merged.empty() && (merged.back().last == UINT32_MAX || range.first <= merged.back().last + 1)) {
+      merged.back().last = std::max(merged.back().last, range.last);
+    } else {
+      merged.push_back(range);
+    }
+  }
+  return merged;
+}
+
+UidRanges ranges_of(std::vector<std::int64_t> uids) {
+  UidRanges ranges;
+  ranges.reserve(uids.size());
+  for (const auto uid : uids) {
+    if (uid <= 0 || uid > UINT32_MAX) continue;
+    ranges.push_back({static_cast<std::uint32_t>(uid), static_cast<std::uint32_t>(uid)});
+  }
+  return normalised(std::move(ranges));
+}
+
+namespace {
+
+// Why the account's row gave no number.
+std::unexpected<Error> refusal(db::Connection& connection, AccountId account) {
+  auto state = connection.number("SELECT state FROM account WHERE account_id = $1", {account.value});
+  if (!state) return pass(state);
+  if (!*state) return no_mailbox(account, "no such account");
+  if (**state != static_cast<std::int64_t>(AccountState::normal)) {
+    return fail(ErrorKind::busy, "mailbox not available", fmt::format("account {}: is being removed", account.value));
+  }
+  return fail(ErrorKind::quota, "mailbox full", fmt::format("account {}: over quota", account.value));
+}
+
+}  // namespace
+
+Result<ChangeNumber> take_changes(db::Connection& connection, AccountId account, std::int64_t count) {
+  auto change =
+      connection.number("UPDATE account SET change = change + $2 WHERE account_id = $1 AND state = 0 RETURNING change",
+                        {account.value, count});
+  if (!change) return pass(change);
+  if (!*change) return refusal(connection, account);
+  return ChangeNumber{**change};
+}
+
+Result<ChangeNumber> take_space(db::Connection& connection, AccountId account, std::int64_t bytes,
+                                std::int64_t emails) {
+  auto change = connection.number(
+      "UPDATE account SET change = change + $3, used_bytes = used_bytes + $2, used_emails = used_emails + $3 WHERE "
+      "account_id = $1 AND state = 0 AND (quota_bytes IS NULL OR used_bytes + $2 <= quota_bytes) RETURNING change",
+      {account.value, bytes, emails});
+  if (!change) return pass(change);
+  if (!*change) return refusal(connection, account);
+  return ChangeNumber{**change};
+}
+
+Result<AccountMailboxes> read_mailboxes(db::Connection& connection, AccountId account) {
+  AccountMailboxes all;
+  auto change = connection.number("SELECT change FROM account WHERE account_id = $1", {account.value});
+  if (!change) return pass(change);
+  if (!*change) return no_mailbox(account, "no such account");
+  all.change = ChangeNumber{**change};
+  auto listed = each_row(connection, kAll, {account.value}, [&](const db::Rows& row) -> Result<void> {
+    all.mailboxes.push_back(mailbox_info(row));
+    return {};
+  });
+  if (!listed) return pass(listed);
+  auto names = each_row(connection, "SELECT path FROM subscription WHERE account_id = $1 ORDER BY path",
+                        {account.value}, [&](const db::Rows& row) -> Result<void> {
+                          all.subscribed_names.emplace_back(row.text(0));
+                          return {};
+                        });
+  if (!names) return pass(names);
+  return all;
+}
+
+Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  auto found = find(connection, kById, account, mailbox.value);
+  if (!found) return pass(found);
+  if (!*found) return no_mailbox(account, fmt::format("no mailbox {}", mailbox.value));
+  return std::move(**found);
+}
+
+Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, std::string_view path) {
+  auto known = mailbox_path(path);
+  if (!known) return no_mailbox(account, known.error().log);
+  auto found = find(connection, kByPath, account, std::string_view(*known));
+  if (!found) return pass(found);
+  if (!*found) return no_mailbox(account, printable(*known));
+  return std::move(**found);
+}
+
+Result<Quota> read_quota(db::Connection& connection, AccountId account) {
+  Quota quota;
+  {
+    auto rows = connection.query("SELECT used_bytes, used_emails, quota_bytes FROM account WHERE account_id = $1",
+                                 {account.value});
+    if (!rows) return pass(rows);
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return no_mailbox(account, "no such account");
+    quota.bytes = count(rows->integer(0));
+    quota.emails = count(rows->integer(1));
+    if (!rows->is_null(2)) quota.bytes_limit = count(rows->integer(2));
+  }
+  auto mailboxes = connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1", {account.value});
+  if (!mailboxes) return pass(mailboxes);
+  quota.mailboxes = count(mailboxes->value_or(0));
+  return quota;
+}
+
+Result<std::vector<MembershipRow>> read_memberships(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                                    const UidRanges& ranges) {
+  std::vector<MembershipRow> found;
+  const auto take = [&](const db::Rows& row) -> Result<void> {
+    found.push_back({static_cast<std::uint32_t>(row.integer(0)), EmailId{row.integer(1)}, row.integer(2),
+                     std::string(row.octets(3)), row.integer(4) != 0, row.integer(5) != 0, row.integer(6)});
+    return {};
+  };
+  for (const auto& range : ranges) {
+    auto read =
+        each_row(connection,
+                 "SELECT uid, email_id, size, keywords, deleted, shared, change FROM membership WHERE account_id "
+                 "= $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid",
+                 {account.value, mailbox.value, std::int64_t{range.first}, std::int64_t{range.last}}, take);
+    if (!read) return pass(read);
+  }
+  return found;
+}
+
+Result<MailboxCounts> counts_of(std::span<const MembershipRow> rows) {
+  MailboxCounts counts;
+  for (const auto& row : rows) {
+    auto seen = is_seen(row.keywords);
+    if (!seen) return pass(seen);
+    counts.emails += 1;
+    counts.unseen += *seen ? 0 : 1;
+    counts.bytes += row.size;
+    counts.deleted += row.deleted ? 1 : 0;
+    counts.deleted_bytes += row.deleted ? row.size : 0;
+  }
+  return counts;
+}
+
+Result<std::int64_t> take_uids(db::Connection& connection, AccountId account, MailboxId mailbox, std::int64_t count) {
+  auto first = connection.number(
+      "UPDATE mailbox SET uid_next = uid_next + $3 WHERE account_id = $1 AND mailbox_id = $2 RETURNING uid_next - $3",
+      {account.value, mailbox.value, count});
+  if (!first) return pass(first);
+  if (!*first) return no_mailbox(account, fmt::format("no mailbox {}", mailbox.value));
+  return **first;
+}
+
+Result<void> count_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox, ChangeNumber change,
+                           const MailboxCounts& counts) {
+  auto counted = connection.run(
+      "UPDATE mailbox SET change = $3, emails = emails + $4, unseen = unseen + $5, bytes = bytes + $6, deleted = "
+      "deleted + $7, deleted_bytes = deleted_bytes + $8 WHERE account_id = $1 AND mailbox_id = $2",
+      {account.value, mailbox.value, change.value, counts.emails, counts.unseen, counts.bytes, counts.deleted,
+       counts.deleted_bytes});
+  if (!counted) return pass(counted);
+  if (*counted == 0) return no_mailbox(account, fmt::format("no mailbox {}", mailbox.value));
+  return {};
+}
+
+}  // namespace pabal::store

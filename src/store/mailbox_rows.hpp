@@ -1,0 +1,155 @@
+// Mailboxes and what stands in them, as rows: functions that run in a transaction, those that change something in the
+// shard's writer. Each is one call of Store, or a part that several share.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "db/database.hpp"
+#include "store/compact.hpp"
+#include "store/keywords.hpp"
+#include "store/mailbox_api.hpp"
+
+namespace pabal::store {
+
+[[nodiscard]] std::unexpected<Error> no_mailbox(AccountId account, std::string_view what);
+
+/// Sorted, without overlaps and empty ones.
+[[nodiscard]] UidRanges normalised(UidRanges ranges);
+[[nodiscard]] UidRanges ranges_of(std::vector<std::int64_t> uids);
+
+/// Takes the account's next numbers, `count` of them, and gives the last. `not_found`, or `busy` where the account is
+/// being removed.
+[[nodiscard]] Result<ChangeNumber> take_changes(db::Connection& connection, AccountId account, std::int64_t count = 1);
+
+/// The same for emails that come in, with room for them: `quota` where there is none.
+[[nodiscard]] Result<ChangeNumber> take_space(db::Connection& connection, AccountId account, std::int64_t bytes,
+                                              std::int64_t emails);
+
+// mailbox_rows.cpp
+[[nodiscard]] Result<AccountMailboxes> read_mailboxes(db::Connection& connection, AccountId account);
+[[nodiscard]] Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox);
+/// By its name as a user writes it.
+[[nodiscard]] Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, std::string_view path);
+[[nodiscard]] Result<Quota> read_quota(db::Connection& connection, AccountId account);
+
+/// One message's row.
+struct MembershipRow {
+  std::uint32_t uid = 0;
+  EmailId email;
+  std::int64_t size = 0;
+  std::string keywords;  ///< encoded
+  bool deleted = false;
+  bool shared = false;
+  std::int64_t change = 0;
+};
+/// By UID. The ranges are normalised. Neighbours in a range are neighbours in the mailbox.
+[[nodiscard]] Result<std::vector<MembershipRow>> read_memberships(db::Connection& connection, AccountId account,
+                                                                  MailboxId mailbox, const UidRanges& ranges);
+
+/// What a change adds to a mailbox's counters (less than 0: takes away).
+struct MailboxCounts {
+  std::int64_t emails = 0;
+  std::int64_t unseen = 0;
+  std::int64_t bytes = 0;
+  std::int64_t deleted = 0;
+  std::int64_t deleted_bytes = 0;
+};
+[[nodiscard]] Result<MailboxCounts> counts_of(std::span<const MembershipRow> rows);
+/// The first of the mailbox's next UIDs, `count` of them.
+[[nodiscard]] Result<std::int64_t> take_uids(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                             std::int64_t count);
+/// Adds them, and sets the mailbox's change.
+[[nodiscard]] Result<void> count_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                         ChangeNumber change, const MailboxCounts& counts);
+
+// mailbox_tree.cpp
+/// Makes the mailbox and those above it, each under a change of its own; nothing where it is there.
+[[nodiscard]] Result<void> make_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                        std::string_view role, SystemTime now, bool subscribed);
+[[nodiscard]] Result<MailboxMade> create_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                                 std::string_view role, SystemTime now);
+[[nodiscard]] Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                                  SystemTime now);
+[[nodiscard]] Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId account, std::string_view from,
+                                                  std::string_view to, SystemTime now);
+/// 0 where nothing changed.
+[[nodiscard]] Result<ChangeNumber> subscribe(db::Connection& connection, AccountId account, std::string_view path,
+                                             bool subscribed);
+
+// snapshot_rows.cpp
+/// `base` brought up to date, or all anew where there is none.
+[[nodiscard]] Result<std::shared_ptr<const MailboxSnapshot>> read_snapshot(db::Connection& connection,
+                                                                           AccountId account, MailboxId mailbox,
+                                                                           std::shared_ptr<const MailboxSnapshot> base);
+[[nodiscard]] Result<MailboxChanges> read_changes(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                                  ChangeNumber since);
+[[nodiscard]] Result<std::vector<SavedDate>> read_saved_dates(db::Connection& connection, AccountId account,
+                                                              MailboxId mailbox, const UidRanges& ranges);
+
+// flag_rows.cpp
+[[nodiscard]] Result<FlagsChanged> change_flags(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                                const FlagChange& change);
+
+// expunge_rows.cpp
+enum class Which : std::uint8_t { all, deleted };
+/// The ranges are normalised.
+[[nodiscard]] Result<Expunged> expunge(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                       const UidRanges& ranges, Which which, SystemTime now);
+/// Removes emails that stand nowhere any more, and what they refer to.
+struct EmailPieces {
+  std::int64_t email = 0;
+  std::int64_t size = 0;
+  std::vector<Piece> pieces;
+  std::vector<Standing> standings;
+};
+/// At most `limit` emails of the account, in no order.
+[[nodiscard]] Result<std::vector<EmailPieces>> some_emails(db::Connection& connection, AccountId account,
+                                                           std::int64_t limit);
+[[nodiscard]] Result<void> remove_emails(db::Connection& connection, AccountId account,
+                                         std::span<const std::int64_t> emails);
+[[nodiscard]] Result<std::vector<Standing>> read_standings(db::Connection& connection, AccountId account,
+                                                           EmailId email);
+[[nodiscard]] Result<void> log_removed(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                       ChangeNumber change, std::span<const std::int64_t> uids);
+
+// copy_rows.cpp
+[[nodiscard]] Result<Copied> copy_messages(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                           const UidRanges& ranges, AccountId target_account, MailboxId target,
+                                           SystemTime now);
+[[nodiscard]] Result<Copied> move_messages(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                           const UidRanges& ranges, MailboxId target, SystemTime now);
+
+// email_rows.cpp
+[[nodiscard]] Result<std::vector<EmailRow>> read_email_rows(db::Connection& connection, AccountId account,
+                                                            const std::vector<EmailId>& emails);
+
+// annotation_rows.cpp
+[[nodiscard]] Result<std::vector<Annotation>> read_annotations(db::Connection& connection, AccountId account,
+                                                               MailboxId mailbox, AccountId reader);
+[[nodiscard]] Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                                     AccountId reader, const std::vector<Annotation>& entries);
+[[nodiscard]] Result<std::vector<AccessEntry>> read_access(db::Connection& connection, AccountId account,
+                                                           MailboxId mailbox);
+[[nodiscard]] Result<ChangeNumber> write_access(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                                const AccessEntry& entry);
+[[nodiscard]] Result<std::vector<SharedMailbox>> read_shared_with(db::Connection& connection, ShardId shard,
+                                                                  const std::vector<std::string>& identifiers);
+
+/// Takes each row of a query.
+template <class Take>
+[[nodiscard]] Result<void> each_row(db::Connection& connection, std::string_view sql,
+                                    std::initializer_list<db::Parameter> parameters, Take take) {
+  auto rows = connection.query(sql, parameters);
+  if (!rows) return pass(rows);
+  while (true) {
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return {};
+    if (auto taken = take(*rows); !taken) return pass(taken);
+  }
+}
+
+}  // namespace pabal::store

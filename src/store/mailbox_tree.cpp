@@ -1,0 +1,211 @@
+// Mailboxes come, go and are renamed.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "store/delivery_rows.hpp"
+#include "store/mailbox_rows.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+constexpr std::int64_t kMostSubscriptions = 10'000;
+constexpr std::string_view kInbox = "INBOX";
+
+// A name that had a subscription without a mailbox gives it to the mailbox.
+Result<bool> take_subscription(db::Connection& connection, AccountId account, std::string_view path) {
+  auto taken = connection.run("DELETE FROM subscription WHERE account_id = $1 AND path = $2", {account.value, path});
+  if (!taken) return pass(taken);
+  return *taken != 0;
+}
+
+Result<MailboxMade> insert_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                   std::string_view role, SystemTime now, bool subscribed) {
+  auto change = take_changes(connection, account);
+  if (!change) return pass(change);
+  // UIDVALIDITY only ever grows in an account, so that a name that was deleted never comes back with an old one.
+  auto validity = connection.number(
+      "UPDATE account SET uid_validity = CASE WHEN uid_validity < $2 THEN $2 ELSE uid_validity + 1 END "
+      "WHERE account_id = $1 RETURNING uid_validity",
+      {account.value, to_database(now) / 1'000'000});
+  if (!validity) return pass(validity);
+  auto had = take_subscription(connection, account, path);
+  if (!had) return pass(had);
+  auto made = connection.run(
+      "INSERT INTO mailbox (account_id, mailbox_id, path, role, uid_validity, uid_next, first_recent_uid, change, "
+      "emails, unseen, bytes, subscribed) VALUES ($1, $2, $3, $4, $5, 1, 1, $2, 0, 0, 0, $6)",
+      {account.value, change->value, path, role, validity->value_or(1), std::int64_t{subscribed || *had}});
+  if (!made) return pass(made);
+  return MailboxMade{MailboxId{change->value}, static_cast<std::uint32_t>(validity->value_or(1)), *change};
+}
+
+Result<bool> is_there(db::Connection& connection, AccountId account, std::string_view path) {
+  auto there =
+      connection.number("SELECT mailbox_id FROM mailbox WHERE account_id = $1 AND path = $2", {account.value, path});
+  if (!there) return pass(there);
+  return there->has_value();
+}
+
+// Those above it that are missing.
+Result<void> make_parents(db::Connection& connection, AccountId account, std::string_view path, SystemTime now,
+                          bool subscribed) {
+  for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    const auto name = path.substr(0, slash);
+    auto there = is_there(connection, account, name);
+    if (!there) return pass(there);
+    if (*there) continue;
+    if (auto made = insert_mailbox(connection, account, name, {}, now, subscribed); !made) return pass(made);
+  }
+  return {};
+}
+
+struct Named {
+  MailboxId id;
+  std::string path;
+};
+// All below a path, by path. Between "path/" and "path0", the octet that follows the slash.
+Result<std::vector<Named>> mailboxes_below(db::Connection& connection, AccountId account, std::string_view path) {
+  const auto begin = std::string(path) + "/";
+  const auto end = std::string(path) + "0";
+  std::vector<Named> below;
+  auto listed = each_row(connection,
+                         "SELECT mailbox_id, path FROM mailbox WHERE account_id = $1 AND path > $2 AND path < $3 ORDER "
+                         "BY path",
+                         {account.value, std::string_view(begin), std::string_view(end)},
+                         [&](const db::Rows& row) -> Result<void> {
+                           below.push_back({MailboxId{row.integer(0)}, std::string(row.text(1))});
+                           return {};
+                         });
+  if (!listed) return pass(listed);
+  return below;
+}
+
+std::unexpected<Error> already_there(AccountId account, std::string_view path) {
+  return fail(ErrorKind::exists, "mailbox already exists",
+              fmt::format("account {}: {} is there", account.value, printable(path)));
+}
+
+// Its messages go to a new mailbox; INBOX itself stays (RFC 9051 §6.3.6).
+Result<ChangeNumber> rename_inbox(db::Connection& connection, AccountId account, const MailboxInfo& inbox,
+                                  std::string_view to, SystemTime now) {
+  if (auto parents = make_parents(connection, account, to, now, false); !parents) return pass(parents);
+  auto made = insert_mailbox(connection, account, to, {}, now, false);
+  if (!made) return pass(made);
+  auto moved = move_messages(connection, account, inbox.id, {UidRange{}}, made->id, now);
+  if (!moved) return pass(moved);
+  return std::max(made->change, moved->change);
+}
+
+}  // namespace
+
+Result<void> make_mailbox(db::Connection& connection, AccountId account, std::string_view path, std::string_view role,
+                          SystemTime now, bool subscribed) {
+  auto there = is_there(connection, account, path);
+  if (!there) return pass(there);
+  if (*there) return {};
+  if (auto parents = make_parents(connection, account, path, now, subscribed); !parents) return pass(parents);
+  if (auto made = insert_mailbox(connection, account, path, role, now, subscribed); !made) return pass(made);
+  return {};
+}
+
+Result<MailboxMade> create_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                   std::string_view role, SystemTime now) {
+  auto name = mailbox_path(path);
+  if (!name) return pass(name);
+  auto there = is_there(connection, account, *name);
+  if (!there) return pass(there);
+  if (*there) return already_there(account, *name);
+  if (auto parents = make_parents(connection, account, *name, now, false); !parents) return pass(parents);
+  return insert_mailbox(connection, account, *name, role, now, false);
+}
+
+Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                    SystemTime now) {
+  auto info = read_mailbox(connection, account, path);
+  if (!info) return pass(info);
+  if (info->path == kInbox) return fail(ErrorKind::policy, "INBOX can't be deleted");
+  auto below = mailboxes_below(connection, account, info->path);
+  if (!below) return pass(below);
+  if (!below->empty()) return fail(ErrorKind::state, "mailbox has others below it");
+  if (auto gone = expunge(connection, account, info->id, {UidRange{}}, Which::all, now); !gone) return pass(gone);
+  auto change = take_changes(connection, account);
+  if (!change) return pass(change);
+  for (const std::string_view table : {"removed_membership", "annotation", "access", "mailbox"}) {
+    auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1 AND mailbox_id = $2", table),
+                                  {account.value, info->id.value});
+    if (!removed) return pass(removed);
+  }
+  auto logged = connection.run(
+      "INSERT INTO removed_mailbox (account_id, change, mailbox_id, path, uid_validity) VALUES ($1, $2, $3, $4, $5)",
+      {account.value, change->value, info->id.value, std::string_view(info->path), std::int64_t{info->uid_validity}});
+  if (!logged) return pass(logged);
+  if (!info->subscribed) return *change;
+  auto kept = connection.run("INSERT INTO subscription (account_id, path) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                             {account.value, std::string_view(info->path)});
+  if (!kept) return pass(kept);
+  return *change;
+}
+
+Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId account, std::string_view from,
+                                    std::string_view to, SystemTime now) {
+  auto info = read_mailbox(connection, account, from);
+  if (!info) return pass(info);
+  auto name = mailbox_path(to);
+  if (!name) return pass(name);
+  auto there = is_there(connection, account, *name);
+  if (!there) return pass(there);
+  if (*there) return already_there(account, *name);
+  if (info->path == kInbox) return rename_inbox(connection, account, *info, *name, now);
+  if (name->starts_with(info->path + "/")) return fail(ErrorKind::policy, "mailbox can't come under itself");
+  auto moving = mailboxes_below(connection, account, info->path);
+  if (!moving) return pass(moving);
+  moving->insert(moving->begin(), {info->id, info->path});
+  if (auto parents = make_parents(connection, account, *name, now, false); !parents) return pass(parents);
+  auto change = take_changes(connection, account);
+  if (!change) return pass(change);
+  for (const auto& mailbox : *moving) {
+    // Those below may become too long or too deep.
+    auto path = mailbox_path(*name + mailbox.path.substr(info->path.size()));
+    if (!path) return pass(path);
+    auto taken = is_there(connection, account, *path);
+    if (!taken) return pass(taken);
+    if (*taken) return already_there(account, *path);
+    auto had = take_subscription(connection, account, *path);
+    if (!had) return pass(had);
+    auto renamed = connection.run(
+        "UPDATE mailbox SET path = $3, change = $4, subscribed = CASE WHEN $5 = 1 THEN 1 ELSE subscribed END WHERE "
+        "account_id = $1 AND mailbox_id = $2",
+        {account.value, mailbox.id.value, std::string_view(*path), change->value, std::int64_t{*had}});
+    if (!renamed) return pass(renamed);
+  }
+  return *change;
+}
+
+Result<ChangeNumber> subscribe(db::Connection& connection, AccountId account, std::string_view path, bool subscribed) {
+  auto name = mailbox_path(path);
+  if (!name) return pass(name);
+  auto info = read_mailbox(connection, account, *name);
+  if (!info && info.error().kind != ErrorKind::not_found) return pass(info);
+  if (info) {
+    if (info->subscribed == subscribed) return ChangeNumber{};
+    auto change = take_changes(connection, account);
+    if (!change) return pass(change);
+    auto set =
+        connection.run("UPDATE mailbox SET subscribed = $3, change = $4 WHERE account_id = $1 AND mailbox_id = $2",
+                       {account.value, info->id.value, std::int64_t{subscribed}, change->value});
+    if (!set) return pass(set);
+    return *change;
+  }
+  const std::string_view sql =
+      subscribed ? "INSERT INTO subscription (account_id, path) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+                 : "DELETE FROM subscription WHERE account_id = $1 AND path = $2";
+  auto set = connection.run(sql, {account.value, std::string_view(*name)});
+  if (!set) return pass(set);
+  if (*set == 0) return ChangeNumber{};
+  auto count = connection.number("SELECT COUNT(*) FROM subscription WHERE account_id = $1", {account.value});
+  if (!count) return pass(count);
+  if (subscribed && count->value_or(0) > kMostSubscriptions) return fail(ErrorKind::limit, "too many subscriptions");
+  return take_changes(connection, account);
+}
+
+}  // namespace pabal::store

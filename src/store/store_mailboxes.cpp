@@ -1,0 +1,275 @@
+// The Store's calls on mailboxes: each runs in the account's shard, and who watches the account hears of what changed.
+#include "store/mailbox_rows.hpp"
+#include "store/store_state.hpp"
+
+namespace pabal::store {
+
+// A read of rows in the account's shard.
+template <class T>
+Async<Result<T>> Store::read_rows(Place place, std::move_only_function<Result<T>(db::Connection&)> work) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  co_return co_await shard->read<T>(std::move(work));
+}
+
+// A write there.
+template <class T>
+Async<Result<T>> Store::write_rows(Place place, std::move_only_function<Result<T>(db::Connection&)> work) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  co_return co_await shard->write<T>(std::move(work));
+}
+
+// A write that gives the change that it took, or 0.
+Async<Result<void>> Store::change_rows(Place place,
+                                       std::move_only_function<Result<ChangeNumber>(db::Connection&)> work) {
+  auto change = co_await write_rows<ChangeNumber>(place, std::move(work));
+  if (!change) co_return pass(change);
+  if (*change) tell(place.account, *change);
+  co_return Result<void>{};
+}
+
+void Store::tell(AccountId account, ChangeNumber change) { state_->around.watchers->tell(account, change); }
+
+Watch Store::watch(AccountId account, WatchCallback callback) {
+  return state_->around.watchers->add(account, std::move(callback));
+}
+
+Async<Result<AccountMailboxes>> Store::mailboxes(Place place) {
+  return read_rows<AccountMailboxes>(
+      place, [account = place.account](db::Connection& connection) { return read_mailboxes(connection, account); });
+}
+
+Async<Result<MailboxInfo>> Store::find_mailbox(Place place, std::string path) {
+  return read_rows<MailboxInfo>(place, [account = place.account, path = std::move(path)](db::Connection& connection) {
+    return read_mailbox(connection, account, std::string_view(path));
+  });
+}
+
+Async<Result<MailboxMade>> Store::create_mailbox(Place place, std::string path, std::string role) {
+  auto made =
+      co_await write_rows<MailboxMade>(place, [account = place.account, path = std::move(path), role = std::move(role),
+                                               now = state_->around.clock->now()](db::Connection& connection) {
+        return store::create_mailbox(connection, account, path, role, now);
+      });
+  if (made) tell(place.account, made->change);
+  co_return made;
+}
+
+Async<Result<ChangeNumber>> Store::delete_mailbox(Place place, std::string path) {
+  auto change = co_await write_rows<ChangeNumber>(
+      place, [account = place.account, path = std::move(path), now = state_->around.clock->now()](
+                 db::Connection& connection) { return store::delete_mailbox(connection, account, path, now); });
+  if (change) tell(place.account, *change);
+  co_return change;
+}
+
+Async<Result<ChangeNumber>> Store::rename_mailbox(Place place, std::string from, std::string to) {
+  auto change = co_await write_rows<ChangeNumber>(
+      place, [account = place.account, from = std::move(from), to = std::move(to), now = state_->around.clock->now()](
+                 db::Connection& connection) { return store::rename_mailbox(connection, account, from, to, now); });
+  if (change) tell(place.account, *change);
+  co_return change;
+}
+
+Async<Result<void>> Store::subscribe(Place place, std::string path, bool subscribed) {
+  return change_rows(place, [account = place.account, path = std::move(path), subscribed](db::Connection& connection) {
+    return store::subscribe(connection, account, path, subscribed);
+  });
+}
+
+Async<Result<std::shared_ptr<const MailboxSnapshot>>> Store::snapshot(Place place, MailboxId mailbox) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  co_return co_await shard->snapshot(place.account, mailbox);
+}
+
+Async<Result<MailboxChanges>> Store::changes_since(Place place, MailboxId mailbox, ChangeNumber change) {
+  return read_rows<MailboxChanges>(place, [account = place.account, mailbox, change](db::Connection& connection) {
+    return read_changes(connection, account, mailbox, change);
+  });
+}
+
+// Looked at first: a SELECT that finds nothing new writes nothing.
+Async<Result<std::uint32_t>> Store::take_recent(Place place, MailboxId mailbox) {
+  auto info = co_await read_rows<MailboxInfo>(place, [account = place.account, mailbox](db::Connection& connection) {
+    return read_mailbox(connection, account, mailbox);
+  });
+  if (!info) co_return pass(info);
+  if (info->first_recent_uid == info->uid_next) co_return info->first_recent_uid;
+  co_return co_await write_rows<std::uint32_t>(
+      place, [account = place.account, mailbox](db::Connection& connection) -> Result<std::uint32_t> {
+        auto now = read_mailbox(connection, account, mailbox);
+        if (!now) return pass(now);
+        auto taken =
+            connection.run("UPDATE mailbox SET first_recent_uid = uid_next WHERE account_id = $1 AND mailbox_id = $2",
+                           {account.value, mailbox.value});
+        if (!taken) return pass(taken);
+        return now->first_recent_uid;
+      });
+}
+
+Async<Result<FlagsChanged>> Store::change_flags(Place place, MailboxId mailbox, FlagChange change) {
+  auto changed = co_await write_rows<FlagsChanged>(
+      place, [account = place.account, mailbox, change = std::move(change)](db::Connection& connection) {
+        return store::change_flags(connection, account, mailbox, change);
+      });
+  if (changed && !changed->changed.empty()) tell(place.account, changed->change);
+  co_return changed;
+}
+
+Async<Result<Expunged>> Store::remove_messages(Place place, MailboxId mailbox, UidRanges uids, bool only_deleted) {
+  const auto which = only_deleted ? Which::deleted : Which::all;
+  auto gone =
+      co_await write_rows<Expunged>(place, [account = place.account, mailbox, uids = normalised(std::move(uids)), which,
+                                            now = state_->around.clock->now()](db::Connection& connection) {
+        return store::expunge(connection, account, mailbox, uids, which, now);
+      });
+  if (gone && !gone->uids.empty()) tell(place.account, gone->change);
+  co_return gone;
+}
+
+Async<Result<Expunged>> Store::expunge_deleted(Place place, MailboxId mailbox, UidRanges uids) {
+  return remove_messages(place, mailbox, std::move(uids), true);
+}
+
+Async<Result<ChangeNumber>> Store::expunge(Place place, MailboxId mailbox, std::vector<std::int64_t> uids) {
+  auto gone = co_await remove_messages(place, mailbox, ranges_of(std::move(uids)), false);
+  if (!gone) co_return pass(gone);
+  co_return gone->change;
+}
+
+Async<Result<Copied>> Store::copy(Place place, MailboxId mailbox, UidRanges uids, Place target,
+                                  std::string target_path) {
+  return transfer(place, mailbox, std::move(uids), target, std::move(target_path), false);
+}
+
+Async<Result<Copied>> Store::move(Place place, MailboxId mailbox, UidRanges uids, Place target,
+                                  std::string target_path) {
+  return transfer(place, mailbox, std::move(uids), target, std::move(target_path), true);
+}
+
+Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges uids, Place target,
+                                      std::string target_path, bool moves) {
+  if (place.shard != target.shard) {
+    co_return co_await transfer_across(place, mailbox, std::move(uids), target, std::move(target_path), moves);
+  }
+  auto copied =
+      co_await write_rows<Copied>(place,
+                                  [from = place.account, to = target.account, mailbox,
+                                   uids = normalised(std::move(uids)), path = std::move(target_path), moves,
+                                   now = state_->around.clock->now()](db::Connection& connection) -> Result<Copied> {
+                                    auto there = read_mailbox(connection, to, std::string_view(path));
+                                    if (!there) return pass(there);
+                                    if (moves && from == to)
+                                      return move_messages(connection, from, mailbox, uids, there->id, now);
+                                    auto done = copy_messages(connection, from, mailbox, uids, to, there->id, now);
+                                    if (!done || !moves) return done;
+                                    auto gone = store::expunge(connection, from, mailbox, uids, Which::all, now);
+                                    if (!gone) return pass(gone);
+                                    done->source_change = gone->change;
+                                    return done;
+                                  });
+  if (!copied || copied->uids.empty()) co_return copied;
+  tell(target.account, copied->change);
+  if (moves && place.account != target.account) tell(place.account, copied->source_change);
+  co_return copied;
+}
+
+Async<Result<Appended>> Store::append(Place place, std::string path, std::vector<AppendedLetter> letters) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  auto appended = co_await shard->append(place.account, std::move(path), std::move(letters));
+  if (appended) tell(place.account, appended->change);
+  co_return appended;
+}
+
+Async<Result<std::vector<EmailRow>>> Store::email_rows(Place place, std::vector<EmailId> emails) {
+  return read_rows<std::vector<EmailRow>>(
+      place, [account = place.account, emails = std::move(emails)](db::Connection& connection) {
+        return read_email_rows(connection, account, emails);
+      });
+}
+
+Async<Result<std::vector<SavedDate>>> Store::saved_dates(Place place, MailboxId mailbox, UidRanges uids) {
+  return read_rows<std::vector<SavedDate>>(
+      place, [account = place.account, mailbox, uids = normalised(std::move(uids))](db::Connection& connection) {
+        return read_saved_dates(connection, account, mailbox, uids);
+      });
+}
+
+Async<Result<Quota>> Store::quota(Place place) {
+  return read_rows<Quota>(
+      place, [account = place.account](db::Connection& connection) { return read_quota(connection, account); });
+}
+
+Async<Result<std::vector<Annotation>>> Store::annotations(Place place, MailboxId mailbox, AccountId reader) {
+  return read_rows<std::vector<Annotation>>(place,
+                                            [account = place.account, mailbox, reader](db::Connection& connection) {
+                                              return read_annotations(connection, account, mailbox, reader);
+                                            });
+}
+
+Async<Result<void>> Store::set_annotations(Place place, MailboxId mailbox, AccountId reader,
+                                           std::vector<Annotation> entries) {
+  return change_rows(
+      place, [account = place.account, mailbox, reader, entries = std::move(entries)](db::Connection& connection) {
+        return write_annotations(connection, account, mailbox, reader, entries);
+      });
+}
+
+Async<Result<std::vector<AccessEntry>>> Store::access_list(Place place, MailboxId mailbox) {
+  return read_rows<std::vector<AccessEntry>>(place, [account = place.account, mailbox](db::Connection& connection) {
+    return read_access(connection, account, mailbox);
+  });
+}
+
+Async<Result<void>> Store::set_access(Place place, MailboxId mailbox, AccessEntry entry) {
+  return change_rows(place, [account = place.account, mailbox, entry = std::move(entry)](db::Connection& connection) {
+    return write_access(connection, account, mailbox, entry);
+  });
+}
+
+Async<Result<std::vector<SharedMailbox>>> Store::shared_with(std::vector<std::string> identifiers) {
+  std::vector<SharedMailbox> all;
+  for (const auto& shard : state_->shards) {
+    auto found =
+        co_await shard->read<std::vector<SharedMailbox>>([id = shard->id(), &identifiers](db::Connection& connection) {
+          return read_shared_with(connection, id, identifiers);
+        });
+    if (!found) co_return pass(found);
+    std::ranges::move(*found, std::back_inserter(all));
+  }
+  std::ranges::sort(all, {}, [](const SharedMailbox& one) { return std::tie(one.place.account, one.path); });
+  co_return all;
+}
+
+Async<Result<std::shared_ptr<const MailboxSnapshot>>> Shard::snapshot(AccountId account, MailboxId mailbox) {
+  const std::pair key(account, mailbox);
+  auto base = [&] {
+    auto snapshots = snapshots_.lock();
+    const auto found = snapshots->newest.find(key);
+    return found == snapshots->newest.end() ? nullptr : found->second.lock();
+  }();
+  std::move_only_function<Result<std::shared_ptr<const MailboxSnapshot>>(db::Connection&)> work =
+      [account, mailbox, base = std::move(base)](db::Connection& connection) {
+        return read_snapshot(connection, account, mailbox, base);
+      };
+  auto made = co_await read<std::shared_ptr<const MailboxSnapshot>>(std::move(work));
+  if (!made) co_return made;
+  auto snapshots = snapshots_.lock();
+  auto& newest = snapshots->newest[key];
+  if (auto known = newest.lock(); known && known->head().change >= (*made)->head().change) {
+    // Another session was quicker: one of the same state is shared.
+    if (known->head().change == (*made)->head().change) co_return known;
+    co_return made;
+  }
+  newest = *made;
+  if (snapshots->newest.size() >= snapshots->sweep_at) {
+    std::erase_if(snapshots->newest, [](const auto& one) { return one.second.expired(); });
+    snapshots->sweep_at = std::max<std::size_t>(2 * snapshots->newest.size(), 128);
+  }
+  co_return made;
+}
+
+}  // namespace pabal::store

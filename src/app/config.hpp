@@ -18,6 +18,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "net/server.hpp"
+#include "server/imap/server.hpp"
 #include "server/pop3/server.hpp"
 #include "server/smtp/settings.hpp"
 #include "store/store.hpp"
@@ -93,6 +94,7 @@ struct Config {
   account::DirectoryOptions directory;
   account::AuthenticatorOptions authenticator;
   server::smtp::Settings smtp;  ///< its hostname is `hostname`
+  server::imap::Limits imap;
   server::pop3::Limits pop3;
   QueueSettings queue;
   net::ServerLimits connections;

@@ -405,8 +405,7 @@ net::TlsOptions tls_options(std::vector<net::CertificateFiles> certificates) {
 Result<void> check_served(const Config& config) {
   std::string refused;
   for (const ListenerSettings& listener : config.listeners) {
-    const bool later = listener.protocol == Protocol::imap || listener.protocol == Protocol::managesieve ||
-                       listener.protocol == Protocol::http;
+    const bool later = listener.protocol == Protocol::managesieve || listener.protocol == Protocol::http;
     if (later)
       refused += fmt::format("{}{}: this version doesn't serve {} yet", refused.empty() ? "" : "\n", listener.where,
                              name_of(listener.protocol));

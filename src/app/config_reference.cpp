@@ -53,6 +53,10 @@ A small file:
     tls = "implicit"
 
     [[listener]]
+    protocol = "imap"
+    tls = "implicit"
+
+    [[listener]]
     protocol = "pop3"
     tls = "implicit"
 
@@ -68,7 +72,7 @@ std::string settings_reference() {
   out += "\n## At the top of the file\n";
   print(out, config_settings(), "");
   out +=
-      "\n## `[[listener]]`\n\nOne table for each address and port. `imap`, `managesieve` and `http` are known words, "
+      "\n## `[[listener]]`\n\nOne table for each address and port. `managesieve` and `http` are known words, "
       "but this version refuses to serve them.\n";
   print(out, listener_settings(), "listener");
   out +=

@@ -214,6 +214,41 @@ std::vector<Setting<Config>> protocol_settings() {
       [](C& c) -> auto& { return c.smtp.rate_exempt; }, network, [](const net::Network& n) { return n.text(); }));
 
   add(duration<C>(
+      {"imap", "idle_timeout",
+       "How long a client may say nothing, in IDLE too; RFC 9051 asks for 30 minutes at least."},
+      [](C& c) -> auto& { return c.imap.idle_timeout; }, 10s, 24h));
+  add(duration<C>(
+      {"imap", "login_timeout", "How long a client may take from the greeting to its login."},
+      [](C& c) -> auto& { return c.imap.login_timeout; }, 1s, 24h));
+  add(duration<C>(
+      {"imap", "write_timeout", "How long a client may take to read what it asked for, for each window_size of it."},
+      [](C& c) -> auto& { return c.imap.write_timeout; }, 1s, 24h));
+  add(size<C>(
+      {"imap", "max_command_size", "Octets of a command with its literals; the messages of APPEND are none of them."},
+      [](C& c) -> auto& { return c.imap.max_command_octets; }, 8 << 10, 16 << 20));
+  add(number<C>(
+      {"imap", "max_errors", "Unknown or misplaced commands before a session is ended."},
+      [](C& c) -> auto& { return c.imap.max_errors; }, 1, 10'000));
+  add(number<C>(
+      {"imap", "max_commands_before_login", "Commands before the login, whatever they are; then the session is ended."},
+      [](C& c) -> auto& { return c.imap.max_commands_before_login; }, 10, 100'000));
+  add(number<C>(
+      {"imap", "max_login_failures", "Wrong passwords before a session is ended."},
+      [](C& c) -> auto& { return c.imap.max_login_failures; }, 1, 100));
+  add(size<C>(
+      {"imap", "window_size", "How much is read of a message, or gathered of an answer, before it is written."},
+      [](C& c) -> auto& { return c.imap.window_bytes; }, 4 << 10, 1 << 20));
+  add(size<C>(
+      {"imap", "max_message_size", "The biggest message that may be appended: announced (APPENDLIMIT), and enforced."},
+      [](C& c) -> auto& { return c.imap.max_message_bytes; }, 64 << 10, 4ULL << 30));
+  add(number<C>(
+      {"imap", "max_messages_in_append", "Messages of one APPEND (MULTIAPPEND)."},
+      [](C& c) -> auto& { return c.imap.max_messages_in_append; }, 1, 100'000));
+  add(boolean<C>(
+      {"imap", "literal_plus", "Announce LITERAL+ instead of LITERAL-: literals of any size without waiting."},
+      [](C& c) -> auto& { return c.imap.literal_plus; }));
+
+  add(duration<C>(
       {"pop3", "idle_timeout", "How long a client may say nothing; RFC 1939 asks for 10 minutes at least."},
       [](C& c) -> auto& { return c.pop3.idle_timeout; }, 10s, 24h));
   add(duration<C>(

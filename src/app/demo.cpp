@@ -38,7 +38,8 @@ std::string settings(const DemoSite& site) {
   std::string out = fmt::format("# Written by pabal demo.\nhostname = \"mail.{}\"\ndata = \"data\"\n", site.domain());
   for (const Port port :
        {Port{"smtp", "starttls", 10025}, Port{"submission", "starttls", 10587}, Port{"submission", "implicit", 10465},
-        Port{"pop3", "starttls", 10110}, Port{"pop3", "implicit", 10995}, Port{"metrics", "off", 19464}}) {
+        Port{"imap", "starttls", 10143}, Port{"imap", "implicit", 10993}, Port{"pop3", "starttls", 10110},
+        Port{"pop3", "implicit", 10995}, Port{"metrics", "off", 19464}}) {
     fmt::format_to(std::back_inserter(out),
                    "\n[[listener]]\nprotocol = \"{}\"\naddress = \"{}\"\nport = {}\ntls = \"{}\"\n", port.protocol,
                    site.address, port.number, port.tls);
@@ -82,7 +83,7 @@ Two mail systems are running on this machine:
   seoul.example  at 127.0.0.2   alice@seoul.example   password: demo
   busan.example  at 127.0.0.3   bob@busan.example     password: demo
 
-  SMTP 10025, submission 10587 (STARTTLS) and 10465 (TLS), POP3 10110 (STARTTLS) and 10995 (TLS), metrics 19464
+  SMTP 10025, submission 10587 (STARTTLS) and 10465 (TLS), IMAP 10143 (STARTTLS) and 10993 (TLS), POP3 10110 (STARTTLS) and 10995 (TLS), metrics 19464
 
 Send Bob a letter, as a stranger's mail server would:
 

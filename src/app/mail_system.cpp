@@ -11,6 +11,7 @@
 #include "net/process.hpp"
 #include "server/control/control.hpp"
 #include "server/http/monitor.hpp"
+#include "server/imap/server.hpp"
 #include "server/pop3/server.hpp"
 #include "server/smtp/server.hpp"
 
@@ -48,6 +49,7 @@ bool same_rates(const server::smtp::Settings& a, const server::smtp::Settings& b
 struct MailSystem::Handlers {
   std::shared_ptr<server::smtp::RateLimits> rates;  ///< kept over a reload that doesn't change them
   server::smtp::Settings settings;                  ///< which `rates` was made from, too
+  std::unique_ptr<server::imap::Server> imap;
   std::unique_ptr<server::pop3::Server> pop3;
   std::vector<std::unique_ptr<server::smtp::Server>> smtp;  ///< one a listener
   std::vector<Handler> of_listener;                         ///< in the order of the settings
@@ -125,7 +127,10 @@ Result<void> MailSystem::bind_all(net::ActivatedSockets& activated) {
     };
     service.tls = tls_;
     if (listener.protocol == Protocol::metrics) service.own_connections = kOwnConnections;
-    if (listener.protocol == Protocol::pop3) {
+    if (listener.protocol == Protocol::imap) {
+      service.tls = tls_->with_alpn({"imap"});
+      service.refusal = "* BYE [LIMIT] too many connections, try again later\r\n";
+    } else if (listener.protocol == Protocol::pop3) {
       service.tls = tls_->with_alpn({"pop3"});
       service.refusal = "-ERR [SYS/TEMP] too many connections, try again later\r\n";
     } else if (listener.protocol != Protocol::metrics) {
@@ -167,6 +172,8 @@ Result<void> MailSystem::make_handlers() {
   const bool rates_stay = before && same_rates(before->settings, config_.smtp);
   all->rates = rates_stay ? before->rates : std::make_shared<server::smtp::RateLimits>(config_.smtp, machine_.random);
   all->settings = config_.smtp;
+  all->imap = std::make_unique<server::imap::Server>(*serving_->logins, site_->store(), machine_.clock,
+                                                     machine_.metrics, config_.imap);
   all->pop3 = std::make_unique<server::pop3::Server>(*serving_->logins, *serving_->mailboxes, machine_.clock,
                                                      machine_.metrics, config_.pop3);
   for (const ListenerSettings& listener : config_.listeners) {
@@ -186,6 +193,10 @@ Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const Listen
     };
   };
   switch (listener.protocol) {
+    case Protocol::imap:
+      return alone(all.imap->handler({.starttls = listener.tls == TlsMode::starttls,
+                                      .allow_plaintext_auth = listener.allow_plaintext_auth,
+                                      .tls = tls_->with_alpn({"imap"})}));
     case Protocol::pop3:
       return alone(all.pop3->handler({.starttls = listener.tls == TlsMode::starttls,
                                       .allow_plaintext_auth = listener.allow_plaintext_auth,
@@ -199,7 +210,6 @@ Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const Listen
     case Protocol::submission:
     case Protocol::lmtp:
       break;
-    case Protocol::imap:
     case Protocol::managesieve:
     case Protocol::http:
       return fail(ErrorKind::unsupported, "not served");

@@ -29,6 +29,8 @@ admin::Facts facts(const Config& config) {
       out.addresses.push_back(listener.address);
     } else if (listener.protocol == Protocol::submission) {
       out.services.push_back({implicit ? "submissions" : "submission", listener.port});
+    } else if (listener.protocol == Protocol::imap) {
+      out.services.push_back({implicit ? "imaps" : "imap", listener.port});
     } else if (listener.protocol == Protocol::pop3) {
       out.services.push_back({implicit ? "pop3s" : "pop3", listener.port});
     }

@@ -26,6 +26,13 @@ const icu::Normalizer2& form_c() {
   return *found;
 }
 
+const icu::Normalizer2& form_kc_casefold() {
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::Normalizer2* found = icu::Normalizer2::getNFKCCasefoldInstance(status);
+  if (U_FAILURE(status)) throw std::runtime_error("ICU has no data for NFKC_Casefold");  // a broken installation
+  return *found;
+}
+
 const UStringPrepProfile* sasl_profile() {
   static const std::unique_ptr<UStringPrepProfile, void (*)(UStringPrepProfile*)> profile = [] {
     UErrorCode status = U_ZERO_ERROR;
@@ -135,6 +142,21 @@ bool context_allows(const std::vector<UChar32>& text, std::size_t at) {
 std::string nfc(std::string_view text) {
   if (is_ascii(text)) return std::string(text);
   return to_utf8(to_form_c(to_utf16(text)));
+}
+
+std::string fold_for_search(std::string_view text) {
+  if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return to_lower(text);
+  // UTF-16 has 32-bit lengths here: what is longer is folded in pieces, at ASCII line ends where there are some.
+  constexpr std::size_t piece = 64U << 20;
+  if (text.size() > piece) {
+    auto cut = text.rfind('\n', piece);
+    if (cut == std::string_view::npos || cut == 0) cut = piece;
+    return fold_for_search(text.substr(0, cut)) + fold_for_search(text.substr(cut));
+  }
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::UnicodeString out = form_kc_casefold().normalize(to_utf16(text), status);
+  if (U_FAILURE(status)) throw std::runtime_error("ICU could not fold");  // only for want of memory
+  return to_utf8(out);
 }
 
 Result<std::string> saslprep(std::string_view text) {

@@ -11,6 +11,10 @@ namespace pabal::codec {
 /// Normalisation form C. `text` is UTF-8; what is not becomes U+FFFD.
 [[nodiscard]] std::string nfc(std::string_view text);
 
+/// The form in which texts are compared when one is looked for in another: case, width and composition don't matter
+/// (NFKC_Casefold of UAX #44; RFC 5255 §4.6 asks at least for i;unicode-casemap). What is no UTF-8 becomes U+FFFD.
+[[nodiscard]] std::string fold_for_search(std::string_view text);
+
 /// SASLprep (RFC 4013), for strings that are compared with stored ones: code points that Unicode 3.2 did not know yet
 /// are allowed
 /// ("query" of RFC 3454 §7). A `syntax` error for what is prohibited, mixed directions, or no UTF-8.

@@ -69,5 +69,16 @@ TEST(Unicode, Nfc) {
   EXPECT_EQ(nfc("\xE2\x85\xA8"), "\xE2\x85\xA8");
 }
 
+TEST(Unicode, FoldsForSearch) {
+  EXPECT_EQ(fold_for_search("Grüße ABC"), "grüsse abc");
+  EXPECT_EQ(fold_for_search("ABC xyz"), "abc xyz");
+  EXPECT_EQ(fold_for_search("ＰＡＢＡＬ"), "pabal");
+  EXPECT_EQ(fold_for_search("A\xCC\x8A"), fold_for_search("å"));
+  EXPECT_EQ(fold_for_search("\xE1\x84\x91\xE1\x85\xA1\xE1\x84\x87\xE1\x85\xA1\xE1\x86\xAF"),
+            "파발");  // conjoining Jamo
+  EXPECT_EQ(fold_for_search("a\xFFz"), "a\xEF\xBF\xBDz");
+  EXPECT_EQ(fold_for_search(""), "");
+}
+
 }  // namespace
 }  // namespace pabal::codec

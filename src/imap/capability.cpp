@@ -20,7 +20,7 @@ constexpr std::array kTable = {
     Announced{Feature::context_search, "CONTEXT=SEARCH"},
     Announced{Feature::context_sort, "CONTEXT=SORT"},
     Announced{Feature::create_special_use, "CREATE-SPECIAL-USE"},
-    Announced{Feature::enable, "ENABLE"},
+    Announced{Feature::enable, "ENABLE", true},  // Python's imaplib asks no more after the login
     Announced{Feature::esearch, "ESEARCH"},
     Announced{Feature::esort, "ESORT"},
     Announced{Feature::filters, "FILTERS"},

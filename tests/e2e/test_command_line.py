@@ -256,10 +256,10 @@ class Settings(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             said = json.loads(done.stdout)
             self.assertEqual((said["ok"], len(said["errors"])), (False, 2))
-            file.write_text('hostname = "mail.seoul.example"\n[[listener]]\nprotocol = "imap"\n')
+            file.write_text('hostname = "mail.seoul.example"\n[[listener]]\nprotocol = "managesieve"\n')
             done = subprocess.run([PABAL, "config", "check", "--config", file], capture_output=True, text=True, check=False, timeout=20)
             self.assertEqual(done.returncode, 1)
-            self.assertIn(f"{file}:2:1: this version doesn't serve imap yet", done.stderr)
+            self.assertIn(f"{file}:2:1: this version doesn't serve managesieve yet", done.stderr)
             done = subprocess.run([PABAL, "config", "check", "--config", f"{folder}/none"], capture_output=True, text=True, check=False, timeout=20)
             self.assertEqual(done.returncode, 1)
 

@@ -22,6 +22,8 @@ LISTENERS = (
     ("submission", "submission", 2587, "starttls"),
     ("submissions", "submission", 2465, "implicit"),
     ("lmtp", "lmtp", 2424, "off"),
+    ("imap", "imap", 2143, "starttls"),
+    ("imaps", "imap", 2993, "implicit"),
     ("pop3", "pop3", 2110, "starttls"),
     ("pop3s", "pop3", 2995, "implicit"),
     ("metrics", "metrics", 2464, "off"),

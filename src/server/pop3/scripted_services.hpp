@@ -1,4 +1,4 @@
-// Accounts and mailboxes in memory for tests and fuzzers of POP3 sessions; nothing here is used by the server itself.
+// Mailboxes in memory for tests and fuzzers of POP3 sessions; nothing here is used by the server itself.
 #pragma once
 #include <functional>
 #include <map>
@@ -7,91 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "account/scripted_logins.hpp"
 #include "server/pop3/services.hpp"
 
 namespace pabal::server::pop3 {
 
-/// One account: alice@seoul.example with password "demo", by password, PLAIN, LOGIN, and a mechanism TEST-FINAL that
-/// asks "who?", takes "alice" and succeeds with "proof". On encrypted connections all of them, else TEST-FINAL alone.
-class ScriptedLogins final : public Logins {
- public:
-  /// Makes every login fail for a passing reason.
-  bool unavailable = false;
-  /// As the last login told it.
-  account::ClientFacts client;
-
-  [[nodiscard]] static account::Account alice() {
-    return {.id = AccountId{7},
-            .address = *EmailAddress::parse("alice@seoul.example"),
-            .shard = ShardId{1},
-            .enabled = true,
-            .quota_bytes = std::nullopt,
-            .credential_generation = 1};
-  }
-
-  std::vector<std::string_view> mechanisms(const account::ClientFacts& facts) const override {
-    if (!facts.encrypted) return {"TEST-FINAL"};
-    return {"TEST-FINAL", "PLAIN", "LOGIN"};
-  }
-
-  Result<std::unique_ptr<account::SaslExchange>> begin(std::string_view mechanism,
-                                                       account::ClientFacts facts) override {
-    client = facts;
-    for (const auto name : mechanisms(facts)) {
-      if (name == mechanism) return std::make_unique<Exchange>(*this, mechanism);
-    }
-    return fail(ErrorKind::unsupported, "mechanism not available");
-  }
-
-  Async<Result<account::Account>> login(std::string user, std::string password, account::ClientFacts facts) override {
-    client = std::move(facts);
-    co_return judge(user, password);
-  }
-
- private:
-  [[nodiscard]] Result<account::Account> judge(std::string_view user, std::string_view password) const {
-    if (unavailable) return fail(ErrorKind::busy, "try later");
-    if (user == "alice@seoul.example" && password == "demo") return alice();
-    return fail(ErrorKind::auth, "wrong name or password");
-  }
-
-  class Exchange final : public account::SaslExchange {
-   public:
-    Exchange(const ScriptedLogins& logins, std::string_view mechanism) : logins_(&logins), mechanism_(mechanism) {}
-    Async<Result<Step>> step(std::optional<std::string> response) override { co_return next(std::move(response)); }
-
-   private:
-    Result<Step> next(std::optional<std::string> response) {
-      if (mechanism_ == "PLAIN") {
-        if (!response) return Step(Challenge{});
-        const auto first = response->find('\0');
-        const auto second = first == std::string::npos ? first : response->find('\0', first + 1);
-        if (second == std::string::npos) return fail(ErrorKind::syntax, "malformed response");
-        return end(std::string_view(*response).substr(first + 1, second - first - 1), response->substr(second + 1), {});
-      }
-      if (mechanism_ == "LOGIN") {
-        if (!response) return Step(Challenge{"Username:"});
-        if (!user_) {
-          user_ = std::move(*response);
-          return Step(Challenge{"Password:"});
-        }
-        return end(*user_, *response, {});
-      }
-      if (!response) return Step(Challenge{"who?"});
-      return end("alice@seoul.example", *response == "alice" ? "demo" : "", "proof");
-    }
-
-    Result<Step> end(std::string_view user, std::string_view password, std::string final_octets) const {
-      auto account = logins_->judge(user, password);
-      if (!account) return pass(account);
-      return Step(Success{std::move(*account), std::move(final_octets)});
-    }
-
-    const ScriptedLogins* logins_;
-    std::string mechanism_;
-    std::optional<std::string> user_;
-  };
-};
+using account::ScriptedLogins;
 
 /// One INBOX for everybody.
 class ScriptedMailboxes final : public Mailboxes {

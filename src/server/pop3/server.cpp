@@ -5,8 +5,6 @@
 namespace pabal::server::pop3 {
 
 namespace {
-constexpr std::size_t kIdleBuffers = 64;
-constexpr std::size_t kLargestKept = 256 << 10;
 
 std::array<Counter, grammar::kVerbs> command_counters(Metrics& metrics) {
   std::array<Counter, grammar::kVerbs> counters;
@@ -17,25 +15,6 @@ std::array<Counter, grammar::kVerbs> command_counters(Metrics& metrics) {
   return counters;
 }
 }  // namespace
-
-std::string BufferPool::take() {
-  auto idle = idle_.lock();
-  if (idle->empty()) {
-    std::string fresh;
-    fresh.reserve(4096);
-    return fresh;
-  }
-  auto buffer = std::move(idle->back());
-  idle->pop_back();
-  return buffer;
-}
-
-void BufferPool::give_back(std::string buffer) {
-  buffer.clear();
-  if (buffer.capacity() > kLargestKept) return;
-  auto idle = idle_.lock();
-  if (idle->size() < kIdleBuffers) idle->push_back(std::move(buffer));
-}
 
 Shared::Shared(Logins& who, Mailboxes& where, const Clock& time, Metrics& metrics, Limits settings)
     : logins(&who),

@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include "base/guarded.hpp"
 #include "net/give_way.hpp"
+#include "net/output_buffers.hpp"
 #include "pop3/command.hpp"
 #include "pop3/maildrop.hpp"
 #include "pop3/multiline.hpp"
@@ -31,16 +31,6 @@ using grammar::Text;
 using grammar::Verb;
 using grammar::yes;
 
-/// Output buffers between uses: a session holds one only while it has something to say.
-class BufferPool {
- public:
-  [[nodiscard]] std::string take();
-  void give_back(std::string buffer);
-
- private:
-  Guarded<std::vector<std::string>> idle_;
-};
-
 /// What the sessions of a server share.
 struct Shared {
   Shared(Logins& who, Mailboxes& where, const Clock& time, Metrics& metrics, Limits settings);
@@ -49,7 +39,7 @@ struct Shared {
   Mailboxes* mailboxes;
   const Clock* clock;
   Limits limits;
-  BufferPool buffers;
+  net::OutputBuffers buffers;
   Gauge sessions;
   std::array<Counter, grammar::kVerbs> commands;
   Counter wrong_commands;

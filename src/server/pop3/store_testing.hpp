@@ -1,95 +1,10 @@
-// A real store in a fresh folder, with Alice's mailbox, for tests and benchmarks of POP3 over it.
+// A real store for tests and benchmarks of POP3 over it.
 #pragma once
-#include <filesystem>
-#include <memory>
-#include <stdexcept>
-#include <string>
-
-#include <unistd.h>
-
-#include "db/sqlite/sqlite.hpp"
 #include "server/pop3/scripted_services.hpp"
-#include "store/store.hpp"
+#include "store/store_world.hpp"
 
 namespace pabal::server::pop3 {
 
-class StoreWorld {
- public:
-  StoreWorld() {
-    static std::atomic<int> count = 0;
-    folder_ = std::filesystem::temp_directory_path() / fmt::format("pabal-pop3-{}-{}", ::getpid(), ++count);
-    std::filesystem::create_directories(folder_);
-    open();
-    check(store->create_account(alice(), std::nullopt));
-  }
-  ~StoreWorld() {
-    close();
-    std::filesystem::remove_all(folder_);
-  }
-  StoreWorld(const StoreWorld&) = delete;
-  StoreWorld& operator=(const StoreWorld&) = delete;
-
-  /// As after a restart.
-  void reopen() {
-    close();
-    open();
-  }
-
-  [[nodiscard]] static store::Place alice() {
-    const auto account = ScriptedLogins::alice();
-    return {.account = account.id, .shard = account.shard};
-  }
-
-  /// Delivers a letter to Alice; what she reads is "X: y" and then the content.
-  void deliver(std::string_view content) {
-    store::Delivery delivery;
-    delivery.id = std::to_string(++delivered_);
-    delivery.content = store->receive(content.size());
-    delivery.content.append(content);
-    store::DeliveryTarget target;
-    target.place = alice();
-    target.recipient = "alice@seoul.example";
-    target.prefix = kPrefix;
-    delivery.targets.push_back(std::move(target));
-    check(run_blocking(store->deliver(std::move(delivery))));
-  }
-  static constexpr std::string_view kPrefix = "X: y\r\n";
-
-  [[nodiscard]] std::size_t letters() {
-    auto listing = run_blocking(store->list_mailbox(alice(), "INBOX"));
-    check(listing);
-    return listing->entries.size();
-  }
-
-  RealClock clock;
-  SystemRandom random;
-  Metrics metrics;
-  std::unique_ptr<store::Store> store;
-
- private:
-  template <class T>
-  static void check(const Result<T>& result) {
-    if (!result) throw std::runtime_error(result.error().log);
-  }
-  void open() {
-    auto database = db::sqlite::open(files_, folder_ / "shard.db");
-    check(database);
-    database_ = std::move(*database);
-    auto opened = store::Store::open({{.id = ShardId{1}, .database = database_.get(), .folder = folder_.string()}},
-                                     files_, pool_, clock, random, Log(), metrics, {});
-    check(opened);
-    store = std::move(*opened);
-  }
-  void close() {
-    store.reset();
-    database_.reset();
-  }
-
-  std::filesystem::path folder_;
-  RealFileSystem files_;
-  Pool pool_{2, Log()};
-  std::unique_ptr<db::Database> database_;
-  int delivered_ = 0;
-};
+using store::StoreWorld;
 
 }  // namespace pabal::server::pop3

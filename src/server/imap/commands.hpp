@@ -1,0 +1,48 @@
+// The commands, a file each, and the table that says which function serves which.
+#pragma once
+#include "server/imap/session.hpp"
+
+namespace pabal::server::imap {
+
+/// The session outlives it. Untagged lines go to session->out(); the Answer is the tagged one.
+using Handler = Async<Answer> (*)(Session*, Command);
+/// Null for what isn't served.
+[[nodiscard]] Handler handler_of(Verb verb) noexcept;
+/// What the handlers together serve, for CAPABILITY and the rules.
+[[nodiscard]] grammar::Features features() noexcept;
+
+[[nodiscard]] Async<Answer> authenticate(Session* session, Command command);
+[[nodiscard]] Async<Answer> capability(Session* session, Command command);
+[[nodiscard]] Async<Answer> close(Session* session, Command command);
+[[nodiscard]] Async<Answer> copy(Session* session, Command command);
+[[nodiscard]] Async<Answer> create(Session* session, Command command);
+[[nodiscard]] Async<Answer> delete_mailbox(Session* session, Command command);
+[[nodiscard]] Async<Answer> enable(Session* session, Command command);
+[[nodiscard]] Async<Answer> expunge(Session* session, Command command);
+[[nodiscard]] Async<Answer> fetch(Session* session, Command command);
+[[nodiscard]] Async<Answer> id(Session* session, Command command);
+[[nodiscard]] Async<Answer> idle(Session* session, Command command);
+[[nodiscard]] Async<Answer> list(Session* session, Command command);
+[[nodiscard]] Async<Answer> login(Session* session, Command command);
+[[nodiscard]] Async<Answer> logout(Session* session, Command command);
+[[nodiscard]] Async<Answer> move(Session* session, Command command);
+[[nodiscard]] Async<Answer> namespaces(Session* session, Command command);
+[[nodiscard]] Async<Answer> noop(Session* session, Command command);
+[[nodiscard]] Async<Answer> rename(Session* session, Command command);
+[[nodiscard]] Async<Answer> search(Session* session, Command command);
+[[nodiscard]] Async<Answer> select(Session* session, Command command);
+[[nodiscard]] Async<Answer> starttls(Session* session, Command command);
+[[nodiscard]] Async<Answer> status(Session* session, Command command);
+[[nodiscard]] Async<Answer> store_flags(Session* session, Command command);
+[[nodiscard]] Async<Answer> subscribe(Session* session, Command command);
+[[nodiscard]] Async<Answer> unauthenticate(Session* session, Command command);
+
+/// The message or messages of an APPEND that has come in whole.
+[[nodiscard]] Async<Answer> append(Session* session, std::string mailbox, std::vector<store::AppendedLetter> letters);
+
+/// What CAPABILITY says now: "IMAP4rev2 …".
+[[nodiscard]] std::string capabilities(Session& session);
+/// The items that STATUS gives for a mailbox: "MESSAGES 3 UNSEEN 1".
+[[nodiscard]] std::string status_items(Session& session, const store::MailboxInfo& mailbox, grammar::StatusItems items);
+
+}  // namespace pabal::server::imap

@@ -1,0 +1,61 @@
+// COPY and MOVE (RFC 9051 §6.4.7, §6.4.8).
+#include "imap/response.hpp"
+#include "server/imap/commands.hpp"
+#include "server/imap/uids.hpp"
+
+namespace pabal::server::imap {
+
+namespace {
+
+// The UIDs as they were written: those of the source rise, and so do those of the target.
+std::string code_of(const store::Copied& copied) {
+  std::vector<std::uint32_t> from;
+  std::vector<std::uint32_t> to;
+  for (const auto& pair : copied.uids) {
+    from.push_back(pair.from);
+    to.push_back(pair.to);
+  }
+  return grammar::copy_uid_code(copied.uid_validity, grammar::NumberSet::of_sorted(from).text(),
+                                grammar::NumberSet::of_sorted(to).text());
+}
+
+Answer failed(const Error& error) {
+  auto answer = refused(error);
+  if (error.kind == ErrorKind::not_found) answer.code = "TRYCREATE";
+  return answer;
+}
+
+}  // namespace
+
+Async<Answer> copy(Session* session, Command command) {
+  const auto& arguments = std::get<grammar::Copy>(command.arguments);
+  const auto uids = session->uids_of(arguments.set, command.uid);
+  if (!uids) co_return uids.error();
+  const auto place = session->user().place;
+  const auto done = co_await session->store().copy(place, session->selected()->mailbox, ranges_of(*uids), place,
+                                                   arguments.mailbox.text());
+  if (!done) co_return failed(done.error());
+  // UIDs that aren't there are passed over; numbers whose letters have just gone aren't.
+  if (!command.uid && done->uids.size() < uids->count()) {
+    co_return no("Some of the messages are gone; the others were copied.", "EXPUNGEISSUED");
+  }
+  co_return ok("Copied.", done->uids.empty() ? std::string() : code_of(*done));
+}
+
+Async<Answer> move(Session* session, Command command) {
+  const auto& arguments = std::get<grammar::Copy>(command.arguments);
+  const auto uids = session->uids_of(arguments.set, command.uid);
+  if (!uids) co_return uids.error();
+  const auto place = session->user().place;
+  const auto done = co_await session->store().move(place, session->selected()->mailbox, ranges_of(*uids), place,
+                                                   arguments.mailbox.text());
+  if (!done) co_return failed(done.error());
+  // RFC 6851 §4.3: the new UIDs are told before the removals.
+  if (!done->uids.empty()) {
+    grammar::append_untagged(session->out(), grammar::Condition::ok, code_of(*done), "Moved.");
+  }
+  if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
+  co_return ok("Moved.");
+}
+
+}  // namespace pabal::server::imap

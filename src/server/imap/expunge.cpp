@@ -1,0 +1,23 @@
+// EXPUNGE and UID EXPUNGE (RFC 9051 §6.4.3, §6.4.9).
+#include "server/imap/commands.hpp"
+#include "server/imap/uids.hpp"
+
+namespace pabal::server::imap {
+
+Async<Answer> expunge(Session* session, Command command) {
+  store::UidRanges uids = {{}};
+  if (command.uid) {
+    const auto named = session->uids_of(std::get<grammar::Expunge>(command.arguments).set, true);
+    if (!named) co_return named.error();
+    uids = ranges_of(*named);
+  }
+  const auto gone =
+      co_await session->store().expunge_deleted(session->user().place, session->selected()->mailbox, std::move(uids));
+  if (!gone) co_return refused(gone.error());
+  if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
+  co_return ok("Done.", session->enabled().condstore && !gone->uids.empty()
+                            ? fmt::format("HIGHESTMODSEQ {}", gone->change.value)
+                            : std::string());
+}
+
+}  // namespace pabal::server::imap

@@ -1,0 +1,142 @@
+#include "server/imap/fetch_letter.hpp"
+
+#include "codec/transfer.hpp"
+#include "imap/body_section.hpp"
+#include "imap/response.hpp"
+
+namespace pabal::server::imap {
+
+namespace {
+
+using Kind = grammar::FetchItem::Kind;
+using grammar::Section;
+
+// What rev1's old names mean (RFC 3501 §6.4.5).
+Section section_of(const grammar::FetchItem& item) {
+  if (item.kind == Kind::rfc822_header) return {.part = {}, .text = Section::Text::header, .fields = {}};
+  if (item.kind == Kind::rfc822_text) return {.part = {}, .text = Section::Text::text, .fields = {}};
+  return item.section;
+}
+
+// Where it lies in what the store has: the private prefix stands before all that was derived, and belongs to the header
+// section of the whole.
+grammar::Span place_of(const grammar::SectionOctets& found, const Section& section, const store::EmailRow& row) {
+  const bool from_the_top = found.begin == 0 && section.text != Section::Text::text &&
+                            (section.part.empty() || section.text == Section::Text::mime);
+  return {.begin = from_the_top ? 0 : found.begin + row.prefix_size, .end = found.end + row.prefix_size};
+}
+
+Async<Result<std::string>> read_all(store::EmailOctets* octets, grammar::Span place) {
+  std::string out;
+  if (octets->try_read(place.begin, place.size(), out)) co_return out;
+  co_return co_await octets->read(place.begin, place.size());
+}
+
+Async<Result<bool>> tell_string(Session* session, const std::string* text,
+                                const std::optional<grammar::Partial>* partial) {
+  const auto span = grammar::part_of(text->size(), *partial);
+  const auto part = std::string_view(*text).substr(span.begin, span.size());
+  grammar::append_literal_size(session->out(), part.size(), part.find('\0') != std::string_view::npos);
+  session->out().append(part);
+  co_return co_await session->drain();
+}
+
+Async<Result<bool>> tell_fields(Session* session, const grammar::FetchItem* item, grammar::Span place,
+                                store::EmailOctets* octets) {
+  grammar::HeaderFieldsFilter filter(item->section);
+  std::string fields;
+  const auto window = session->shared().limits.window_bytes;
+  for (auto at = place.begin; at < place.end; at += window) {
+    const auto part = co_await read_all(octets, {.begin = at, .end = std::min<std::uint64_t>(at + window, place.end)});
+    if (!part) co_return pass(part);
+    filter.write(*part, fields);
+  }
+  filter.finish(fields);
+  co_return co_await tell_string(session, &fields, &item->partial);
+}
+
+// A literal of as many octets as it says, whatever happens: where they can't be had the connection ends.
+Async<Result<bool>> tell_span(Session* session, grammar::Span span, store::EmailOctets* octets) {
+  grammar::append_literal_size(session->out(), span.size());
+  const auto window = session->shared().limits.window_bytes;
+  for (auto at = span.begin; at < span.end;) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(window, span.end - at));
+    auto& out = session->out();
+    const auto from = out.size();
+    if (!octets->try_read(at, count, out)) {
+      out.resize(from);
+      const auto part = co_await octets->read(at, count);
+      if (!part) co_return pass(part);
+      session->out().append(*part);
+    }
+    if (session->out().size() - from != count) {
+      co_return fail(ErrorKind::io, "local error", "a letter is shorter than its row says");
+    }
+    at += count;
+    if (!co_await session->drain()) co_return false;
+  }
+  co_return true;
+}
+
+// BINARY (RFC 3516): the part without its transfer encoding.
+Async<Result<bool>> tell_binary(Session* session, const grammar::FetchItem* item, const message::DerivedPart* part,
+                                grammar::Span place, store::EmailOctets* octets) {
+  const auto encoding = codec::transfer_encoding(part->encoding);
+  if (item->kind == Kind::binary_size) {
+    grammar::append_number(session->out(), part->kind == message::PartKind::leaf ? part->decoded_size : place.size());
+    co_return true;
+  }
+  const bool plain =
+      encoding != codec::TransferEncoding::base64 && encoding != codec::TransferEncoding::quoted_printable;
+  const auto encoded = co_await read_all(octets, place);
+  if (!encoded) co_return pass(encoded);
+  const auto decoded = plain ? *encoded : codec::decode_body(encoding, *encoded).octets;
+  co_return co_await tell_string(session, &decoded, &item->partial);
+}
+
+}  // namespace
+
+Async<Result<message::Derived>> derived_of(Session* session, const store::EmailRow* row, store::EmailOctets* octets) {
+  if (row->parsed_version == message::kDerivedVersion) {
+    auto known = message::decode_derived(row->parsed);
+    if (known && known->envelope && !known->parts.empty()) co_return std::move(*known);
+  }
+  std::unique_ptr<store::EmailOctets> opened;
+  if (octets == nullptr) {
+    auto found = co_await session->store().open_email(session->user().place, row->email);
+    if (!found) co_return pass(found);
+    opened = std::move(*found);
+    octets = opened.get();
+  }
+  const auto whole = co_await read_all(octets, {.begin = row->prefix_size, .end = octets->size()});
+  if (!whole) co_return pass(whole);
+  co_return message::derive(*whole);
+}
+
+Async<Result<bool>> tell_octets(Session* session, const grammar::FetchItem* item, const store::EmailRow* row,
+                                const message::Derived* derived, store::EmailOctets* octets) {
+  grammar::append_item_name(session->out(), *item);
+  session->out().push_back(' ');
+  const auto section = section_of(*item);
+  const auto found = grammar::find_octets(derived->parts, row->size - row->prefix_size, section);
+  if (!found) {
+    // RFC 9051 §6.4.5: a part that isn't there is NIL, its size 0.
+    session->out().append(item->kind == Kind::binary_size ? "0" : "NIL");
+    co_return true;
+  }
+  const auto place = place_of(*found, section, *row);
+  if (item->kind == Kind::binary || item->kind == Kind::binary_size) {
+    if (found->part && !item->section.part.empty()) {
+      co_return co_await tell_binary(session, item, &derived->parts[*found->part], place, octets);
+    }
+    if (item->kind == Kind::binary_size) {
+      grammar::append_number(session->out(), place.size());
+      co_return true;
+    }
+  }
+  if (found->filtered) co_return co_await tell_fields(session, item, place, octets);
+  const auto part = grammar::part_of(place.size(), item->partial);
+  co_return co_await tell_span(session, {.begin = place.begin + part.begin, .end = place.begin + part.end}, octets);
+}
+
+}  // namespace pabal::server::imap

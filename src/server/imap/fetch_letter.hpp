@@ -1,0 +1,18 @@
+// The items of FETCH that need a letter's octets, or what was derived of them.
+#pragma once
+#include "imap/fetch_items.hpp"
+#include "message/derived.hpp"
+#include "server/imap/session.hpp"
+
+namespace pabal::server::imap {
+
+/// What stands beside the row, whole; where it doesn't, the letter is opened (and `octets` may be null).
+[[nodiscard]] Async<Result<message::Derived>> derived_of(Session* session, const store::EmailRow* row,
+                                                         store::EmailOctets* octets);
+
+/// `BODY[1]<0> {…}` and its like, in windows. False: the connection is lost. Of a kind that has octets.
+[[nodiscard]] Async<Result<bool>> tell_octets(Session* session, const grammar::FetchItem* item,
+                                              const store::EmailRow* row, const message::Derived* derived,
+                                              store::EmailOctets* octets);
+
+}  // namespace pabal::server::imap

@@ -1,0 +1,60 @@
+// CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 §6.3.4 to §6.3.8; RFC 6154; RFC 8474).
+#include "base/text.hpp"
+#include "server/imap/commands.hpp"
+
+namespace pabal::server::imap {
+
+namespace {
+
+// RFC 6154 §2 and RFC 8621 §2: the attributes that a mailbox here may be made with.
+std::optional<std::string> role_of(std::string_view special_use) {
+  for (const std::string_view role : {"Archive", "Drafts", "Junk", "Sent", "Trash"}) {
+    if (special_use.substr(1) == role) return to_lower(role);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Async<Answer> create(Session* session, Command command) {
+  auto& arguments = std::get<grammar::Create>(command.arguments);
+  if (!arguments.mailbox.may_be_created()) co_return no("Such a name can't be given.", "CANNOT");
+  std::string role;
+  for (const auto& use : arguments.special_use) {
+    const auto found = role_of(use);
+    // RFC 6154 §3: one that can't be given refuses the whole.
+    if (!found || !role.empty()) co_return no("Not this special use.", "USEATTR");
+    role = *found;
+  }
+  auto made =
+      co_await session->store().create_mailbox(session->user().place, arguments.mailbox.text(), std::move(role));
+  if (!made) co_return refused(made.error());
+  co_return ok("Made.", fmt::format("MAILBOXID (F{})", made->id.value));
+}
+
+Async<Answer> delete_mailbox(Session* session, Command command) {
+  const auto& name = std::get<grammar::OnMailbox>(command.arguments).mailbox;
+  const auto gone = co_await session->store().delete_mailbox(session->user().place, name.text());
+  if (!gone && gone.error().kind == ErrorKind::state) co_return no("There are mailboxes below it.", "HASCHILDREN");
+  if (!gone) co_return refused(gone.error());
+  co_return ok("Deleted.");
+}
+
+Async<Answer> rename(Session* session, Command command) {
+  auto& arguments = std::get<grammar::Rename>(command.arguments);
+  if (!arguments.to.may_be_created()) co_return no("Such a name can't be given.", "CANNOT");
+  const auto done =
+      co_await session->store().rename_mailbox(session->user().place, arguments.from.text(), arguments.to.text());
+  if (!done) co_return refused(done.error());
+  co_return ok("Renamed.");
+}
+
+Async<Answer> subscribe(Session* session, Command command) {
+  const auto& name = std::get<grammar::OnMailbox>(command.arguments).mailbox;
+  const auto done =
+      co_await session->store().subscribe(session->user().place, name.text(), command.verb == Verb::subscribe);
+  if (!done) co_return refused(done.error());
+  co_return ok("Done.");
+}
+
+}  // namespace pabal::server::imap

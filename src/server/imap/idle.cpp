@@ -1,0 +1,46 @@
+// IDLE (RFC 9051 §6.3.13): the client hears what changes until it says DONE.
+#include "base/text.hpp"
+#include "imap/response.hpp"
+#include "server/imap/commands.hpp"
+
+namespace pabal::server::imap {
+
+namespace {
+constexpr std::size_t kLongestLine = 1000;
+}
+
+Async<Answer> idle(Session* session, Command /*command*/) {
+  grammar::append_continue(session->out(), "idling");
+  session->news().wake(true);
+  auto answer = bad("DONE was expected.");
+  grammar::LineReader lines;
+  while (true) {
+    if (session->selected() && session->news().take()) {
+      if (const auto looked = co_await session->refresh(); !looked) {
+        answer = Answer{
+            .status = Answer::Status::no, .text = "The mailbox is not there any more.", .then = Answer::Then::end};
+        break;
+      }
+      if (!co_await session->tell_changes(false, false)) {
+        answer.then = Answer::Then::end;
+        break;
+      }
+    }
+    auto& stream = session->stream();
+    auto input = stream.input();
+    const auto before = input.size();
+    const auto line = lines.next(input, kLongestLine);
+    const bool done = line.state == grammar::LineReader::State::whole && equal_ignoring_case(line.text, "DONE");
+    stream.consume(before - input.size());
+    if (done) answer = ok("Done.");
+    if (line.state != grammar::LineReader::State::incomplete) break;
+    if (!co_await session->flush() || !co_await session->wait_for_input()) {
+      answer.then = Answer::Then::end;
+      break;
+    }
+  }
+  session->news().wake(false);
+  co_return answer;
+}
+
+}  // namespace pabal::server::imap

@@ -1,0 +1,175 @@
+// LIST, LSUB and STATUS (RFC 9051 §6.3.9, §6.3.11; RFC 3501 §6.3.9; RFC 5258, 5819, 6154, 8438, 8474).
+#include <algorithm>
+#include <map>
+
+#include "imap/response.hpp"
+#include "server/imap/commands.hpp"
+
+namespace pabal::server::imap {
+
+namespace {
+
+using grammar::MailboxPattern;
+
+// A name that may be listed: a mailbox, or one that stands above a mailbox or is subscribed without being there.
+struct Name {
+  const store::MailboxInfo* mailbox = nullptr;
+  bool subscribed = false;
+  bool has_children = false;
+  bool has_subscribed_below = false;
+  bool special_use_below = false;
+};
+
+std::map<std::string, Name> names_of(const store::AccountMailboxes& all) {
+  std::map<std::string, Name> names;
+  for (const auto& mailbox : all.mailboxes) {
+    auto& name = names[mailbox.path];
+    name.mailbox = &mailbox;
+    name.subscribed = mailbox.subscribed;
+  }
+  for (const auto& path : all.subscribed_names) names[path].subscribed = true;
+  std::vector<std::string> paths;
+  paths.reserve(names.size());
+  for (const auto& [path, name] : names) paths.push_back(path);
+  for (const auto& path : paths) {
+    const auto below = names[path];
+    for (auto slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+      auto& above = names[path.substr(0, slash)];
+      above.has_children = above.has_children || below.mailbox != nullptr;
+      above.has_subscribed_below = above.has_subscribed_below || below.subscribed;
+      above.special_use_below = above.special_use_below || (below.mailbox != nullptr && !below.mailbox->role.empty() &&
+                                                            below.mailbox->role != "inbox");
+    }
+  }
+  return names;
+}
+
+std::string special_use(const store::MailboxInfo& mailbox) {
+  if (mailbox.role.empty() || mailbox.role == "inbox") return {};
+  std::string out = "\\" + mailbox.role;
+  out[1] = static_cast<char>(out[1] - 'a' + 'A');
+  return out;
+}
+
+class Lister {
+ public:
+  Lister(Session& session, const grammar::List& arguments, bool lsub)
+      : session_(&session), arguments_(&arguments), lsub_(lsub) {
+    const bool utf8 = session.form().utf8;
+    for (const auto& pattern : arguments.patterns) {
+      if (auto made = MailboxPattern::from_client(arguments.reference, pattern, utf8)) patterns_.push_back(*made);
+    }
+  }
+
+  void list(const std::map<std::string, Name>& names) {
+    for (const auto& [path, name] : names) {
+      if (!std::ranges::any_of(patterns_, [&](const auto& pattern) { return pattern.matches(path); })) continue;
+      if (lsub_) {
+        lsub(path, name);
+      } else {
+        one(path, name);
+      }
+    }
+  }
+
+ private:
+  // RFC 3501 §6.3.9: one that isn't subscribed is listed as \Noselect where a "%" hides subscribed ones below it.
+  void lsub(const std::string& path, const Name& name) {
+    const bool hidden =
+        !name.subscribed && name.has_subscribed_below &&
+        std::ranges::any_of(patterns_, [](const auto& pattern) { return pattern.text().ends_with('%'); });
+    if (!name.subscribed && !hidden) return;
+    grammar::append_list(session_->out(), "LSUB", name.subscribed ? "" : "\\Noselect", path, "", session_->form());
+  }
+
+  void one(const std::string& path, const Name& name) {
+    const auto& want = *arguments_;
+    const bool special = name.mailbox != nullptr && !special_use(*name.mailbox).empty();
+    bool selected = name.mailbox != nullptr || name.has_children;
+    std::string extended;
+    if (want.select_subscribed || want.select_special_use) {
+      const bool itself = (!want.select_subscribed || name.subscribed) && (!want.select_special_use || special);
+      const bool below = want.select_recursive && want.select_subscribed && name.has_subscribed_below;
+      selected = itself || below;
+      // RFC 5258 §4: CHILDINFO where the client couldn't see from the other names why.
+      if (below) extended = R"( ("CHILDINFO" ("SUBSCRIBED")))";
+    }
+    if (!selected) return;
+    std::vector<std::string> attributes;
+    if (name.mailbox == nullptr && !name.has_children) {
+      attributes.emplace_back("\\NonExistent");
+    } else if (name.mailbox == nullptr) {
+      attributes.emplace_back(want.extended || session_->enabled().rev2 ? "\\NonExistent" : "\\Noselect");
+    }
+    attributes.emplace_back(name.has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (name.subscribed && (want.return_subscribed || want.select_subscribed)) attributes.emplace_back("\\Subscribed");
+    if (special) attributes.push_back(special_use(*name.mailbox));
+    grammar::append_list(session_->out(), "LIST", fmt::format("{}", fmt::join(attributes, " ")), path, extended,
+                         session_->form());
+    if (want.return_status != 0 && name.mailbox != nullptr) {
+      const auto parsed = grammar::MailboxName::parse(path);
+      if (parsed) {
+        grammar::append_status(session_->out(), *parsed, status_items(*session_, *name.mailbox, want.return_status),
+                               session_->form());
+      }
+    }
+  }
+
+  Session* session_;
+  const grammar::List* arguments_;
+  bool lsub_;
+  std::vector<MailboxPattern> patterns_;
+};
+
+}  // namespace
+
+std::string status_items(Session& session, const store::MailboxInfo& mailbox, grammar::StatusItems items) {
+  std::string out;
+  const auto put = [&](grammar::StatusItems item, std::string_view name, std::uint64_t value) {
+    if ((items & item) != 0) fmt::format_to(std::back_inserter(out), "{}{} {}", out.empty() ? "" : " ", name, value);
+  };
+  put(grammar::kStatusMessages, "MESSAGES", mailbox.emails);
+  put(grammar::kStatusRecent, "RECENT",
+      mailbox.uid_next > mailbox.first_recent_uid
+          ? std::min<std::uint64_t>(mailbox.emails, mailbox.uid_next - mailbox.first_recent_uid)
+          : 0);
+  put(grammar::kStatusUidNext, "UIDNEXT", mailbox.uid_next);
+  put(grammar::kStatusUidValidity, "UIDVALIDITY", mailbox.uid_validity);
+  put(grammar::kStatusUnseen, "UNSEEN", mailbox.unseen);
+  put(grammar::kStatusDeleted, "DELETED", mailbox.deleted);
+  put(grammar::kStatusSize, "SIZE", mailbox.bytes);
+  put(grammar::kStatusHighestModseq, "HIGHESTMODSEQ", static_cast<std::uint64_t>(mailbox.change.value));
+  put(grammar::kStatusAppendLimit, "APPENDLIMIT", session.shared().limits.max_message_bytes);
+  put(grammar::kStatusDeletedStorage, "DELETED-STORAGE", (mailbox.deleted_bytes + 1023) / 1024);
+  if ((items & grammar::kStatusMailboxId) != 0) {
+    fmt::format_to(std::back_inserter(out), "{}MAILBOXID (F{})", out.empty() ? "" : " ", mailbox.id.value);
+  }
+  return out;
+}
+
+Async<Answer> list(Session* session, Command command) {
+  const auto& arguments = std::get<grammar::List>(command.arguments);
+  const bool lsub = command.verb == Verb::lsub;
+  // RFC 3501 §6.3.8: an empty pattern asks for the delimiter.
+  if (!lsub && !arguments.extended && arguments.patterns.size() == 1 && arguments.patterns.front().empty()) {
+    grammar::append_list(session->out(), "LIST", "\\Noselect", "", "", session->form());
+    co_return ok("Done.");
+  }
+  const auto all = co_await session->store().mailboxes(session->user().place);
+  if (!all) co_return refused(all.error());
+  if ((arguments.return_status & grammar::kStatusHighestModseq) != 0) session->enabled().condstore = true;
+  Lister(*session, arguments, lsub).list(names_of(*all));
+  co_return ok("Done.");
+}
+
+Async<Answer> status(Session* session, Command command) {
+  const auto& arguments = std::get<grammar::Status>(command.arguments);
+  const auto found = co_await session->store().find_mailbox(session->user().place, arguments.mailbox.text());
+  if (!found) co_return refused(found.error());
+  if ((arguments.items & grammar::kStatusHighestModseq) != 0) session->enabled().condstore = true;
+  grammar::append_status(session->out(), arguments.mailbox, status_items(*session, *found, arguments.items),
+                         session->form());
+  co_return ok("Done.");
+}
+
+}  // namespace pabal::server::imap

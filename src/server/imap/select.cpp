@@ -1,0 +1,92 @@
+// SELECT, EXAMINE, CLOSE and UNSELECT (RFC 9051 §6.3.2, §6.3.3, §6.4.1, §6.4.2).
+#include "imap/response.hpp"
+#include "server/imap/commands.hpp"
+#include "server/imap/flags.hpp"
+
+namespace pabal::server::imap {
+
+namespace {
+
+// The number of the first message that isn't seen; rev1 wants it (RFC 3501 §7.1).
+std::optional<std::size_t> first_unseen(const store::MailboxSnapshot& snapshot) {
+  if (snapshot.unseen() == 0) return std::nullopt;
+  for (std::size_t at = 0; at < snapshot.size();) {
+    const auto run = snapshot.run(at);
+    for (std::size_t i = 0; i < run.size(); ++i) {
+      if ((run[i].flags() & store::flag::seen) == 0) return at + i + 1;
+    }
+    at += run.size();
+  }
+  return std::nullopt;
+}
+
+void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const store::MailboxInfo& mailbox,
+                 bool read_only, std::size_t recent) {
+  auto& out = session.out();
+  const auto in_use = flags_in_use(snapshot);
+  out.append("* FLAGS (").append(in_use).append(")\r\n");
+  grammar::append_untagged(out, grammar::Condition::ok,
+                           read_only ? "PERMANENTFLAGS ()" : fmt::format("PERMANENTFLAGS ({} \\*)", in_use), "Flags.");
+  grammar::append_count(out, snapshot.size(), "EXISTS");
+  if (!session.enabled().rev2) {
+    grammar::append_count(out, recent, "RECENT");
+    if (const auto unseen = first_unseen(snapshot)) {
+      grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UNSEEN {}", *unseen), "First unseen.");
+    }
+  }
+  const auto& head = snapshot.head();
+  grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UIDVALIDITY {}", head.uid_validity), "Valid.");
+  grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UIDNEXT {}", head.uid_next), "Next.");
+  grammar::append_untagged(out, grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", head.change.value), "Highest.");
+  grammar::append_untagged(out, grammar::Condition::ok, fmt::format("MAILBOXID (F{})", mailbox.id.value), "Id.");
+  if (session.enabled().rev2) {
+    // RFC 9051 §6.3.2: the LIST that tells its name and attributes.
+    grammar::append_list(out, "LIST", "", mailbox.path, "", session.form());
+  }
+}
+
+}  // namespace
+
+Async<Answer> select(Session* session, Command command) {
+  const auto& arguments = std::get<grammar::Select>(command.arguments);
+  const bool read_only = command.verb == Verb::examine;
+  // RFC 9051 §6.3.2: the present one is left even where the new one can't be had.
+  if (session->selected()) {
+    session->selected().reset();
+    grammar::append_untagged(session->out(), grammar::Condition::ok, "CLOSED", "The other mailbox is closed.");
+  }
+  const auto place = session->user().place;
+  const auto found = co_await session->store().find_mailbox(place, arguments.mailbox.text());
+  if (!found) co_return refused(found.error());
+  auto recent_from = found->first_recent_uid;
+  if (!read_only && !session->enabled().rev2) {
+    const auto taken = co_await session->store().take_recent(place, found->id);
+    if (!taken) co_return refused(taken.error());
+    recent_from = *taken;
+  }
+  static_cast<void>(session->news().take());
+  const auto snapshot = co_await session->store().snapshot(place, found->id);
+  if (!snapshot) co_return refused(snapshot.error());
+  if (arguments.condstore) session->enabled().condstore = true;
+  const auto recent = (*snapshot)->size() - (*snapshot)->lower_bound(recent_from);
+  say_mailbox(*session, **snapshot, *found, read_only, recent);
+  session->selected().emplace(Selected{.mailbox = found->id,
+                                       .path = found->path,
+                                       .read_only = read_only,
+                                       .recent_from = recent_from,
+                                       .view = View(*snapshot),
+                                       .saved_search = {}});
+  co_return ok(read_only ? "Opened to look." : "Opened.", read_only ? "READ-ONLY" : "READ-WRITE");
+}
+
+Async<Answer> close(Session* session, Command command) {
+  auto& selected = *session->selected();
+  if (command.verb == Verb::close && !selected.read_only) {
+    const auto gone = co_await session->store().expunge_deleted(session->user().place, selected.mailbox, {{}});
+    if (!gone) co_return refused(gone.error());
+  }
+  session->selected().reset();
+  co_return ok("Closed.");
+}
+
+}  // namespace pabal::server::imap

@@ -1,0 +1,303 @@
+#include "server/imap/session.hpp"
+
+#include "imap/response.hpp"
+#include "imap/rules.hpp"
+#include "server/imap/commands.hpp"
+
+namespace pabal::server::imap {
+
+namespace {
+
+constexpr std::size_t kCommandBeforeLogin = 8 << 10;
+
+}  // namespace
+
+void News::tell(const std::shared_ptr<News>& news) {
+  if (news->pending_.exchange(true)) return;
+  asio::post(news->home_, [news] {
+    if (news->waking_ && news->stream_ != nullptr) news->stream_->wake();
+  });
+}
+
+Session::Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy)
+    : shared_(&shared),
+      stream_(&stream),
+      id_(std::move(facts.id)),
+      log_(std::move(facts.log)),
+      policy_(std::move(policy)),
+      login_deadline_(shared.clock->steady() + shared.limits.login_timeout) {
+  shared_->sessions.add(1);
+  set_reader();
+}
+
+Session::~Session() {
+  if (news_) news_->end();
+  if (out_.capacity() > sizeof(std::string)) shared_->buffers.give_back(std::move(out_));
+  shared_->sessions.add(-1);
+}
+
+// What the reader takes depends on the state.
+void Session::set_reader() {
+  const auto& limits = shared_->limits;
+  const bool in = user_.has_value();
+  reader_.set_limits({.line = std::min(limits.max_command_octets, in ? limits.max_command_octets : kCommandBeforeLogin),
+                      .command = in ? limits.max_command_octets : kCommandBeforeLogin,
+                      .message = limits.max_message_bytes,
+                      .literal_minus = !limits.literal_plus,
+                      .messages = in});
+  reader_.set_rules({.utf8 = enabled_.utf8 || enabled_.rev2, .uid_only = enabled_.uid_only});
+}
+
+account::ClientFacts Session::client() const {
+  const auto* tls = stream_->tls();
+  return {.address = stream_->peer().address ? stream_->peer().host() : std::string(),
+          .encrypted = facts().plaintext_allowed,
+          .tls_exporter = tls == nullptr ? std::string() : tls->exporter,
+          .protocol = "imap",
+          .session = id_,
+          .abandoned = [stream = stream_] { return stream->interrupted() || stream->peer_has_left(); }};
+}
+
+// What is said goes into a buffer that is borrowed while there is something to say.
+std::string& Session::out() {
+  if (out_.capacity() <= sizeof(std::string)) out_ = shared_->buffers.take();
+  return out_;
+}
+
+Async<bool> Session::flush() {
+  if (out_.empty()) co_return true;
+  stream_->set_timeout(shared_->limits.write_timeout);
+  const auto written = co_await stream_->write(out_);
+  out_.clear();
+  co_return written.has_value();
+}
+
+Async<bool> Session::drain() {
+  if (out_.size() < shared_->limits.window_bytes) co_return true;
+  co_return co_await flush();
+}
+
+// Brings more input, or news where they wake it. False: the connection is at its end.
+Async<bool> Session::wait_for_input() {
+  if (out_.capacity() > sizeof(std::string)) {
+    shared_->buffers.give_back(std::move(out_));
+    out_ = std::string();
+  }
+  const auto& limits = shared_->limits;
+  if (!line_deadline_) line_deadline_ = shared_->clock->steady() + limits.idle_timeout;
+  const auto deadline = user_ ? *line_deadline_ : std::min(*line_deadline_, login_deadline_);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - shared_->clock->steady());
+  if (left > std::chrono::milliseconds(0)) {
+    stream_->set_timeout(left);
+    const auto filled = co_await stream_->fill();
+    if (filled) co_return *filled;
+    if (filled.error().kind != ErrorKind::timeout) co_return false;
+    // Woken, or nearly so.
+    if (shared_->clock->steady() < deadline) co_return true;
+  }
+  grammar::append_untagged(out(), grammar::Condition::bye, {}, "Idle for too long.");
+  co_return false;
+}
+
+Async<std::optional<std::string>> Session::ask(std::string text) {
+  out().append("+ ").append(text).append("\r\n");
+  line_deadline_.reset();
+  grammar::LineReader lines;
+  while (true) {
+    auto input = stream_->input();
+    const auto before = input.size();
+    const auto line = lines.next(input, kCommandBeforeLogin);
+    const auto used = before - input.size();
+    if (line.state == grammar::LineReader::State::whole) {
+      std::string answer(line.text);
+      stream_->consume(used);
+      co_return answer;
+    }
+    stream_->consume(used);
+    // No client would make an endless response by mistake.
+    if (line.state == grammar::LineReader::State::too_long) co_return std::nullopt;
+    if (!co_await flush()) co_return std::nullopt;
+    if (!co_await wait_for_input()) co_return std::nullopt;
+  }
+}
+
+Answer ok(std::string text, std::string code) { return {.code = std::move(code), .text = std::move(text)}; }
+Answer no(std::string text, std::string code) {
+  return {.status = Answer::Status::no, .code = std::move(code), .text = std::move(text)};
+}
+Answer bad(std::string text, std::string code) {
+  return {.status = Answer::Status::bad, .code = std::move(code), .text = std::move(text)};
+}
+
+Answer lost() { return {.status = Answer::Status::no, .text = "The connection ends.", .then = Answer::Then::end}; }
+
+Answer refused(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::not_found:
+      return no("No such mailbox.", "NONEXISTENT");
+    case ErrorKind::exists:
+      return no("It is there already.", "ALREADYEXISTS");
+    case ErrorKind::policy:
+      return no(error.peer, "CANNOT");
+    case ErrorKind::quota:
+      return no("The mailbox is full.", "OVERQUOTA");
+    case ErrorKind::limit:
+      return no(error.peer, "LIMIT");
+    case ErrorKind::busy:
+      return no("In use, try again later.", "INUSE");
+    case ErrorKind::syntax:
+    case ErrorKind::state:
+    case ErrorKind::auth:
+    case ErrorKind::unsupported:
+      return no(error.peer);
+    case ErrorKind::io:
+    case ErrorKind::no_space:
+    case ErrorKind::timeout:
+    case ErrorKind::closed:
+      return no("Something is wrong here, try again later.", "UNAVAILABLE");
+  }
+  return no(error.peer);
+}
+
+grammar::SessionFacts Session::facts() const {
+  const bool tls = stream_->tls() != nullptr;
+  const auto state = selected_ ? grammar::SessionState::selected
+                     : user_   ? grammar::SessionState::authenticated
+                               : grammar::SessionState::not_authenticated;
+  return {.state = state,
+          .features = features(),
+          .tls = tls,
+          .tls_available = policy_.starttls,
+          .plaintext_allowed = tls || policy_.allow_plaintext_auth || stream_->is_loopback(),
+          .compressed = false,
+          .read_only = selected_ && selected_->read_only,
+          .uid_only = enabled_.uid_only,
+          .qresync = enabled_.qresync};
+}
+
+void Session::log_out() {
+  selected_.reset();
+  user_.reset();
+  enabled_ = {};
+  login_deadline_ = shared_->clock->steady() + shared_->limits.login_timeout;
+  set_reader();
+}
+
+Async<bool> Session::begin_tls() {
+  if (!co_await flush()) co_return false;
+  stream_->set_timeout(shared_->limits.write_timeout);
+  const auto begun = co_await stream_->start_tls(policy_.tls);
+  if (!begun) {
+    log_.info("tls_failed", {{"why", begun.error().log}});
+    co_return false;
+  }
+  // RFC 9051 §6.2.1: all that was learned before is forgotten. What the stream had read is thrown away with it.
+  enabled_ = {};
+  set_reader();
+  line_deadline_.reset();
+  co_return true;
+}
+
+// False: the connection has to end, after a flush.
+Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
+  // The server stops in the middle of it: BYE is all there is to say.
+  if (answer.then == Answer::Then::end && stream_->interrupted()) co_return false;
+  if (selected_ && answer.then != Answer::Then::end) {
+    if (news_->take()) {
+      if (auto looked = co_await refresh(); !looked) {
+        log_.error("mailbox_unreadable", {{"why", looked.error().log}});
+        // It is gone, or can't be read any more: what the client knows of it is worth nothing.
+        grammar::append_untagged(out(), grammar::Condition::bye, {}, "The mailbox is not there any more.");
+        co_return false;
+      }
+    }
+    if (!co_await tell_changes(telling.keep_numbers, telling.uid)) co_return false;
+  }
+  const auto condition = answer.status == Answer::Status::ok   ? grammar::Condition::ok
+                         : answer.status == Answer::Status::no ? grammar::Condition::no
+                                                               : grammar::Condition::bad;
+  grammar::append_tagged(out(), tag, condition, answer.code, answer.text);
+  if (answer.status == Answer::Status::bad && ++errors_ >= shared_->limits.max_errors) {
+    grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many errors.");
+    co_return false;
+  }
+  if (answer.then == Answer::Then::begin_tls) co_return co_await begin_tls();
+  co_return answer.then == Answer::Then::go_on;
+}
+
+Async<bool> Session::reject(grammar::BadCommand why) {
+  shared_->wrong_commands.add();
+  grammar::append_refusal(out(), why.tag, why.refusal);
+  if (why.refusal.status == grammar::Refusal::Status::bye) co_return false;
+  if (why.refusal.status == grammar::Refusal::Status::bad && ++errors_ >= shared_->limits.max_errors) {
+    grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many errors.");
+    co_return false;
+  }
+  co_return true;
+}
+
+Async<bool> Session::serve(Command command) {
+  if (!user_ && ++commands_before_login_ > shared_->limits.max_commands_before_login) {
+    grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many commands.");
+    co_return false;
+  }
+  shared_->commands[static_cast<std::size_t>(command.verb)].add();
+  auto tag = command.tag;
+  if (auto refusal = grammar::refusal(command, facts())) {
+    co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
+  }
+  const Telling telling{.keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid};
+  auto answer = co_await handler_of(command.verb)(this, std::move(command));
+  co_return co_await respond(std::move(tag), std::move(answer), telling);
+}
+
+// One event of the reader. False: the connection has to end.
+Async<bool> Session::take(grammar::ReaderEvent event) {
+  if (auto* command = std::get_if<Command>(&event)) co_return co_await serve(std::move(*command));
+  if (auto* rejected = std::get_if<grammar::Rejected>(&event)) {
+    appending_.reset();
+    co_return co_await reject(std::move(rejected->why));
+  }
+  if (std::holds_alternative<grammar::SayContinue>(event)) {
+    grammar::append_continue(out(), "go on");
+    co_return true;
+  }
+  co_return co_await take_append(std::move(event));
+}
+
+Async<> Session::run() {
+  news_ = std::make_shared<News>(co_await asio::this_coro::executor, *stream_);
+  grammar::append_untagged(out(), grammar::Condition::ok, "CAPABILITY " + capabilities(*this), "Pabal is ready.");
+  bool going = true;
+  while (going) {
+    auto input = stream_->input();
+    const auto before = input.size();
+    auto event = reader_.next(input);
+    const auto used = before - input.size();
+    if (std::holds_alternative<grammar::NeedInput>(event)) {
+      stream_->consume(used);
+      going = co_await flush() && co_await wait_for_input();
+    } else if (auto* data = std::get_if<grammar::AppendData>(&event)) {
+      // A view into the input.
+      going = co_await take_data(data->octets);
+      stream_->consume(used);
+    } else {
+      stream_->consume(used);
+      line_deadline_.reset();
+      if (turns_.step()) co_await net::give_way();
+      going = co_await take(std::move(event));
+      if (going) going = co_await drain();
+    }
+    if (stream_->interrupted()) {
+      if (going || out_.empty()) {
+        grammar::append_untagged(out(), grammar::Condition::bye, "UNAVAILABLE", "The server is stopping.");
+      }
+      going = false;
+    }
+  }
+  co_await flush();
+  co_await stream_->close();
+  if (user_) log_.info("logout", {});
+}
+
+}  // namespace pabal::server::imap

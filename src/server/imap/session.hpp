@@ -1,0 +1,206 @@
+// One IMAP connection. The session has what its phase needs; commands look at it, change its phase, and give back what
+// is to be said. Only the loop in session.cpp writes.
+#pragma once
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "imap/capability.hpp"
+#include "imap/command.hpp"
+#include "imap/command_reader.hpp"
+#include "imap/line.hpp"
+#include "imap/mailbox_view.hpp"
+#include "imap/response.hpp"
+#include "imap/rules.hpp"
+#include "net/give_way.hpp"
+#include "net/output_buffers.hpp"
+#include "server/imap/server.hpp"
+
+namespace pabal::server::imap {
+
+namespace grammar = pabal::imap;
+using grammar::Command;
+using grammar::Verb;
+
+/// What the sessions of a server share.
+struct Shared {
+  Shared(account::Logins& who, store::Store& where, const Clock& time, Metrics& metrics, Limits settings);
+
+  account::Logins* logins;
+  store::Store* store;
+  const Clock* clock;
+  Limits limits;
+  net::OutputBuffers buffers;
+  Gauge sessions;
+  std::array<Counter, grammar::kVerbs> commands;
+  Counter wrong_commands;
+  Counter logins_good;
+  Counter logins_bad;
+};
+
+/// What a command gives back for its tagged response.
+struct Answer {
+  enum class Status : std::uint8_t { ok, no, bad };
+  enum class Then : std::uint8_t { go_on, begin_tls, end };
+  Status status = Status::ok;
+  std::string code = {};  ///< without brackets; empty: none
+  std::string text = {};
+  Then then = Then::go_on;
+};
+[[nodiscard]] Answer ok(std::string text, std::string code = {});
+[[nodiscard]] Answer no(std::string text, std::string code = {});
+[[nodiscard]] Answer bad(std::string text, std::string code = {});
+/// The connection is lost, or must end.
+[[nodiscard]] Answer lost();
+/// NO with the code that RFC 5530 has for this kind of error.
+[[nodiscard]] Answer refused(const Error& error);
+
+/// Words that come from the store's watchers on any thread to the session at home.
+class News {
+ public:
+  News(Executor home, net::Stream& stream) : home_(std::move(home)), stream_(&stream) {}
+  /// Any thread.
+  static void tell(const std::shared_ptr<News>& news);
+  // Home thread.
+  /// Whether something came since the last time.
+  [[nodiscard]] bool take() noexcept { return pending_.exchange(false); }
+  /// From now on (or no more) who waits for input is woken by news.
+  void wake(bool on) noexcept { waking_ = on; }
+  void end() noexcept { stream_ = nullptr; }
+
+ private:
+  Executor home_;
+  net::Stream* stream_;
+  bool waking_ = false;
+  std::atomic<bool> pending_{false};
+};
+
+/// Who is logged in.
+struct User {
+  store::Place place;
+  std::string name;
+  store::Watch watch;
+};
+
+using View = grammar::MailboxView<store::MailboxSnapshot>;
+
+/// The mailbox that is selected.
+struct Selected {
+  MailboxId mailbox;
+  std::string path;
+  bool read_only = false;
+  std::uint32_t recent_from = 0;  ///< messages from this UID on are \Recent
+  View view;
+  grammar::NumberSet saved_search;  ///< "$" (RFC 5182): UIDs
+};
+
+/// An APPEND or REPLACE whose messages are coming in.
+struct Appending {
+  Command command;
+  std::vector<store::AppendedLetter> letters;
+  bool in_message = false;
+};
+
+/// What was switched on by ENABLE, or by a command that implies it.
+struct Enabled {
+  bool rev2 = false;
+  bool utf8 = false;
+  bool condstore = false;
+  bool qresync = false;
+  bool uid_only = false;
+};
+
+class Session {
+ public:
+  /// `stream` must outlive the session.
+  Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  [[nodiscard]] Async<> run();
+
+  // For the commands.
+  [[nodiscard]] Shared& shared() noexcept { return *shared_; }
+  [[nodiscard]] store::Store& store() noexcept { return *shared_->store; }
+  [[nodiscard]] const Log& log() const noexcept { return log_; }
+  [[nodiscard]] net::Stream& stream() noexcept { return *stream_; }
+  [[nodiscard]] grammar::SessionFacts facts() const;
+  [[nodiscard]] account::ClientFacts client() const;
+  [[nodiscard]] Enabled& enabled() noexcept { return enabled_; }
+  /// Only after the login, which the rules see to.
+  [[nodiscard]] User& user() noexcept { return *user_; }
+  [[nodiscard]] std::optional<Selected>& selected() noexcept { return selected_; }
+  [[nodiscard]] grammar::ImapForm form() const noexcept {
+    return {.rev2 = enabled_.rev2, .utf8 = enabled_.rev2 || enabled_.utf8};
+  }
+  /// After a change of enabled().
+  void changed_rules() { set_reader(); }
+  /// Back to the state before the login (RFC 8437).
+  void log_out();
+  /// What is gathered to be written: whole lines. Beyond window_bytes who appends many calls drain().
+  [[nodiscard]] std::string& out();
+  /// Writes what is gathered if it is much. False: the connection is lost.
+  [[nodiscard]] Async<bool> drain();
+  [[nodiscard]] Async<bool> flush();
+  /// The end of a login. `account` is who it was, or why not.
+  [[nodiscard]] Answer log_in(Result<account::Account> account);
+  /// Sends "+ text" and waits for the client's line. Nothing: the connection is at its end, or the line was too long.
+  [[nodiscard]] Async<std::optional<std::string>> ask(std::string text);
+  /// Looks what has changed in the selected mailbox and takes it into the view.
+  [[nodiscard]] Async<Result<void>> refresh();
+  /// Tells what the client doesn't know yet; without removals where numbers have to stay. `uid`: with UIDs, as the
+  /// answer to a command with UID.
+  [[nodiscard]] Async<bool> tell_changes(bool keep_numbers, bool uid);
+  /// `* n FETCH (…` up to and with the flags, and MODSEQ where the client knows it.
+  void append_flags_of(std::uint32_t number, const store::MessageRow& row, bool uid);
+  void append_modseq_of(std::uint32_t number, const store::MessageRow& row, bool uid);
+  [[nodiscard]] Async<bool> wait_for_input();
+  [[nodiscard]] bool is_recent(std::uint32_t uid) const noexcept {
+    return !enabled_.rev2 && uid >= selected_->recent_from;
+  }
+  [[nodiscard]] News& news() noexcept { return *news_; }
+  /// UIDs of the view that the set means. An Answer where it names numbers that aren't there.
+  [[nodiscard]] std::expected<grammar::NumberSet, Answer> uids_of(const grammar::SequenceSet& set, bool uid);
+
+ private:
+  [[nodiscard]] Async<bool> serve(Command command);
+  /// How changes are told with an answer.
+  struct Telling {
+    bool keep_numbers = false;
+    bool uid = false;
+  };
+  [[nodiscard]] Async<bool> respond(std::string tag, Answer answer, Telling telling);
+  [[nodiscard]] Async<bool> reject(grammar::BadCommand why);
+  [[nodiscard]] Async<bool> take(grammar::ReaderEvent event);
+  // append.cpp
+  [[nodiscard]] Async<bool> take_append(grammar::ReaderEvent event);
+  [[nodiscard]] Async<bool> take_data(std::string_view octets);
+  [[nodiscard]] Async<bool> begin_tls();
+  void set_reader();
+
+  Shared* shared_;
+  net::Stream* stream_;
+  std::string id_;
+  Log log_;
+  Policy policy_;
+  grammar::CommandReader reader_;
+  std::shared_ptr<News> news_;
+  std::optional<User> user_;
+  std::optional<Selected> selected_;
+  std::unique_ptr<Appending> appending_;
+  Enabled enabled_;
+  std::string out_;
+  SteadyTime login_deadline_;
+  std::optional<SteadyTime> line_deadline_;
+  net::Turns turns_{net::kCommandsATurn};
+  std::size_t errors_ = 0;
+  std::size_t commands_before_login_ = 0;
+  std::size_t login_failures_ = 0;
+};
+
+}  // namespace pabal::server::imap

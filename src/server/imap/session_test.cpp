@@ -1,0 +1,163 @@
+// Sessions over a real store, in memory streams: what is said word by word, however the octets come.
+#include <regex>
+
+#include <gtest/gtest.h>
+
+#include "account/scripted_logins.hpp"
+#include "net/memory_stream.hpp"
+#include "net/test_support.hpp"
+#include "server/imap/server.hpp"
+#include "store/store_world.hpp"
+
+namespace pabal::server::imap {
+namespace {
+
+using store::StoreWorld;
+
+constexpr std::string_view kLogin = "l LOGIN alice@seoul.example demo\r\n";
+constexpr std::string_view kLetter =
+    "From: Bob <bob@busan.example>\r\nTo: alice@seoul.example\r\nSubject: =?UTF-8?B?7YyM67Cc?= one\r\n"
+    "Date: Sun, 22 Nov 2026 10:00:00 +0900\r\nMessage-ID: <1@busan.example>\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello Alice\r\n--b\r\nContent-Type: text/plain\r\n"
+    "Content-Transfer-Encoding: base64\r\n\r\nAAEC\r\n--b--\r\n";
+
+std::string run(StoreWorld& world, std::vector<std::string> input, std::size_t piece_limit = SIZE_MAX,
+                Limits limits = {}) {
+  account::ScriptedLogins logins;
+  Server server(logins, *world.store, world.clock, world.metrics, limits);
+  net::MemoryStream stream({.input = std::move(input),
+                            .piece_limit = piece_limit,
+                            .peer = net::Endpoint::of(boost::asio::ip::make_address("127.0.0.1"), 4000)});
+  net::run_to_end(server.serve(&stream, {.id = "test", .log = Log()}, {}));
+  return stream.take_written();
+}
+
+// Behind the answer to the login, with what differs from run to run masked.
+std::string say(StoreWorld& world, const std::string& commands, std::size_t piece_limit = SIZE_MAX,
+                Limits limits = {}) {
+  auto out = run(world, {std::string(kLogin) + commands}, piece_limit, limits);
+  out.erase(0, out.find("\r\n", out.find("\r\nl OK") + 2) + 2);
+  out = std::regex_replace(out, std::regex(R"((UIDVALIDITY|COPYUID|APPENDUID) \d+)"), "$1 V");
+  return std::regex_replace(out, std::regex(R"("\d\d-\w\w\w-\d{4} \d\d:\d\d:\d\d \+0000")"), "\"D\"");
+}
+
+TEST(ImapSession, GreetsAndLogsIn) {
+  StoreWorld world;
+  const auto out = run(
+      world, {"a LOGIN alice@seoul.example wrong\r\nb LOGIN {19}\r\nalice@seoul.example {4+}\r\ndemo\r\nc LOGOUT\r\n"});
+  EXPECT_TRUE(
+      out.starts_with("* OK [CAPABILITY IMAP4rev2 IMAP4rev1 LITERAL- ENABLE ID SASL-IR AUTH=TEST-FINAL AUTH=PLAIN "
+                      "AUTH=LOGIN] Pabal is ready.\r\na NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"
+                      "+ "))
+      << out;
+  EXPECT_NE(out.find("\r\nb OK [CAPABILITY IMAP4rev2 "), std::string::npos) << out;
+  EXPECT_TRUE(out.ends_with("* BYE Goodbye.\r\nc OK Done.\r\n")) << out;
+  EXPECT_NE(run(world, {"a AUTHENTICATE PLAIN AGFsaWNlQHNlb3VsLmV4YW1wbGUAZGVtbw==\r\n"}).find("\r\na OK [CAPABILITY"),
+            std::string::npos);
+  EXPECT_NE(run(world, {"a AUTHENTICATE TEST-FINAL\r\nYWxpY2U=\r\n\r\n"}).find("+ cHJvb2Y=\r\na OK"),
+            std::string::npos);
+  EXPECT_NE(run(world, {"a AUTHENTICATE PLAIN\r\n*\r\n"}).find("\r\na BAD Authentication cancelled."),
+            std::string::npos);
+}
+
+TEST(ImapSession, ReadsALetterHoweverTheOctetsCome) {
+  for (const std::size_t limit : {SIZE_MAX, std::size_t{1}, std::size_t{7}}) {
+    StoreWorld world;
+    world.deliver(kLetter);
+    EXPECT_EQ(
+        say(world,
+            "a SELECT INBOX\r\nb FETCH 1 (UID RFC822.SIZE INTERNALDATE ENVELOPE)\r\nc FETCH 1 BODY.PEEK[1]\r\n"
+            "d FETCH 1 (BINARY.SIZE[2] BINARY.PEEK[2] BODY.PEEK[HEADER.FIELDS (To x)] BODY.PEEK[9])\r\n"
+            "e UID FETCH 1:* BODY[TEXT]<2.3>\r\nf SEARCH UNSEEN\r\ng SEARCH BODY \"hello alice\" SENTON "
+            "22-Nov-2026\r\n",
+            limit),
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent $Junk $NotJunk $Phishing)\r\n"
+        "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent $Junk $NotJunk "
+        "$Phishing \\*)] Flags.\r\n* 1 EXISTS\r\n* 1 RECENT\r\n* OK [UNSEEN 1] First unseen.\r\n"
+        "* OK [UIDVALIDITY V] Valid.\r\n* OK [UIDNEXT 2] Next.\r\n* OK [HIGHESTMODSEQ 7] Highest.\r\n"
+        "* OK [MAILBOXID (F1)] Id.\r\na OK [READ-WRITE] Opened.\r\n"
+        "* 1 FETCH (UID 1 RFC822.SIZE 332 INTERNALDATE \"D\" ENVELOPE (\"Sun, 22 Nov 2026 10:00:00 +0900\" "
+        "\"=?UTF-8?B?7YyM67Cc?= one\" ((\"Bob\" NIL \"bob\" \"busan.example\")) ((\"Bob\" NIL \"bob\" "
+        "\"busan.example\")) ((\"Bob\" NIL \"bob\" \"busan.example\")) ((NIL NIL \"alice\" \"seoul.example\")) NIL NIL "
+        "NIL \"<1@busan.example>\"))\r\nb OK Done.\r\n"
+        "* 1 FETCH (BODY[1] {11}\r\nHello Alice)\r\nc OK Done.\r\n"
+        "* 1 FETCH (BINARY.SIZE[2] 3 BINARY[2] ~{3}\r\n" +
+            std::string("\0\1\2", 3) +
+            " BODY[HEADER.FIELDS (To x)] {33}\r\nX: y\r\nTo: alice@seoul.example\r\n\r\n BODY[9] NIL)\r\nd OK Done.\r\n"
+            "* 1 FETCH (UID 1 BODY[TEXT]<2> {3}\r\nb\r\n)\r\n* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent))\r\ne OK "
+            "Done.\r\n"
+            "* SEARCH\r\nf OK Done.\r\n* SEARCH 1\r\ng OK Done.\r\n");
+  }
+}
+
+TEST(ImapSession, FilesAndRemoves) {
+  StoreWorld world;
+  for (int i = 0; i < 4; ++i) world.deliver(kLetter);
+  EXPECT_EQ(
+      say(world,
+          "a CREATE Kept/2026\r\nb SELECT INBOX\r\nc STORE 1:2 +FLAGS.SILENT (\\Deleted)\r\nd COPY 2:3 Kept/2026\r\n"
+          "e UID EXPUNGE 2\r\nf MOVE 3 Trash\r\ng EXPUNGE\r\nh FETCH 1:* UID\r\ni FETCH 5 UID\r\n"
+          "j STATUS Kept/2026 (MESSAGES UNSEEN DELETED)\r\nk CLOSE\r\nl DELETE Kept\r\nm LIST \"\" K%\r\n"
+          "n APPEND INBOX (\\Flagged) {8+}\r\nA: b\r\n\r\n {8+}\r\nC: d\r\n\r\n\r\no STATUS INBOX (MESSAGES "
+          "UIDNEXT)\r\n"),
+      "a OK [MAILBOXID (F12)] Made.\r\n"
+      "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent $Junk $NotJunk $Phishing)\r\n"
+      "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent $Junk $NotJunk "
+      "$Phishing \\*)] Flags.\r\n* 4 EXISTS\r\n* 4 RECENT\r\n* OK [UNSEEN 1] First unseen.\r\n"
+      "* OK [UIDVALIDITY V] Valid.\r\n* OK [UIDNEXT 5] Next.\r\n* OK [HIGHESTMODSEQ 10] Highest.\r\n"
+      "* OK [MAILBOXID (F1)] Id.\r\nb OK [READ-WRITE] Opened.\r\nc OK Done.\r\n"
+      "d OK [COPYUID V 2:3 1:2] Copied.\r\n* 2 EXPUNGE\r\ne OK Done.\r\n"
+      "* OK [COPYUID V 4 1] Moved.\r\n* 3 EXPUNGE\r\nf OK Moved.\r\n* 1 EXPUNGE\r\ng OK Done.\r\n"
+      "* 1 FETCH (UID 3)\r\nh OK Done.\r\ni BAD There is no message of this number.\r\n"
+      "* STATUS Kept/2026 (MESSAGES 2 UNSEEN 2 DELETED 1)\r\nj OK Done.\r\nk OK Closed.\r\n"
+      "l NO [HASCHILDREN] There are mailboxes below it.\r\n* LIST (\\HasChildren) \"/\" Kept\r\nm OK Done.\r\n"
+      "n OK [APPENDUID V 5:6] Appended.\r\n* STATUS INBOX (MESSAGES 3 UIDNEXT 7)\r\no OK Done.\r\n");
+  const auto out = say(world, "b EXAMINE INBOX\r\nc STORE 1 FLAGS ()\r\nd FETCH 1:* (UID FLAGS)\r\n");
+  EXPECT_NE(out.find("* OK [PERMANENTFLAGS ()] Flags.\r\n* 3 EXISTS\r\n"), std::string::npos) << out;
+  EXPECT_NE(out.find("c NO [NOPERM]"), std::string::npos) << out;
+  EXPECT_NE(out.find("* 2 FETCH (UID 5 FLAGS (\\Flagged \\Recent))\r\n* 3 FETCH (UID 6 FLAGS (\\Recent))\r\n"),
+            std::string::npos)
+      << out;
+}
+
+TEST(ImapSession, ABigLetterComesThroughInWindows) {
+  StoreWorld world;
+  std::string text = "Subject: big\r\n\r\n";
+  while (text.size() < 3'000'000) text += fmt::format("line {}\r\n", text.size());
+  const auto command =
+      fmt::format("a APPEND INBOX {{{}+}}\r\n{}\r\nb SELECT INBOX\r\nc FETCH 1 BODY.PEEK[]\r\n", text.size(), text);
+  const auto out = say(world, command, 65'536, {.window_bytes = 4096, .literal_plus = true});
+  EXPECT_NE(out.find(fmt::format("* 1 FETCH (BODY[] {{{}}}\r\n{})\r\nc OK Done.\r\n", text.size(), text)),
+            std::string::npos)
+      << out.substr(0, 600);
+}
+
+// Wherever the connection breaks, nothing is torn: what was not said whole was not done.
+TEST(ImapSession, EndsAnywhere) {
+  const std::string session = std::string(kLogin) +
+                              "a SELECT INBOX\r\nb FETCH 1 (BODY[] ENVELOPE BODYSTRUCTURE)\r\nc IDLE\r\nDONE\r\n"
+                              "d APPEND INBOX {8+}\r\nA: b\r\n\r\n\r\ne SEARCH RETURN (ALL COUNT) TEXT x\r\nf NOOP\r\n";
+  for (std::size_t end = 0; end <= session.size(); end += 13) {
+    StoreWorld world;
+    world.deliver(kLetter);
+    const auto out = run(world, {session.substr(0, end)});
+    EXPECT_TRUE(out.starts_with("* OK "));
+    const auto findings = world.store->check();
+    ASSERT_TRUE(findings.has_value());
+    EXPECT_TRUE(findings->empty());
+    EXPECT_EQ(world.letters(), end >= session.find("e SEARCH") ? 2U : 1U) << end;
+  }
+}
+
+TEST(ImapSession, MistakesAreAnsweredAndBounded) {
+  StoreWorld world;
+  EXPECT_EQ(say(world, "a FETCH 1 UID\r\nb NONSENSE\r\nc SELECT Nowhere\r\n"),
+            "a BAD no mailbox is selected\r\nb BAD unknown command\r\nc NO [NONEXISTENT] No such mailbox.\r\n");
+  std::string many;
+  for (int i = 0; i < 30; ++i) many += "x NONSENSE\r\n";
+  EXPECT_TRUE(say(world, many).ends_with("* BYE Too many errors.\r\n"));
+  EXPECT_TRUE(run(world, {many}).ends_with("* BYE Too many errors.\r\n"));
+}
+
+}  // namespace
+}  // namespace pabal::server::imap

@@ -1,0 +1,74 @@
+// Commands that say or change something about the session alone: CAPABILITY, NOOP, CHECK, ID, ENABLE, NAMESPACE,
+// STARTTLS, LOGOUT, UNAUTHENTICATE (RFC 9051 §6.1, §6.2.1, §6.3.1, §6.3.10; RFC 2971; RFC 8437).
+#include "imap/response.hpp"
+#include "server/imap/commands.hpp"
+
+namespace pabal::server::imap {
+
+std::string capabilities(Session& session) {
+  const auto facts = session.facts();
+  const auto mechanisms = session.shared().logins->mechanisms(session.client());
+  const auto& limits = session.shared().limits;
+  return grammar::capabilities({.features = facts.features,
+                                .logged_in = facts.state != grammar::SessionState::not_authenticated,
+                                .tls = facts.tls,
+                                .tls_available = facts.tls_available,
+                                .plaintext_allowed = facts.plaintext_allowed,
+                                .compressed = facts.compressed,
+                                .literal_minus = !limits.literal_plus,
+                                .mechanisms = mechanisms,
+                                .append_limit = limits.max_message_bytes,
+                                .message_limit = std::nullopt,
+                                .save_limit = std::nullopt});
+}
+
+Async<Answer> capability(Session* session, Command /*command*/) {
+  session->out().append("* CAPABILITY ").append(capabilities(*session)).append("\r\n");
+  co_return ok("Done.");
+}
+
+// NOOP and CHECK: what has changed is told with every answer.
+Async<Answer> noop(Session* /*session*/, Command /*command*/) { co_return ok("Done."); }
+
+Async<Answer> id(Session* session, Command /*command*/) {
+  session->out().append("* ID (\"name\" \"Pabal\" \"version\" \"" PABAL_VERSION "\")\r\n");
+  co_return ok("Done.");
+}
+
+Async<Answer> enable(Session* session, Command command) {
+  auto& enabled = session->enabled();
+  std::string done;
+  const auto turn_on = [&](bool& which, std::string_view word) {
+    if (!which) done.append(" ").append(word);
+    which = true;
+  };
+  for (const auto& word : std::get<grammar::Words>(command.arguments).words) {
+    if (word == "IMAP4REV2") turn_on(enabled.rev2, "IMAP4rev2");
+    if (word == "UTF8=ACCEPT") turn_on(enabled.utf8, word);
+    if (word == "CONDSTORE") turn_on(enabled.condstore, word);
+  }
+  session->changed_rules();
+  session->out().append("* ENABLED").append(done).append("\r\n");
+  co_return ok("Done.");
+}
+
+Async<Answer> namespaces(Session* session, Command /*command*/) {
+  session->out().append("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+  co_return ok("Done.");
+}
+
+Async<Answer> starttls(Session* /*session*/, Command /*command*/) {
+  co_return Answer{.text = "Begin TLS now.", .then = Answer::Then::begin_tls};
+}
+
+Async<Answer> logout(Session* session, Command /*command*/) {
+  grammar::append_untagged(session->out(), grammar::Condition::bye, {}, "Goodbye.");
+  co_return Answer{.text = "Done.", .then = Answer::Then::end};
+}
+
+Async<Answer> unauthenticate(Session* session, Command /*command*/) {
+  session->log_out();
+  co_return ok("Done.", "CAPABILITY " + capabilities(*session));
+}
+
+}  // namespace pabal::server::imap

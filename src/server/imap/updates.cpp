@@ -1,0 +1,72 @@
+// What has changed in the selected mailbox, taken into the session's view and told to its client.
+#include "imap/response.hpp"
+#include "server/imap/commands.hpp"
+#include "server/imap/flags.hpp"
+
+namespace pabal::server::imap {
+
+Async<Result<void>> Session::refresh() {
+  if (!selected_) co_return Result<void>();
+  auto newer = co_await shared_->store->snapshot(user_->place, selected_->mailbox);
+  if (!newer) co_return pass(newer);
+  selected_->view.take(std::move(*newer));
+  co_return Result<void>();
+}
+
+void Session::append_flags_of(std::uint32_t number, const store::MessageRow& row, bool uid) {
+  auto& to = out();
+  fmt::format_to(std::back_inserter(to), "* {} FETCH (", number);
+  if (uid) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
+  to.append("FLAGS (");
+  append_flags(to, selected_->view.snapshot(), row, is_recent(row.uid));
+  to.append(")");
+  if (enabled_.condstore) fmt::format_to(std::back_inserter(to), " MODSEQ ({})", row.change.value);
+  to.append(")\r\n");
+}
+
+void Session::append_modseq_of(std::uint32_t number, const store::MessageRow& row, bool uid) {
+  auto& to = out();
+  fmt::format_to(std::back_inserter(to), "* {} FETCH (", number);
+  if (uid) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
+  fmt::format_to(std::back_inserter(to), "MODSEQ ({}))\r\n", row.change.value);
+}
+
+Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
+  if (!selected_ || !selected_->view.has_news(keep_numbers)) co_return true;
+  auto& view = selected_->view;
+  const auto due = view.tell(keep_numbers);
+  for (const auto number : due.expunged) {
+    grammar::append_count(out(), number, "EXPUNGE");
+    if (!co_await drain()) co_return false;
+  }
+  if (due.announce) {
+    grammar::append_count(out(), due.exists, "EXISTS");
+    if (!enabled_.rev2) {
+      const auto recent = view.snapshot().size() - view.snapshot().lower_bound(selected_->recent_from);
+      grammar::append_count(out(), recent, "RECENT");
+    }
+  }
+  const auto changed = grammar::NumberSet::of_sorted(due.changed);
+  std::uint32_t from = 1;
+  while (!changed.empty()) {
+    const bool all = view.visit(changed, from, [&](std::uint32_t number, const store::MessageRow& row) {
+      from = row.uid + 1;
+      append_flags_of(number, row, uid);
+      return out().size() < shared_->limits.window_bytes;
+    });
+    if (all) break;
+    if (!co_await drain()) co_return false;
+  }
+  co_return true;
+}
+
+std::expected<grammar::NumberSet, Answer> Session::uids_of(const grammar::SequenceSet& set, bool uid) {
+  const auto& view = selected_->view;
+  if (set.is_saved_result()) return selected_->saved_search;
+  if (uid) return set.resolve(view.largest_uid());
+  auto uids = view.uids_of(set.resolve(view.exists()));
+  if (!uids) return std::unexpected(bad("There is no message of this number."));
+  return std::move(*uids);
+}
+
+}  // namespace pabal::server::imap

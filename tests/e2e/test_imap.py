@@ -1,0 +1,280 @@
+"""IMAP with real clients: Python's imaplib, curl, mbsync (both ways); and two sessions on one mailbox, word by word."""
+import imaplib
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+from case import ALICE, BOB, PASSWORD, ServerCase
+from harness.mail import make_message, tls_context, trace_of
+from harness.raw import send_message
+
+LETTER = b"From: Bob <bob@seoul.example>\r\nTo: alice@seoul.example\r\nSubject: =?UTF-8?B?7YyM67Cc?= %d\r\n\r\nLetter %d\r\n"
+
+
+class ImapCase(ServerCase):
+    def login(self, user: str = ALICE) -> imaplib.IMAP4:
+        client = imaplib.IMAP4(self.server.address, self.server.ports["imap"], timeout=30)
+        self.addCleanup(client.sock.close)
+        client.login(user, PASSWORD)
+        return client
+
+    def setUp(self) -> None:
+        super().setUp()
+        client = self.login()
+        for line in client.list()[1]:
+            name = line.decode().rsplit(" ", 1)[1]
+            if name not in ("INBOX", "Archive", "Drafts", "Junk", "Sent", "Trash"):
+                client.delete(name)
+                continue
+            client.select(name)
+            client.store("1:*", "+FLAGS.SILENT", "\\Deleted")
+            client.close()
+        client.logout()
+
+    def good(self, answer: tuple[str, list]) -> list:
+        self.assertEqual(answer[0], "OK", answer)
+        return answer[1]
+
+    def fill(self, client: imaplib.IMAP4, count: int, mailbox: str = "INBOX") -> None:
+        for number in range(1, count + 1):
+            self.good(client.append(mailbox, "", None, LETTER % (number, number)))
+
+
+class Imaplib(ImapCase):
+    def test_a_letter_is_read_filed_and_removed(self) -> None:
+        message = make_message(1, to=ALICE, sender=BOB, size=200_000)
+        with self.smtp() as smtp:
+            send_message(smtp, BOB, [ALICE], message)
+        client = self.login()
+        self.assertEqual(self.good(client.select("INBOX")), [b"1"])
+        self.assertEqual(self.good(client.search(None, "UNSEEN")), [b"1"])
+        fetched = self.good(client.fetch("1", "(UID RFC822.SIZE BODY[])"))
+        trace_of(self, fetched[0][1], message)
+        self.assertIn(b"RFC822.SIZE %d" % len(fetched[0][1]), fetched[0][0])
+        self.assertEqual(self.good(client.search(None, "UNSEEN")), [b""])
+        # Pieces of it are the whole.
+        pieces = b"".join(self.good(client.fetch("1", f"(BODY.PEEK[]<{at}.7777>)"))[0][1]
+                          for at in range(0, len(fetched[0][1]), 7777))
+        self.assertEqual(pieces, fetched[0][1])
+        header = self.good(client.fetch("1", "(BODY.PEEK[HEADER])"))[0][1]
+        text = self.good(client.fetch("1", "(BODY.PEEK[TEXT])"))[0][1]
+        self.assertEqual(header + text, fetched[0][1])
+        self.good(client.create('"Kept/This year"'))
+        self.good(client.store("1", "+FLAGS", "(\\Flagged $Work)"))
+        self.good(client.copy("1", '"Kept/This year"'))
+        self.good(client.uid("MOVE", "1", "Trash"))
+        self.assertEqual(self.good(client.search(None, "ALL")), [b""])
+        self.assertEqual(self.good(client.select('"Kept/This year"')), [b"1"])
+        self.assertIn(b"\\Flagged", self.good(client.fetch("1", "(FLAGS)"))[0])
+        self.assertIn(b"$Work", self.good(client.fetch("1", "(FLAGS)"))[0])
+        trace_of(self, self.good(client.fetch("1", "(BODY.PEEK[])"))[0][1], message)
+        self.good(client.store("1", "+FLAGS", "\\Deleted"))
+        self.assertEqual(self.good(client.expunge()), [b"1"])
+        self.good(client.close())
+        self.good(client.rename("Kept", "Old"))
+        self.assertIn(b'(\\HasNoChildren) "/" "Old/This year"', self.good(client.list()))
+        self.good(client.delete('"Old/This year"'))
+        self.good(client.delete("Old"))
+
+    def test_korean_names_and_searches(self) -> None:
+        client = self.login()
+        self.good(client.create('"&07jJwA-"'))
+        self.assertIn(b'(\\HasNoChildren) "/" &07jJwA-', self.good(client.list()))
+        self.good(client.enable("UTF8=ACCEPT"))
+        self.assertIn('(\\HasNoChildren) "/" "편지"'.encode(), self.good(client.list()))
+        self.fill(self.login(), 3)
+        client = self.login()
+        client.select("INBOX")
+        client.literal = "파발".encode()
+        self.assertEqual(self.good(client.search("UTF-8", "SUBJECT")), [b"1 2 3"])
+        client.literal = "파발 2".encode()
+        self.assertEqual(self.good(client.search("UTF-8", "TEXT")), [b"2"])
+        self.assertEqual(self.good(client.search(None, 'BODY "letter 3"')), [b"3"])
+        self.assertEqual(self.good(client.search(None, 'OR FROM "nobody" NOT HEADER Subject ""')), [b""])
+        self.assertEqual(self.good(client.search(None, "LARGER 10 SMALLER 100000 SINCE 1-Jan-2020")), [b"1 2 3"])
+
+    def test_refusals(self) -> None:
+        client = self.login()
+        for command, arguments, code in (("SELECT", ("Nowhere",), b"NONEXISTENT"), ("CREATE", ("INBOX",), b"ALREADYEXISTS"),
+                                         ("DELETE", ("INBOX",), b"CANNOT")):
+            status, words = client._simple_command(command, *arguments)
+            self.assertEqual(status, "NO")
+            self.assertIn(code, words[0])
+        status, words = client.append("Nowhere", "", None, LETTER % (1, 1))
+        self.assertEqual(status, "NO")
+        self.assertIn(b"TRYCREATE", words[0])
+        with self.assertRaisesRegex(imaplib.IMAP4.error, "AUTHENTICATIONFAILED"):
+            imaplib.IMAP4(self.server.address, self.server.ports["imap"]).login(ALICE, "wrong")
+        with self.assertRaises(imaplib.IMAP4.error):
+            client.select("INBOX")
+            client.fetch("99", "(FLAGS)")
+
+    def test_starttls_and_tls(self) -> None:
+        client = imaplib.IMAP4(self.server.address, self.server.ports["imap"])
+        client.starttls(tls_context())
+        self.assertNotIn("STARTTLS", client.capabilities)
+        client.login(ALICE, PASSWORD)
+        client.logout()
+        client = imaplib.IMAP4_SSL(self.server.address, self.server.ports["imaps"], ssl_context=tls_context())
+        client.authenticate("PLAIN", lambda _: f"\0{ALICE}\0{PASSWORD}".encode())
+        client.logout()
+
+
+class TwoSessions(ImapCase):
+    def raw(self) -> "Raw":
+        return Raw(self, self.server.address, self.server.ports["imap"])
+
+    def test_idle_hears_what_others_do(self) -> None:
+        idler, other = self.raw(), self.login()
+        idler.ask("SELECT INBOX")
+        idler.send("i IDLE")
+        self.assertTrue(idler.line().startswith("+ "))
+        self.fill(other, 2)
+        self.assertIn("* 2 EXISTS", idler.until("* 2 EXISTS"))
+        other.select("INBOX")
+        other.store("1", "+FLAGS", "(\\Flagged)")
+        self.assertRegex(idler.until("* 1 FETCH")[-1], r"FLAGS \(\\Flagged( \\Recent)?\)")
+        other.store("1", "+FLAGS", "(\\Deleted)")
+        other.expunge()
+        idler.until("* 1 EXPUNGE")
+        idler.send("DONE")
+        idler.until("i OK")
+
+    def test_numbers_stay_while_they_are_on_their_way(self) -> None:
+        self.fill(self.login(), 4)
+        one, other = self.raw(), self.login()
+        one.ask("SELECT INBOX")
+        uids = [int(line.split()[-1][:-1]) for line in one.ask("FETCH 1:4 (UID)")[:-1]]
+        other.select("INBOX")
+        other.store("2", "+FLAGS.SILENT", "\\Deleted")
+        other.expunge()
+        # Number 3 is still what it was, and number 2 is gone without an EXPUNGE.
+        said = one.ask("FETCH 2:3 (UID)")
+        self.assertFalse([line for line in said if "EXPUNGE" in line and "EXPUNGEISSUED" not in line], said)
+        self.assertIn(f"* 3 FETCH (UID {uids[2]})", said)
+        said = one.ask("STORE 3 +FLAGS (\\Answered)")
+        self.assertFalse([line for line in said if " EXPUNGE" in line], said)
+        self.assertIn("* 2 EXPUNGE", one.ask("NOOP"))
+        self.assertIn(f"* 2 FETCH (UID {uids[2]})", one.ask("FETCH 2 (UID)"))
+
+    def test_condstore(self) -> None:
+        self.fill(self.login(), 3)
+        one = self.raw()
+        said = one.ask("SELECT INBOX (CONDSTORE)")
+        modseq = int(re.search(r"HIGHESTMODSEQ (\d+)", "\n".join(said)).group(1))
+        one.ask("STORE 2 +FLAGS (\\Seen)")
+        said = one.ask(f"FETCH 1:* (FLAGS) (CHANGEDSINCE {modseq})")
+        self.assertEqual([line.split()[1] for line in said if "FETCH" in line and line.startswith("*")], ["2"])
+        said = one.ask(f"STORE 1:3 (UNCHANGEDSINCE {modseq}) +FLAGS (\\Deleted)")
+        self.assertIn("[MODIFIED 2]", said[-1])
+
+
+class Raw:
+    """A session that is spoken to line by line."""
+
+    def __init__(self, test: ImapCase, address: str, port: int):
+        import socket
+        self.socket = socket.create_connection((address, port), timeout=30)
+        test.addCleanup(self.socket.close)
+        self.file = self.socket.makefile("rb")
+        self.count = 0
+        self.line()
+        self.ask(f'LOGIN {ALICE} "{PASSWORD}"')
+
+    def send(self, line: str) -> None:
+        self.socket.sendall(line.encode() + b"\r\n")
+
+    def line(self) -> str:
+        line = self.file.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionError("the connection has ended")
+        return line.decode().rstrip("\r\n")
+
+    def until(self, beginning: str) -> list[str]:
+        lines = [self.line()]
+        while not lines[-1].startswith(beginning):
+            lines.append(self.line())
+        return lines
+
+    def ask(self, command: str) -> list[str]:
+        self.count += 1
+        self.send(f"a{self.count} {command}")
+        return self.until(f"a{self.count} ")
+
+
+class Curl(ImapCase):
+    def curl(self, path: str, *more: str, input_octets: bytes = b"") -> bytes:
+        url = f"imaps://{self.server.address}:{self.server.ports['imaps']}/{path}"
+        done = subprocess.run(["curl", "-sS", "-k", "--max-time", "30", "--user", f"{ALICE}:{PASSWORD}", "--url", url, *more],
+                              input=input_octets, capture_output=True, check=False, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_curl_puts_lists_and_gets(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "letter"
+            file.write_bytes(LETTER % (1, 1))
+            self.curl("Archive", "-T", str(file))
+        self.assertIn(b'"/" Archive', self.curl(""))
+        self.assertEqual(self.curl("Archive;UID=1"), LETTER % (1, 1))
+        self.assertEqual(self.curl("Archive?SUBJECT%201").split(), [b"*", b"SEARCH", b"1"])
+
+
+class Mbsync(ImapCase):
+    def test_both_ways(self) -> None:
+        client = self.login()
+        self.fill(client, 30)
+        self.fill(client, 3, "Archive")
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / "mail").mkdir()
+            (folder / "rc").write_text(f"""IMAPStore remote
+Host {self.server.address}
+Port {self.server.ports['imap']}
+User {ALICE}
+Pass "{PASSWORD}"
+SSLType None
+AuthMechs LOGIN
+
+MaildirStore local
+Path {folder}/mail/
+Inbox {folder}/mail/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :remote:
+Near :local:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+""")
+            sync = ["mbsync", "-c", folder / "rc", "-a"]
+            self.program(*sync)
+            there = sorted((folder / "mail" / "INBOX").glob("*/*"))
+            self.assertEqual(len([file for file in there if file.is_file() and file.parent.name in ("cur", "new")]), 30)
+            # Here one is read and one removed, there one is flagged and one comes.
+            files = [file for file in there if file.parent.name in ("cur", "new")]
+            by_number = {re.search(rb"Letter (\d+)", file.read_bytes()).group(1): file for file in files}
+            by_number[b"3"].unlink()
+            read = by_number[b"4"]
+            base = read.name.split(":")[0]
+            read.rename(folder / "mail" / "INBOX" / "cur" / f"{base}:2,S")
+            client.select("INBOX")
+            client.store("5", "+FLAGS", "\\Flagged")
+            self.good(client.append("INBOX", "", None, LETTER % (31, 31)))
+            time.sleep(1.1)
+            self.program(*sync)
+            client.noop()
+            numbers = self.good(client.search(None, "ALL"))[0].split()
+            self.assertEqual(len(numbers), 30)
+            self.assertEqual(len(self.good(client.search(None, "SEEN"))[0].split()), 1)
+            texts = [part[1].strip() for number in numbers
+                     for part in self.good(client.fetch(number.decode(), "(BODY.PEEK[TEXT])")) if isinstance(part, tuple)]
+            self.assertNotIn(b"Letter 3", texts)
+            self.assertIn(b"Letter 31", texts)
+            local = [file for file in (folder / "mail" / "INBOX").glob("*/*") if file.is_file() and file.parent.name in ("cur", "new")]
+            self.assertEqual(len(local), 30)
+            self.assertEqual(len([file for file in local if "F" in file.name.split(":2,")[-1]]), 1)

@@ -62,7 +62,7 @@ std::optional<SectionOctets> find_octets(const std::vector<DerivedPart>& parts, 
   using Text = Section::Text;
   if (section.text == Text::none) {
     if (whole) return SectionOctets{0, size, false, 0};
-    return SectionOctets{part.body_begin, part.body_end, false, *place};
+    return SectionOctets{part.body_begin, part.body_end, false, place};
   }
   if (section.text == Text::mime) return SectionOctets{part.header_begin, part.body_begin, false, {}};
   // RFC 9051 §6.4.5.1: behind numbers the message in that part is meant.

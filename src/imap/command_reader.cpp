@@ -177,7 +177,8 @@ std::optional<ReaderEvent> CommandReader::read_line(std::string_view& input) {
   // The limit is for the line without its end.
   if (buffer_.size() - line_begin_ + octets.size() > limits_.line + 2) {
     auto beginning = buffer_.substr(0, kTagOctets);
-    beginning.append(octets.substr(0, kTagOctets));
+    // What follows it without a gap: the tag is the same however the octets came.
+    beginning.append(octets.substr(0, kTagOctets - beginning.size()));
     BadCommand why{append_tag_.empty() ? tag_of(beginning) : append_tag_,
                    {Refusal::Status::bad, "TOOBIG", "the line is too long"}};
     skip_rest();

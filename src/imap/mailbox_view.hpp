@@ -157,6 +157,9 @@ class MailboxView {
     return static_cast<std::uint32_t>(sum);
   }
 
+  /// UIDs, rising, of changes that have not been told.
+  [[nodiscard]] const std::vector<std::uint32_t>& untold() const noexcept { return changed_; }
+
   /// Something could be told.
   [[nodiscard]] bool has_news(bool keep_numbers) const noexcept {
     return (!keep_numbers && !gone_.empty()) || !changed_.empty() || told_ < last_uid(*snapshot_);

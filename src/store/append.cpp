@@ -138,12 +138,15 @@ Async<Result<Appended>> Shard::commit_letters(std::shared_ptr<AppendWrite> write
         },
         [this, write, done = std::move(done)](Result<void> outcome) mutable {
           write->in_doubt = !outcome && write->appended && writer_->in_doubt();
+          // A file goes only if certainly no row refers to it; the next start knows. Said here, while nothing else can
+          // come between.
+          for (auto& one : write->letters) {
+            if (one.blob.location == Location::file) one.letter.content.file_->kept = outcome || write->in_doubt;
+          }
           done(std::move(outcome));
         });
   });
   for (auto& one : write->letters) {
-    // A file goes only if certainly no row refers to it; the next start knows.
-    if (one.blob.location == Location::file) one.letter.content.file_->kept = outcome || write->in_doubt;
     if (outcome && one.blob.location == Location::row) came_in_row();
   }
   if (!outcome) co_return pass(outcome);

@@ -157,7 +157,12 @@ Async<Result<Delivered>> Store::retry_local(QueuedLocal letter) {
   Shard* const target = state_->find(letter.target.place.shard);
   if (home == nullptr || target == nullptr)
     co_return no_shard(home == nullptr ? letter.shard : letter.target.place.shard);
-  if (home == target) co_return co_await home->retry_here(std::move(letter));
+  if (home == target) {
+    const auto account = letter.target.place.account;
+    auto delivered = co_await home->retry_here(std::move(letter));
+    if (delivered) tell(account, delivered->change);
+    co_return delivered;
+  }
   QueuedTargets queued{letter.delivery_id, letter.sender, letter.shard, letter.target.place.shard, {}, {}};
   queued.numbers.push_back(letter.number);
   queued.targets.push_back(std::move(letter.target));

@@ -82,6 +82,14 @@ Async<Result<std::vector<CopiedUid>>> Store::transfer_some(Transfer* transfer, C
   if (letters.empty()) co_return uids;
   auto appended = co_await append(transfer->to, transfer->path, std::move(letters));
   if (!appended) co_return pass(appended);
+  if (appended->mailbox != copied->mailbox) {
+    // The name leads to another mailbox by now: these letters go again, those before them are the caller's.
+    UidRanges undone;
+    for (const auto uid : appended->uids) undone.push_back({uid, uid});
+    auto gone = co_await remove_messages(transfer->to, appended->mailbox, std::move(undone), false);
+    if (!gone) state_->around.log.warning("copy_not_undone", {{"why", gone.error().log}});
+    co_return fail(ErrorKind::busy, "the mailbox was renamed meanwhile");
+  }
   for (std::size_t i = 0; i < uids.size(); ++i) uids[i].to = appended->uids[i];
   copied->change = appended->change;
   co_return uids;

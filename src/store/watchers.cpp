@@ -38,7 +38,11 @@ void Watchers::tell(AccountId account, ChangeNumber change) {
   if (count_.load(std::memory_order_seq_cst) == 0) return;
   auto part = part_of(account).lock();
   for (auto at = part->lower_bound({account, 0}); at != part->end() && at->first.first == account; ++at) {
-    at->second(account, change);
+    try {
+      at->second(account, change);
+    } catch (...) {
+      // A hint that could not be given, for want of memory: the next one says the same, and a writer must go on.
+    }
   }
 }
 

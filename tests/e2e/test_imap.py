@@ -159,6 +159,17 @@ class TwoSessions(ImapCase):
         self.assertIn("* 2 EXPUNGE", one.ask("NOOP"))
         self.assertIn(f"* 2 FETCH (UID {uids[2]})", one.ask("FETCH 2 (UID)"))
 
+    def test_silence_hides_only_ones_own_changes(self) -> None:
+        self.fill(self.login(), 2)
+        one, other = self.raw(), self.login()
+        one.ask("SELECT INBOX")
+        other.select("INBOX")
+        other.store("1", "+FLAGS", "(\\Flagged)")
+        said = one.ask("STORE 1:2 +FLAGS.SILENT (\\Seen)")
+        told = [line for line in said if "FETCH" in line and line.startswith("*")]
+        self.assertEqual(len(told), 1, said)
+        self.assertRegex(told[0], r"^\* 1 FETCH \(FLAGS \(\\Flagged \\Seen( \\Recent)?\)\)$")
+
     def test_condstore(self) -> None:
         self.fill(self.login(), 3)
         one = self.raw()

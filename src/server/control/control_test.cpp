@@ -58,7 +58,8 @@ TEST(Control, RequestsInPiecesOfAllSizes) {
   const std::pair<std::string, std::string> cases[] = {
       {"{\"a\":1}\n{\"b\":2}\n", "{\"ok\":true,\"result\":{\"a\":1}}\n{\"ok\":true,\"result\":{\"b\":2}}\n"},
       {"{\"refuse\":1}\n", "{\"ok\":false,\"kind\":\"policy\",\"reason\":\"refused\"}\n"},
-      {"{\"bug\":1}\n{}\n", "{\"ok\":false,\"kind\":\"io\",\"reason\":\"the command threw: a bug\"}\n{\"ok\":true,\"result\":{}}\n"},
+      {"{\"bug\":1}\n{}\n",
+       "{\"ok\":false,\"kind\":\"io\",\"reason\":\"the command threw: a bug\"}\n{\"ok\":true,\"result\":{}}\n"},
       {"{\"body\":5}\nhe\nlo{}\n", "{\"ok\":true,\"result\":{\"body\":\"he\\nlo\"}}\n{\"ok\":true,\"result\":{}}\n"},
       {"{\"body\":11}\n", "{\"ok\":false,\"kind\":\"limit\",\"reason\":\"body: at most 10 octets are taken\"}\n"},
       {"{\"body\":-1}\n", "{\"ok\":false,\"kind\":\"syntax\",\"reason\":\"body: expected a number of octets\"}\n"},

@@ -6,17 +6,27 @@
 
 namespace pabal::server::imap {
 
+namespace {
+/// Octets of an APPEND's messages that may lie in memory.
+constexpr std::uint64_t kInMemory = 4U << 20;
+}  // namespace
+
 // Octets of a message; a view into the stream's input.
 Async<bool> Session::take_data(std::string_view octets) {
   line_deadline_.reset();
   auto& content = appending_->letters.back().content;
   content.append(octets);
-  if (!content.wants_spill()) co_return true;
+  appending_->octets += octets.size();
+  // Many small messages together are as much memory as a big one.
+  const bool much = appending_->octets > kInMemory && !content.has_file();
+  if (!content.wants_spill() && !much) co_return true;
+  if (much) appending_->octets -= content.size();
   const auto spilled = co_await content.spill();
   if (spilled) co_return true;
   log_.error("append_failed", {{"why", spilled.error().log}});
   const auto tag = appending_->command.tag;
   appending_.reset();
+  stream_->expect_bulk(false);
   reader_.refuse();
   co_return co_await respond(tag, refused(spilled.error()), {});
 }

@@ -29,14 +29,14 @@ Answer failed(const Error& error) {
 
 Async<Answer> copy(Session* session, Command command) {
   const auto& arguments = std::get<grammar::Copy>(command.arguments);
-  const auto uids = session->uids_of(arguments.set, command.uid);
-  if (!uids) co_return uids.error();
+  const auto named = session->named_by(arguments.set, command.uid);
+  if (!named) co_return named.error();
   const auto place = session->user().place;
-  const auto done = co_await session->store().copy(place, session->selected()->mailbox, ranges_of(*uids), place,
+  const auto done = co_await session->store().copy(place, session->selected()->mailbox, ranges_of(named->uids), place,
                                                    arguments.mailbox.text());
   if (!done) co_return failed(done.error());
   // UIDs that aren't there are passed over; numbers whose letters have just gone aren't.
-  if (!command.uid && done->uids.size() < uids->count()) {
+  if (named->some_are_gone) {
     co_return no("Some of the messages are gone; the others were copied.", "EXPUNGEISSUED");
   }
   co_return ok("Copied.", done->uids.empty() ? std::string() : code_of(*done));
@@ -44,10 +44,10 @@ Async<Answer> copy(Session* session, Command command) {
 
 Async<Answer> move(Session* session, Command command) {
   const auto& arguments = std::get<grammar::Copy>(command.arguments);
-  const auto uids = session->uids_of(arguments.set, command.uid);
-  if (!uids) co_return uids.error();
+  const auto named = session->named_by(arguments.set, command.uid);
+  if (!named) co_return named.error();
   const auto place = session->user().place;
-  const auto done = co_await session->store().move(place, session->selected()->mailbox, ranges_of(*uids), place,
+  const auto done = co_await session->store().move(place, session->selected()->mailbox, ranges_of(named->uids), place,
                                                    arguments.mailbox.text());
   if (!done) co_return failed(done.error());
   // RFC 6851 §4.3: the new UIDs are told before the removals.

@@ -7,9 +7,9 @@ namespace pabal::server::imap {
 Async<Answer> expunge(Session* session, Command command) {
   store::UidRanges uids = {{}};
   if (command.uid) {
-    const auto named = session->uids_of(std::get<grammar::Expunge>(command.arguments).set, true);
+    const auto named = session->named_by(std::get<grammar::Expunge>(command.arguments).set, true);
     if (!named) co_return named.error();
-    uids = ranges_of(*named);
+    uids = ranges_of(named->uids);
   }
   const auto gone =
       co_await session->store().expunge_deleted(session->user().place, session->selected()->mailbox, std::move(uids));

@@ -85,10 +85,12 @@ class Fetcher {
     dates_ = asked(Kind::save_date);
   }
 
-  /// Of these those that have changed since. False: the connection is lost.
-  [[nodiscard]] Async<Result<bool>> tell(grammar::NumberSet uids, std::uint64_t changed_since);
+  /// False: the connection is lost.
+  [[nodiscard]] Async<Result<bool>> tell(grammar::NumberSet uids);
   /// Some of them were gone.
   [[nodiscard]] bool missing() const noexcept { return missing_; }
+  /// Some had parts that can't be decoded, and were left out.
+  [[nodiscard]] bool undecodable() const noexcept { return undecodable_; }
   /// It failed in the middle of a response.
   [[nodiscard]] bool in_response() const noexcept { return in_response_; }
 
@@ -107,6 +109,7 @@ class Fetcher {
   bool dates_ = false;
   bool missing_ = false;
   bool in_response_ = false;
+  bool undecodable_ = false;
 };
 
 // RFC 3501 §7.4.2 and RFC 8474: what needs no more than snapshot and row.
@@ -171,8 +174,18 @@ Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRo
   std::optional<message::Derived> derived;
   if (derived_) {
     auto known = co_await derived_of(session_, row, octets);
-    if (!known) co_return pass(known);
+    if (!known) {
+      // One letter that is gone or damaged spoils nothing for the others.
+      session_->log().warning("letter_unreadable", {{"email", row->email.value}, {"why", known.error().log}});
+      missing_ = true;
+      co_return true;
+    }
     derived = std::move(*known);
+  }
+  const auto undecodable = [&](const grammar::FetchItem& item) { return derived && is_undecodable(item, *derived); };
+  if (std::ranges::any_of(items_, undecodable)) {
+    undecodable_ = true;
+    co_return true;
   }
   in_response_ = true;
   fmt::format_to(std::back_inserter(session_->out()), "* {} FETCH (", wanted->number);
@@ -238,7 +251,7 @@ Async<Result<bool>> Fetcher::tell_some(std::span<const Wanted> some) {
   co_return true;
 }
 
-Async<Result<bool>> Fetcher::tell(grammar::NumberSet uids, std::uint64_t changed_since) {
+Async<Result<bool>> Fetcher::tell(grammar::NumberSet uids) {
   const auto& view = session_->selected()->view;
   const std::size_t at_once = letters_ ? kLettersAtOnce : kRowsAtOnce;
   std::uint32_t from = 1;
@@ -246,7 +259,6 @@ Async<Result<bool>> Fetcher::tell(grammar::NumberSet uids, std::uint64_t changed
     std::vector<Wanted> some;
     const bool all = view.visit(uids, from, [&](std::uint32_t number, const store::MessageRow& row) {
       from = row.uid + 1;
-      if (static_cast<std::uint64_t>(row.change.value) <= changed_since) return true;
       some.push_back({.number = number, .row = row});
       return some.size() < at_once;
     });
@@ -266,31 +278,53 @@ grammar::NumberSet part_of(const View& view, const grammar::NumberSet& uids, con
   return grammar::NumberSet::of_sorted(std::span(there).subspan(places.begin, places.end - places.begin));
 }
 
+// RFC 7162 §3.1.4.1.
+grammar::NumberSet changed_of(const View& view, const grammar::NumberSet& uids, std::uint64_t since) {
+  std::vector<std::uint32_t> changed;
+  view.visit(uids, 1, [&](std::uint32_t, const store::MessageRow& row) {
+    if (static_cast<std::uint64_t>(row.change.value) > since) changed.push_back(row.uid);
+    return true;
+  });
+  return grammar::NumberSet::of_sorted(changed);
+}
+
+// Marks those that aren't seen yet. A store that takes no writes keeps nobody from reading.
+Async<void> set_seen(Session* session, const grammar::NumberSet* uids) {
+  const auto& selected = *session->selected();
+  std::vector<std::uint32_t> unseen;
+  selected.view.visit(*uids, 1, [&](std::uint32_t, const store::MessageRow& row) {
+    if ((row.flags() & store::flag::seen) == 0) unseen.push_back(row.uid);
+    return true;
+  });
+  if (unseen.empty()) co_return;
+  store::FlagChange change{.uids = ranges_of(grammar::NumberSet::of_sorted(unseen)),
+                           .how = store::FlagsHow::add,
+                           .flags = {.flags = store::flag::seen, .keywords = {}},
+                           .unchanged_since = {}};
+  const auto done = co_await session->store().change_flags(session->user().place, selected.mailbox, std::move(change));
+  if (!done) session->log().warning("seen_not_set", {{"why", done.error().log}});
+  if (const auto looked = co_await session->refresh(); !looked) {
+    session->log().warning("mailbox_unreadable", {{"why", looked.error().log}});
+  }
+}
+
 }  // namespace
 
 Async<Answer> fetch(Session* session, Command command) {
   auto& arguments = std::get<grammar::Fetch>(command.arguments);
-  auto uids = session->uids_of(arguments.set, command.uid);
-  if (!uids) co_return uids.error();
+  auto named = session->named_by(arguments.set, command.uid);
+  if (!named) co_return named.error();
   auto& selected = *session->selected();
   const auto& modifiers = arguments.modifiers;
   const bool modseq = asks_for(arguments.items, Kind::modseq);
   if (modseq || modifiers.changed_since) session->enabled().condstore = true;
-  if (modifiers.partial) *uids = part_of(selected.view, *uids, *modifiers.partial);
+  if (modifiers.partial) named->uids = part_of(selected.view, named->uids, *modifiers.partial);
+  if (modifiers.changed_since) named->uids = changed_of(selected.view, named->uids, *modifiers.changed_since);
   // RFC 9051 §6.4.5: what is read is seen; the new flags are told with the rest.
   const bool sees = !selected.read_only && std::ranges::any_of(arguments.items, &grammar::FetchItem::sets_seen);
-  if (sees) {
-    const auto seen = co_await session->store().change_flags(session->user().place, selected.mailbox,
-                                                             {.uids = ranges_of(*uids),
-                                                              .how = store::FlagsHow::add,
-                                                              .flags = {.flags = store::flag::seen, .keywords = {}},
-                                                              .unchanged_since = {}});
-    if (!seen) co_return refused(seen.error());
-    if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
-  }
-  const bool before_gone = selected.view.has_gone();
+  if (sees) co_await set_seen(session, &named->uids);
   Fetcher fetcher(*session, std::move(arguments.items), command.uid, modifiers.changed_since.has_value());
-  const auto told = co_await fetcher.tell(std::move(*uids), modifiers.changed_since.value_or(0));
+  const auto told = co_await fetcher.tell(std::move(named->uids));
   if (!told) {
     session->log().error("fetch_failed", {{"why", told.error().log}});
     // In the middle of a response nothing else can be said any more.
@@ -298,8 +332,10 @@ Async<Answer> fetch(Session* session, Command command) {
     co_return refused(told.error());
   }
   if (!*told) co_return lost();
+  if (fetcher.undecodable()) co_return no("A part's transfer encoding is not known.", "UNKNOWN-CTE");
   // RFC 5530: numbers that the client has and whose letters are gone.
-  if (!command.uid && (fetcher.missing() || before_gone)) co_return no("Some messages are gone.", "EXPUNGEISSUED");
+  if (!command.uid && (named->some_are_gone || fetcher.missing()))
+    co_return no("Some messages are gone.", "EXPUNGEISSUED");
   co_return ok("Done.");
 }
 

@@ -1,5 +1,7 @@
 #include "server/imap/fetch_letter.hpp"
 
+#include <algorithm>
+
 #include "codec/transfer.hpp"
 #include "imap/body_section.hpp"
 #include "imap/response.hpp"
@@ -69,6 +71,9 @@ Async<Result<bool>> tell_span(Session* session, grammar::Span span, store::Email
       if (!part) co_return pass(part);
       session->out().append(*part);
     }
+    // RFC 9051 §4.3: a literal holds no NUL; BINARY gives the octets as they are.
+    auto& said = session->out();
+    std::replace(said.begin() + static_cast<std::ptrdiff_t>(from), said.end(), '\0', '\x80');
     if (session->out().size() - from != count) {
       co_return fail(ErrorKind::io, "local error", "a letter is shorter than its row says");
     }
@@ -111,6 +116,13 @@ Async<Result<message::Derived>> derived_of(Session* session, const store::EmailR
   const auto whole = co_await read_all(octets, {.begin = row->prefix_size, .end = octets->size()});
   if (!whole) co_return pass(whole);
   co_return message::derive(*whole);
+}
+
+bool is_undecodable(const grammar::FetchItem& item, const message::Derived& derived) {
+  if (item.kind != Kind::binary && item.kind != Kind::binary_size) return false;
+  const auto part = grammar::find_part(derived.parts, item.section.part);
+  return part && !item.section.part.empty() &&
+         codec::transfer_encoding(derived.parts[*part].encoding) == codec::TransferEncoding::unknown;
 }
 
 Async<Result<bool>> tell_octets(Session* session, const grammar::FetchItem* item, const store::EmailRow* row,

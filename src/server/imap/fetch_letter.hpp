@@ -10,6 +10,9 @@ namespace pabal::server::imap {
 [[nodiscard]] Async<Result<message::Derived>> derived_of(Session* session, const store::EmailRow* row,
                                                          store::EmailOctets* octets);
 
+/// BINARY or BINARY.SIZE of a part whose transfer encoding nobody knows: it can't be given (RFC 3516 §4.3).
+[[nodiscard]] bool is_undecodable(const grammar::FetchItem& item, const message::Derived& derived);
+
 /// `BODY[1]<0> {…}` and its like, in windows. False: the connection is lost. Of a kind that has octets.
 [[nodiscard]] Async<Result<bool>> tell_octets(Session* session, const grammar::FetchItem* item,
                                               const store::EmailRow* row, const message::Derived* derived,

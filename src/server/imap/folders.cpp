@@ -37,6 +37,10 @@ Async<Answer> delete_mailbox(Session* session, Command command) {
   const auto gone = co_await session->store().delete_mailbox(session->user().place, name.text());
   if (!gone && gone.error().kind == ErrorKind::state) co_return no("There are mailboxes below it.", "HASCHILDREN");
   if (!gone) co_return refused(gone.error());
+  if (session->selected() && session->selected()->path == name.text()) {
+    session->selected().reset();
+    grammar::append_untagged(session->out(), grammar::Condition::ok, "CLOSED", "It was the open one.");
+  }
   co_return ok("Deleted.");
 }
 

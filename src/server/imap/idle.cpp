@@ -17,12 +17,12 @@ Async<Answer> idle(Session* session, Command /*command*/) {
   while (true) {
     if (session->selected() && session->news().take()) {
       if (const auto looked = co_await session->refresh(); !looked) {
-        answer = Answer{
-            .status = Answer::Status::no, .text = "The mailbox is not there any more.", .then = Answer::Then::end};
+        grammar::append_untagged(session->out(), grammar::Condition::bye, {}, "The mailbox is not there any more.");
+        answer = ended();
         break;
       }
       if (!co_await session->tell_changes(false, false)) {
-        answer.then = Answer::Then::end;
+        answer = lost();
         break;
       }
     }
@@ -35,7 +35,7 @@ Async<Answer> idle(Session* session, Command /*command*/) {
     if (done) answer = ok("Done.");
     if (line.state != grammar::LineReader::State::incomplete) break;
     if (!co_await session->flush() || !co_await session->wait_for_input()) {
-      answer.then = Answer::Then::end;
+      answer = ended();
       break;
     }
   }

@@ -11,6 +11,8 @@ namespace {
 
 using grammar::MailboxPattern;
 
+constexpr std::size_t kMostPatterns = 100;
+
 // A name that may be listed: a mailbox, or one that stands above a mailbox or is subscribed without being there.
 struct Name {
   const store::MailboxInfo* mailbox = nullptr;
@@ -89,10 +91,14 @@ class Lister {
     std::string extended;
     if (want.select_subscribed || want.select_special_use) {
       const bool itself = (!want.select_subscribed || name.subscribed) && (!want.select_special_use || special);
-      const bool below = want.select_recursive && want.select_subscribed && name.has_subscribed_below;
+      const bool below = want.select_recursive && ((want.select_subscribed && name.has_subscribed_below) ||
+                                                   (want.select_special_use && name.special_use_below));
       selected = itself || below;
       // RFC 5258 §4: CHILDINFO where the client couldn't see from the other names why.
-      if (below) extended = R"( ("CHILDINFO" ("SUBSCRIBED")))";
+      if (below) {
+        const bool subscribed = want.select_subscribed && name.has_subscribed_below;
+        extended = subscribed ? R"( ("CHILDINFO" ("SUBSCRIBED")))" : R"( ("CHILDINFO" ("SPECIAL-USE")))";
+      }
     }
     if (!selected) return;
     std::vector<std::string> attributes;
@@ -150,6 +156,7 @@ std::string status_items(Session& session, const store::MailboxInfo& mailbox, gr
 Async<Answer> list(Session* session, Command command) {
   const auto& arguments = std::get<grammar::List>(command.arguments);
   const bool lsub = command.verb == Verb::lsub;
+  if (arguments.patterns.size() > kMostPatterns) co_return no("Too many patterns.", "LIMIT");
   // RFC 3501 §6.3.8: an empty pattern asks for the delimiter.
   if (!lsub && !arguments.extended && arguments.patterns.size() == 1 && arguments.patterns.front().empty()) {
     grammar::append_list(session->out(), "LIST", "\\Noselect", "", "", session->form());

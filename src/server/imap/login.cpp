@@ -28,7 +28,10 @@ Answer Session::log_in(Result<account::Account> account) {
     if (error.kind == ErrorKind::syntax) return bad("The response is malformed.");
     if (error.kind == ErrorKind::policy) return no("Use TLS first.", "PRIVACYREQUIRED");
     auto answer = no("Authentication failed.", "AUTHENTICATIONFAILED");
-    if (++login_failures_ >= shared_->limits.max_login_failures) answer.then = Answer::Then::end;
+    if (++login_failures_ >= shared_->limits.max_login_failures) {
+      grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many failed logins.");
+      answer.then = Answer::Then::end;
+    }
     return answer;
   }
   const store::Place place{.account = account->id, .shard = account->shard};

@@ -66,9 +66,12 @@ std::string& Session::out() {
 
 Async<bool> Session::flush() {
   if (out_.empty()) co_return true;
+  if (cut_) co_return false;
   stream_->set_timeout(shared_->limits.write_timeout);
   const auto written = co_await stream_->write(out_);
   out_.clear();
+  // The rest of what was torn must not be followed by anything.
+  if (!written) cut_ = true;
   co_return written.has_value();
 }
 
@@ -129,7 +132,8 @@ Answer bad(std::string text, std::string code) {
   return {.status = Answer::Status::bad, .code = std::move(code), .text = std::move(text)};
 }
 
-Answer lost() { return {.status = Answer::Status::no, .text = "The connection ends.", .then = Answer::Then::end}; }
+Answer ended() { return {.then = Answer::Then::end}; }
+Answer lost() { return {.then = Answer::Then::cut}; }
 
 Answer refused(const Error& error) {
   switch (error.kind) {
@@ -185,7 +189,8 @@ void Session::log_out() {
 
 Async<bool> Session::begin_tls() {
   if (!co_await flush()) co_return false;
-  stream_->set_timeout(shared_->limits.write_timeout);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(login_deadline_ - shared_->clock->steady());
+  stream_->set_timeout(std::max(left, std::chrono::milliseconds(1)));
   const auto begun = co_await stream_->start_tls(policy_.tls);
   if (!begun) {
     log_.info("tls_failed", {{"why", begun.error().log}});
@@ -200,14 +205,21 @@ Async<bool> Session::begin_tls() {
 
 // False: the connection has to end, after a flush.
 Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
-  // The server stops in the middle of it: BYE is all there is to say.
-  if (answer.then == Answer::Then::end && stream_->interrupted()) co_return false;
+  if (answer.then == Answer::Then::cut) {
+    out().clear();
+    cut_ = true;
+    co_return false;
+  }
+  // Where the server stops in the middle of it BYE is all there is to say.
+  if (answer.then == Answer::Then::end && (answer.text.empty() || stream_->interrupted())) co_return false;
   if (selected_ && answer.then != Answer::Then::end) {
     if (news_->take()) {
       if (auto looked = co_await refresh(); !looked) {
         log_.error("mailbox_unreadable", {{"why", looked.error().log}});
-        // It is gone, or can't be read any more: what the client knows of it is worth nothing.
-        grammar::append_untagged(out(), grammar::Condition::bye, {}, "The mailbox is not there any more.");
+        // What the client knows of it is worth nothing any more.
+        const bool gone = looked.error().kind == ErrorKind::not_found;
+        grammar::append_untagged(out(), grammar::Condition::bye, {},
+                                 gone ? "The mailbox is not there any more." : "The mailbox can't be read now.");
         co_return false;
       }
     }
@@ -217,6 +229,7 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
                          : answer.status == Answer::Status::no ? grammar::Condition::no
                                                                : grammar::Condition::bad;
   grammar::append_tagged(out(), tag, condition, answer.code, answer.text);
+  if (answer.status != Answer::Status::bad) errors_ = 0;
   if (answer.status == Answer::Status::bad && ++errors_ >= shared_->limits.max_errors) {
     grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many errors.");
     co_return false;
@@ -289,7 +302,7 @@ Async<> Session::run() {
       if (going) going = co_await drain();
     }
     if (stream_->interrupted()) {
-      if (going || out_.empty()) {
+      if (!cut_ && (going || out_.empty())) {
         grammar::append_untagged(out(), grammar::Condition::bye, "UNAVAILABLE", "The server is stopping.");
       }
       going = false;

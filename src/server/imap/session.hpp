@@ -45,7 +45,12 @@ struct Shared {
 /// What a command gives back for its tagged response.
 struct Answer {
   enum class Status : std::uint8_t { ok, no, bad };
-  enum class Then : std::uint8_t { go_on, begin_tls, end };
+  enum class Then : std::uint8_t {
+    go_on,
+    begin_tls,
+    end,
+    cut,  ///< what was said is torn, or nobody hears it: not a word more
+  };
   Status status = Status::ok;
   std::string code = {};  ///< without brackets; empty: none
   std::string text = {};
@@ -54,8 +59,10 @@ struct Answer {
 [[nodiscard]] Answer ok(std::string text, std::string code = {});
 [[nodiscard]] Answer no(std::string text, std::string code = {});
 [[nodiscard]] Answer bad(std::string text, std::string code = {});
-/// The connection is lost, or must end.
+/// The connection is lost, or an answer was torn.
 [[nodiscard]] Answer lost();
+/// The connection ends, and why was said already.
+[[nodiscard]] Answer ended();
 /// NO with the code that RFC 5530 has for this kind of error.
 [[nodiscard]] Answer refused(const Error& error);
 
@@ -102,7 +109,7 @@ struct Selected {
 struct Appending {
   Command command;
   std::vector<store::AppendedLetter> letters;
-  bool in_message = false;
+  std::uint64_t octets = 0;  ///< of the messages that lie in memory
 };
 
 /// What was switched on by ENABLE, or by a command that implies it.
@@ -164,8 +171,13 @@ class Session {
     return !enabled_.rev2 && uid >= selected_->recent_from;
   }
   [[nodiscard]] News& news() noexcept { return *news_; }
-  /// UIDs of the view that the set means. An Answer where it names numbers that aren't there.
-  [[nodiscard]] std::expected<grammar::NumberSet, Answer> uids_of(const grammar::SequenceSet& set, bool uid);
+  /// The messages that a set names.
+  struct Named {
+    grammar::NumberSet uids;     ///< of those that the client knows and that are there; no other UID is in it
+    bool some_are_gone = false;  ///< one named by its number isn't there any more
+  };
+  /// An Answer where it names numbers that the client doesn't know.
+  [[nodiscard]] std::expected<Named, Answer> named_by(const grammar::SequenceSet& set, bool uid);
 
  private:
   [[nodiscard]] Async<bool> serve(Command command);
@@ -195,6 +207,7 @@ class Session {
   std::unique_ptr<Appending> appending_;
   Enabled enabled_;
   std::string out_;
+  bool cut_ = false;  ///< nothing may be written any more
   SteadyTime login_deadline_;
   std::optional<SteadyTime> line_deadline_;
   net::Turns turns_{net::kCommandsATurn};

@@ -120,6 +120,39 @@ TEST(ImapSession, FilesAndRemoves) {
       << out;
 }
 
+// UIDs between those that are there are no messages: what is copied, marked and told is what the client knows.
+TEST(ImapSession, GapsAmongUidsAreNoMessages) {
+  StoreWorld world;
+  for (int i = 0; i < 4; ++i) world.deliver(kLetter);
+  EXPECT_NE(say(world, "a SELECT INBOX\r\nb STORE 2:3 +FLAGS.SILENT (\\Deleted)\r\nc EXPUNGE\r\n").find("c OK"),
+            std::string::npos);
+  const auto out =
+      say(world, "a SELECT INBOX\r\nb COPY 1:2 Archive\r\nc UID FETCH 1:99 (BODY[]<0.1>)\r\nd FETCH 2 FLAGS\r\n");
+  EXPECT_NE(out.find("b OK [COPYUID V 1,4 1:2] Copied."), std::string::npos) << out;
+  EXPECT_NE(out.find("d OK Done."), std::string::npos) << out;
+  EXPECT_NE(say(world,
+                "a SELECT INBOX\r\nb STORE 1 -FLAGS.SILENT (\\Seen)\r\nc STORE 1 +FLAGS.SILENT ($Odd)\r\n"
+                "d STORE 1 +FLAGS ($odd)\r\n")
+                .find("b OK Done.\r\nc OK Done.\r\n* 1 FETCH (FLAGS ($Odd))\r\nd OK Done.\r\n"),
+            std::string::npos);
+}
+
+TEST(ImapSession, TheOpenMailboxIsDeleted) {
+  StoreWorld world;
+  const auto out = say(world, "a CREATE Gone\r\nb SELECT Gone\r\nc DELETE Gone\r\nd NOOP\r\ne FETCH 1 UID\r\n");
+  EXPECT_NE(out.find("* OK [CLOSED] It was the open one.\r\nc OK Deleted.\r\nd OK Done.\r\ne BAD"), std::string::npos)
+      << out;
+}
+
+TEST(ImapSession, APartThatNobodyCanDecode) {
+  StoreWorld world;
+  world.deliver("Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nbegin\r\n");
+  EXPECT_NE(say(world, "a SELECT INBOX\r\nb FETCH 1 BINARY.PEEK[1]\r\nc FETCH 1 BODY.PEEK[1]\r\n")
+                .find("b NO [UNKNOWN-CTE] A part's transfer encoding is not known.\r\n* 1 FETCH (BODY[1] "
+                      "{7}\r\nbegin\r\n)\r\nc OK"),
+            std::string::npos);
+}
+
 TEST(ImapSession, ABigLetterComesThroughInWindows) {
   StoreWorld world;
   std::string text = "Subject: big\r\n\r\n";

@@ -31,7 +31,10 @@ Async<Answer> capability(Session* session, Command /*command*/) {
 Async<Answer> noop(Session* /*session*/, Command /*command*/) { co_return ok("Done."); }
 
 Async<Answer> id(Session* session, Command /*command*/) {
-  session->out().append("* ID (\"name\" \"Pabal\" \"version\" \"" PABAL_VERSION "\")\r\n");
+  // Strangers needn't know which version to attack.
+  const bool in = session->facts().state != grammar::SessionState::not_authenticated;
+  session->out().append(in ? "* ID (\"name\" \"Pabal\" \"version\" \"" PABAL_VERSION "\")\r\n"
+                           : "* ID (\"name\" \"Pabal\")\r\n");
   co_return ok("Done.");
 }
 

@@ -1,4 +1,8 @@
 // STORE (RFC 9051 §6.4.6; UNCHANGEDSINCE, RFC 7162 §3.1.3).
+#include <algorithm>
+#include <set>
+
+#include "base/text.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
 #include "server/imap/uids.hpp"
@@ -7,21 +11,74 @@ namespace pabal::server::imap {
 
 namespace {
 
-// RFC 9051 §6.4.6: the flags are told even where they were so before, unless the client wants silence. RFC 7162 §3.1.3:
-// the new MODSEQ is told then too. What others changed in the meantime is told in any case.
-Async<bool> tell_stored(Session* session, grammar::NumberSet uids, ChangeNumber change, bool silent, bool uid) {
+// A flag set with names in the form in which they are compared, and those that have bits as bits.
+struct Comparable {
+  store::Flags flags = 0;
+  std::set<std::string> keywords;
+
+  Comparable(store::Flags bits, const std::vector<std::string>& names) : flags(bits) {
+    for (const auto& name : names) {
+      const auto bit = store::flag_of_keyword(name);
+      flags |= bit;
+      if (bit == 0) keywords.insert(to_lower(name));
+    }
+  }
+  friend bool operator==(const Comparable&, const Comparable&) = default;
+};
+
+// What a client that knew `was` takes the flags for after its command.
+Comparable expected(Comparable was, store::FlagsHow how, const Comparable& flags) {
+  if (how == store::FlagsHow::replace) return flags;
+  if (how == store::FlagsHow::add) {
+    was.flags |= flags.flags;
+    was.keywords.insert(flags.keywords.begin(), flags.keywords.end());
+    return was;
+  }
+  was.flags &= ~flags.flags;
+  for (const auto& name : flags.keywords) was.keywords.erase(name);
+  return was;
+}
+
+// What the client knew, and what it did.
+struct Stored {
+  std::shared_ptr<const store::MailboxSnapshot> before;
+  std::vector<std::uint32_t> untold;  ///< what it didn't know of that
+  store::FlagsHow how = store::FlagsHow::replace;
+  Comparable flags{0, {}};
+  store::FlagsChanged done;
+
+  /// The row as this command left it; null where it left it alone.
+  [[nodiscard]] const store::MessageRow* mine(std::uint32_t uid) const {
+    const auto found = std::ranges::lower_bound(done.changed, uid, {}, &store::MessageRow::uid);
+    return found == done.changed.end() || found->uid != uid ? nullptr : &*found;
+  }
+  /// The client can't but know how the row is now.
+  [[nodiscard]] bool foreseen(const store::MessageRow& row, const store::MessageRow& left) const {
+    const auto was = before->find(row.uid);
+    if (!was || left.change != row.change || std::ranges::binary_search(untold, row.uid)) return false;
+    const auto& old = (*before)[*was];
+    return expected({old.flags(), before->keywords(old)}, how, flags) ==
+           Comparable(left.flags(), done.keywords[left.keywords]);
+  }
+};
+
+// RFC 9051 §6.4.6: the flags are told even where they were so before, unless the client wants silence; then only where
+// others had changed them without its knowing. RFC 7162 §3.1.3: the new MODSEQ is told in silence, too.
+Async<bool> tell_stored(Session* session, const grammar::NumberSet* uids, const Stored* stored, bool silent, bool uid) {
   auto& view = session->selected()->view;
   const bool modseq = session->enabled().condstore;
   std::uint32_t from = 1;
   while (true) {
     std::vector<std::uint32_t> told;
-    const bool all = view.visit(uids, from, [&](std::uint32_t number, const store::MessageRow& row) {
+    const bool all = view.visit(*uids, from, [&](std::uint32_t number, const store::MessageRow& row) {
       from = row.uid + 1;
-      if (silent && row.change > change) return true;
+      const auto* mine = stored->mine(row.uid);
+      // What it left alone is told like every other change.
+      if (silent && mine == nullptr) return true;
       told.push_back(row.uid);
-      if (!silent) {
+      if (!silent || !stored->foreseen(row, *mine)) {
         session->append_flags_of(number, row, uid);
-      } else if (modseq && row.change == change) {
+      } else if (modseq) {
         session->append_modseq_of(number, row, uid);
       }
       return session->out().size() < session->shared().limits.window_bytes;
@@ -46,27 +103,33 @@ std::string named(const View& view, std::vector<std::uint32_t> uids, bool uid) {
 
 Async<Answer> store_flags(Session* session, Command command) {
   const auto& arguments = std::get<grammar::Store>(command.arguments);
-  const auto uids = session->uids_of(arguments.set, command.uid);
-  if (!uids) co_return uids.error();
+  const auto messages = session->named_by(arguments.set, command.uid);
+  if (!messages) co_return messages.error();
   auto& selected = *session->selected();
   if (arguments.unchanged_since) session->enabled().condstore = true;
-  store::FlagChange change{.uids = ranges_of(*uids),
-                           .how = store::FlagsHow::replace,
-                           .flags = flags_of(arguments.flags),
-                           .unchanged_since = std::nullopt};
-  if (arguments.how == grammar::Store::How::add) change.how = store::FlagsHow::add;
-  if (arguments.how == grammar::Store::How::remove) change.how = store::FlagsHow::remove;
+  auto how = store::FlagsHow::replace;
+  if (arguments.how == grammar::Store::How::add) how = store::FlagsHow::add;
+  if (arguments.how == grammar::Store::How::remove) how = store::FlagsHow::remove;
+  auto flags = flags_of(arguments.flags);
+  Stored stored{.before = selected.view.pointer(),
+                .untold = selected.view.untold(),
+                .how = how,
+                .flags = Comparable(flags.flags, flags.keywords),
+                .done = {}};
+  store::FlagChange change{
+      .uids = ranges_of(messages->uids), .how = how, .flags = std::move(flags), .unchanged_since = {}};
   if (arguments.unchanged_since) {
-    change.unchanged_since =
-        ChangeNumber{static_cast<std::int64_t>(std::min<std::uint64_t>(*arguments.unchanged_since, INT64_MAX))};
+    const auto most = std::min<std::uint64_t>(*arguments.unchanged_since, INT64_MAX);
+    change.unchanged_since = ChangeNumber{static_cast<std::int64_t>(most)};
   }
-  const auto done = co_await session->store().change_flags(session->user().place, selected.mailbox, std::move(change));
+  auto done = co_await session->store().change_flags(session->user().place, selected.mailbox, std::move(change));
   if (!done) co_return refused(done.error());
+  stored.done = std::move(*done);
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
-  if (!co_await tell_stored(session, *uids, done->change, arguments.silent, command.uid)) co_return lost();
+  if (!co_await tell_stored(session, &messages->uids, &stored, arguments.silent, command.uid)) co_return lost();
   auto answer = ok("Done.");
-  if (!done->modified.empty()) {
-    answer = ok("Some were changed in between.", "MODIFIED " + named(selected.view, done->modified, command.uid));
+  if (!stored.done.modified.empty()) {
+    answer = ok("Some were changed in between.", "MODIFIED " + named(selected.view, stored.done.modified, command.uid));
   }
   co_return answer;
 }

@@ -60,13 +60,31 @@ Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
   co_return true;
 }
 
-std::expected<grammar::NumberSet, Answer> Session::uids_of(const grammar::SequenceSet& set, bool uid) {
+std::expected<Session::Named, Answer> Session::named_by(const grammar::SequenceSet& set, bool uid) {
   const auto& view = selected_->view;
-  if (set.is_saved_result()) return selected_->saved_search;
-  if (uid) return set.resolve(view.largest_uid());
-  auto uids = view.uids_of(set.resolve(view.exists()));
-  if (!uids) return std::unexpected(bad("There is no message of this number."));
-  return std::move(*uids);
+  Named named;
+  grammar::NumberSet asked;
+  const bool by_number = !uid && !set.is_saved_result();
+  if (set.is_saved_result()) {
+    asked = selected_->saved_search;
+  } else if (uid) {
+    asked = set.resolve(view.largest_uid());
+  } else {
+    const auto numbers = set.resolve(view.exists());
+    auto uids = view.uids_of(numbers);
+    if (!uids) return std::unexpected(bad("There is no message of this number."));
+    asked = std::move(*uids);
+  }
+  std::vector<std::uint32_t> there;
+  view.visit(asked, 1, [&](std::uint32_t, const store::MessageRow& row) {
+    there.push_back(row.uid);
+    return true;
+  });
+  if (by_number) {
+    named.some_are_gone = there.size() < set.resolve(view.exists()).count();
+  }
+  named.uids = grammar::NumberSet::of_sorted(there);
+  return named;
 }
 
 }  // namespace pabal::server::imap

@@ -57,6 +57,19 @@ std::string escaped(std::string_view utf8, bool address) {
   return out;
 }
 
+// Backslashes that begin an escape, themselves escaped.
+std::string without_escapes(std::string_view utf8) {
+  std::string out;
+  for (std::size_t i = 0; i < utf8.size(); ++i) {
+    if (utf8.substr(i).starts_with("\\x{")) {
+      out += "\\x{5C}";
+    } else {
+      out += utf8[i];
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<FieldGroup> read_field_groups(std::string_view body) {
@@ -139,6 +152,8 @@ std::string format_typed(const TypedValue& value, HeaderStyle style) {
   const std::string clean = clean_text(value.text);
   const bool address = value.type == "utf-8";
   if (value.type.empty()) return style == HeaderStyle::utf8 ? clean : escaped(clean, false);
+  // What only looks like an escape must not become one when it is read again (utf-8-addr-unitext, RFC 6533 §3).
+  if (style == HeaderStyle::utf8 && address) return fmt::format("utf-8; {}", without_escapes(clean));
   const bool raw = style == HeaderStyle::utf8 || (is_ascii(clean) && !address);
   return fmt::format("{}; {}", value.type, raw ? clean : escaped(clean, address));
 }

@@ -6,6 +6,7 @@
 #include "message/arf.hpp"
 #include "message/dsn.hpp"
 #include "message/mdn.hpp"
+#include "message/report_fields.hpp"
 #include "message/strict_check.hpp"
 
 namespace pabal::message {
@@ -295,6 +296,20 @@ TEST(Arf, WrittenAndReadBack) {
   EXPECT_EQ(make_arf(spec, HeaderStyle::ascii).error().kind, ErrorKind::syntax);
   EXPECT_FALSE(read_feedback_report("Version: 1\n"));
   EXPECT_EQ(read_feedback_report("Feedback-Type: Abuse\nRemoval-Recipient: x@y\n")->recipients.size(), 1U);
+}
+
+// What only looks like an escape stays what it is, also written and read again (RFC 6533 §3).
+TEST(Reports, AnAddressThatLooksEscapedIsReadAsItIs) {
+  for (const std::string text : {"\\x{AC00}@x", "\\x{}@x", "a\\b@x",
+                                 "\\x{\xEF\xBB\xBF"
+                                 "AC00}@x"}) {
+    for (const auto style : {HeaderStyle::utf8, HeaderStyle::ascii}) {
+      const auto written = format_typed({"utf-8", text}, style);
+      const auto read = read_typed(written);
+      EXPECT_EQ(format_typed(read, style), written);
+      if (text.find('\xEF') == std::string::npos) EXPECT_EQ(read.text, text) << written;
+    }
+  }
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 """Stages that build a flavour and run its unit tests."""
+import concurrent.futures
+import pathlib
 import re
 import shutil
 import xml.etree.ElementTree
@@ -55,28 +57,32 @@ def fuzz(seed: int, seconds_each: int, seconds_all: int) -> Counts:
     sources = sorted((ROOT / "src").rglob("*_fuzz.cpp"))
     if not sources:
         return Counts()
-    each = max(2, min(seconds_each, seconds_all // len(sources)))
+    # They keep one core busy each: as many at once as there are.
+    each = max(2, min(seconds_each, seconds_all * JOBS // len(sources)))
+    runs = [(file, which, number) for file in sources for which, number in (("fixed", 1), ("random", seed))]
     counts = Counts()
-    for file in sources:
-        folder = file.parent.relative_to(ROOT / "src")
-        target = ROOT / "build" / "asan" / "src" / folder / f"{'_'.join(folder.parts)}_{file.stem}"
-        corpus = file.with_suffix(".corpus")
-        dictionary = file.with_suffix(".dict")
-        for which, number in (("fixed", 1), ("random", seed)):
-            work = LOGS / f"fuzz-{target.name}-{which}"
-            shutil.rmtree(work, ignore_errors=True)
-            (work / "new").mkdir(parents=True)
-            command = [str(target), f"-seed={number}", f"-max_total_time={max(1, each // 2)}", "-timeout=10", "-rss_limit_mb=2048",
-                       "-print_final_stats=1", f"-artifact_prefix={work}/", str(work / "new")]
-            if dictionary.exists():
-                command.append(f"-dict={dictionary}")
-            if corpus.is_dir():
-                command.append(str(corpus))
-            name = f"fuzz-{target.name}-{which}-run"
-            status = run(name, command, seconds=each + 120)
-            if status == 0:
-                counts.passed += 1
-            else:
-                counts.add(failed(f"{target.name} -seed={number} (input in {work})\n" +
-                                  log_grep(name, "ERROR", "SUMMARY", "Test unit written", "    #")))
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for one in pool.map(lambda parts: fuzz_one(*parts, each), runs):
+            counts.add(one)
     return counts
+
+
+def fuzz_one(file: pathlib.Path, which: str, number: int, each: int) -> Counts:
+    folder = file.parent.relative_to(ROOT / "src")
+    target = ROOT / "build" / "asan" / "src" / folder / f"{'_'.join(folder.parts)}_{file.stem}"
+    corpus = file.with_suffix(".corpus")
+    dictionary = file.with_suffix(".dict")
+    work = LOGS / f"fuzz-{target.name}-{which}"
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "new").mkdir(parents=True)
+    command = [str(target), f"-seed={number}", f"-max_total_time={max(1, each // 2)}", "-timeout=10", "-rss_limit_mb=2048",
+               "-print_final_stats=1", f"-artifact_prefix={work}/", str(work / "new")]
+    if dictionary.exists():
+        command.append(f"-dict={dictionary}")
+    if corpus.is_dir():
+        command.append(str(corpus))
+    name = f"fuzz-{target.name}-{which}-run"
+    if run(name, command, seconds=each + 120) == 0:
+        return passed()
+    return failed(f"{target.name} -seed={number} (input in {work})\n" +
+                  log_grep(name, "ERROR", "SUMMARY", "Test unit written", "    #"))

@@ -18,6 +18,31 @@ target_link_libraries(pabal_pch_test PRIVATE fmt::fmt Threads::Threads Boost::he
 
 add_custom_target(fuzzers)  # all fuzz targets
 
+# Where a build is made as a whole (the flavours of the suite's sanitizers), several files are compiled at once: what they include
+# is most of the work. A flavour in which people work, one file at a time, has it off.
+option(PABAL_UNITY "compile several files of a folder in one translation unit" OFF)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+# The files of a target, as cmake/units.py puts them together.
+function(pabal_unite target)
+  if(NOT PABAL_UNITY)
+    return()
+  endif()
+  execute_process(COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/cmake/units.py 8 60000 ${ARGN}
+                  OUTPUT_VARIABLE units OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  # What one file calls its own may hide nothing of its neighbour's; the builds by file look for the rest.
+  target_compile_options(${target} PRIVATE -Wno-shadow)
+  string(REGEX REPLACE "\n" "|" units "${units}")
+  string(REPLACE ";" "," units "${units}")
+  string(REPLACE "|" ";" units "${units}")
+  set(number 0)
+  foreach(unit ${units})
+    string(REPLACE "," ";" files "${unit}")
+    set_source_files_properties(${files} PROPERTIES UNITY_GROUP ${target}_${number})
+    math(EXPR number "${number} + 1")
+  endforeach()
+endfunction()
+
 # pabal_library(NAME [ASIO] [LINKS library…])
 # NAME is the folder's path under src with _ for /; LINKS are the libraries of lower floors and of Debian.
 function(pabal_library name)
@@ -38,6 +63,7 @@ function(pabal_library name)
     else()
       target_precompile_headers(pabal_${name} REUSE_FROM pabal_pch)
     endif()
+    pabal_unite(pabal_${name} ${sources})
     set(scope PUBLIC)
   else()
     add_library(pabal_${name} INTERFACE)
@@ -52,6 +78,7 @@ function(pabal_library name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_precompile_headers(${name}_test REUSE_FROM pabal_pch_test)
+    pabal_unite(${name}_test ${tests})
     # Where tests find the public suites, beside the project.
     target_compile_definitions(${name}_test PRIVATE PABAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_link_libraries(${name}_test PRIVATE pabal_${name} ${arg_TEST_LINKS} Boost::headers GTest::gtest GTest::gtest_main)

@@ -29,6 +29,8 @@ std::string_view name_of(ErrorKind kind) noexcept {
       return "io";
     case ErrorKind::no_space:
       return "no_space";
+    case ErrorKind::damaged:
+      return "damaged";
     case ErrorKind::timeout:
       return "timeout";
     case ErrorKind::closed:
@@ -41,7 +43,7 @@ std::string_view name_of(ErrorKind kind) noexcept {
 
 bool Error::temporary() const noexcept {
   return kind == ErrorKind::busy || kind == ErrorKind::io || kind == ErrorKind::no_space ||
-         kind == ErrorKind::timeout || kind == ErrorKind::closed;
+         kind == ErrorKind::damaged || kind == ErrorKind::timeout || kind == ErrorKind::closed;
 }
 
 std::unexpected<Error> fail(ErrorKind kind, std::string peer, std::string log) {

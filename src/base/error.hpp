@@ -23,6 +23,7 @@ enum class ErrorKind : std::uint8_t {
   busy,         ///< would work later (temporary)
   io,           ///< disk, network or database failed (temporary)
   no_space,     ///< the disk is full (temporary)
+  damaged,      ///< what was read is not what was written: of this thing alone, others may be whole (temporary)
   timeout,      ///< a deadline passed (temporary)
   closed,       ///< the other end is gone (temporary)
   unsupported,  ///< a known thing that we do not do

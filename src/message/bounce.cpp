@@ -94,7 +94,7 @@ std::string tags_away(std::string_view html) {
   return out;
 }
 
-std::string text_of(std::string_view message, const Part& part) {
+std::string readable_text(std::string_view message, const Part& part) {
   std::string octets = decoded_body(
       message.substr(0, part.body_begin + std::min<std::uint64_t>(part.body_end - part.body_begin, 2 * kMostText)),
       [&] {
@@ -129,9 +129,9 @@ Letter::Letter(std::string_view message, const MimeTree& tree) {
       break;
     }
     if (equal_ignoring_case(part.subtype, "rfc822-headers")) {
-      returned = text_of(message, part);
+      returned = readable_text(message, part);
     } else if (childless || (part.kind == PartKind::leaf && equal_ignoring_case(part.type, "text"))) {
-      all += text_of(message, part);
+      all += readable_text(message, part);
       all += '\n';
     }
   }

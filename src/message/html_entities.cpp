@@ -7,14 +7,14 @@ namespace pabal::message {
 
 namespace {
 
-struct Entity {
+struct NamedCharacter {
   std::string_view name;
   char32_t code;
   bool without_semicolon;  ///< browsers know it without the ';' too
 };
 
 // The names of HTML 4.01 and those of HTML 5 (§13.5) that turn up in letters, in the order of their octets.
-constexpr Entity kEntities[] = {
+constexpr NamedCharacter kEntities[] = {
     {"AElig", 0xC6, true},        {"AMP", 0x26, true},
     {"Aacute", 0xC1, true},       {"Abreve", 0x102, false},
     {"Acirc", 0xC2, true},        {"Agrave", 0xC0, true},
@@ -208,8 +208,8 @@ constexpr Entity kEntities[] = {
     {"zwnj", 0x200C, false},
 };
 
-const Entity* find(std::string_view name) noexcept {
-  const auto* const at = std::ranges::lower_bound(kEntities, name, {}, &Entity::name);
+const NamedCharacter* find(std::string_view name) noexcept {
+  const auto* const at = std::ranges::lower_bound(kEntities, name, {}, &NamedCharacter::name);
   return at != std::end(kEntities) && at->name == name ? at : nullptr;
 }
 

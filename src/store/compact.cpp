@@ -57,7 +57,7 @@ class Taker {
 };
 
 std::unexpected<Error> damaged(std::string_view what) {
-  return fail(ErrorKind::io, std::string(kDamaged), fmt::format("a row's {} can't be read", what));
+  return fail(ErrorKind::damaged, std::string(kDamaged), fmt::format("a row's {} can't be read", what));
 }
 
 template <class T, class Read>

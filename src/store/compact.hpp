@@ -14,10 +14,8 @@
 
 namespace pabal::store {
 
-/// What a reader is told where octets or a row are not what was stored. Nothing else says so: an error of another kind
-/// may pass.
+/// What a reader is told where octets or a row are not what was stored (ErrorKind::damaged).
 inline constexpr std::string_view kDamaged = "message damaged";
-[[nodiscard]] inline bool is_damage(const Error& error) noexcept { return error.peer == kDamaged; }
 
 /// A run of a blob's octets.
 struct Piece {

@@ -124,7 +124,7 @@ Result<void> Shard::derive_missing() {
       if (!*octets) continue;  // removed in between
       facts = facts_of(**octets);
     } else {
-      if (!is_damage(octets.error())) return pass(octets);  // nor will others be read in this round
+      if (octets.error().kind != ErrorKind::damaged) return pass(octets);  // nor will others be read in this round
       around_.log.warning("not_derived",
                           {{"account", one.account.value}, {"email", one.email.value}, {"why", octets.error().log}});
     }

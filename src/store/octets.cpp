@@ -14,7 +14,7 @@ constexpr std::size_t kLoadAtMost =
 constexpr std::size_t kLoadEachAtMost = 128 << 10;
 
 std::unexpected<Error> damaged(const BlobRow& row, std::string_view how) {
-  return fail(ErrorKind::io, std::string(kDamaged), fmt::format("blob {}: {}", row.id.value, how));
+  return fail(ErrorKind::damaged, std::string(kDamaged), fmt::format("blob {}: {}", row.id.value, how));
 }
 
 // Reads into the end of `out`; nothing: it would have to wait.
@@ -37,7 +37,7 @@ Result<bool> read_file_part(File& file, std::uint64_t offset, std::size_t count,
   });
   if (!got) return pass(got);
   if (!*got) return false;
-  if (**got != count) return fail(ErrorKind::io, std::string(kDamaged), "a blob's file is shorter than it should be");
+  if (**got != count) return fail(ErrorKind::damaged, std::string(kDamaged), "a blob's file is shorter than it should be");
   return true;
 }
 

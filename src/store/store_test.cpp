@@ -386,7 +386,7 @@ TEST_P(StoreOnDisk, DamageIsFound) {
   ASSERT_TRUE(opened);
   auto octets = store.run((*opened)->read(0, 10'000));
   ASSERT_FALSE(octets);
-  EXPECT_EQ(octets.error().kind, ErrorKind::io);
+  EXPECT_EQ(octets.error().kind, ErrorKind::damaged);
   std::string out;
   EXPECT_FALSE((*opened)->try_read(0, 10'000, out));
   EXPECT_EQ(out, "");

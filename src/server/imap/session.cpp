@@ -154,6 +154,8 @@ Answer refused(const Error& error) {
     case ErrorKind::auth:
     case ErrorKind::unsupported:
       return no(error.peer);
+    case ErrorKind::damaged:
+      return no("What was stored can't be read.", "CORRUPTION");
     case ErrorKind::io:
     case ErrorKind::no_space:
     case ErrorKind::timeout:

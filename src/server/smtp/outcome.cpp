@@ -27,6 +27,7 @@ Reply reply_for(const Error& error, const Settings& settings, bool lmtp) {
     case ErrorKind::busy:
       return {451, "4.3.2", error.peer};
     case ErrorKind::io:
+    case ErrorKind::damaged:
     case ErrorKind::timeout:
     case ErrorKind::closed:
       break;

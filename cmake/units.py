@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Files that may be compiled together, in one translation unit that includes them all: those that define no name twice.
+
+cmake/units.py MOST OCTETS FILE…: prints one line a unit, the files' names with ; between them. At most MOST files and OCTETS
+octets of theirs go into one. What a file includes costs most of its time in a compiler, and so is paid once a unit.
+"""
+import dataclasses
+import pathlib
+import re
+import sys
+
+DEFINED = re.compile(r"^(?:template.*>\s*)?(?:(?:struct|class|enum|enum class|using|namespace)\s+(\w+)|[\w:<>,&*\s\[\]]*?\b(\w+)\s*(?:\(|=|\{|\[|;))")
+
+
+@dataclasses.dataclass
+class Unit:
+    """Files with no name defined twice."""
+    files: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    names: set[str] = dataclasses.field(default_factory=set)
+    size: int = 0
+
+
+def names_of(file: pathlib.Path) -> set[str]:
+    """What a file defines at its outermost level, as far as a glance tells; a name too many does no harm."""
+    names = set()
+    for line in file.read_text().splitlines():
+        if line[:1].isalpha() and not line.startswith(("namespace", "return", "TEST", "#", "//")) and (match := DEFINED.match(line)):
+            names.add(match.group(1) or match.group(2))
+    return names
+
+
+def units_of(files: list[pathlib.Path], at_most: int, at_most_octets: int) -> list[list[pathlib.Path]]:
+    """The files in as few units as their order, their names and the limits allow."""
+    units: list[Unit] = []
+    for file in files:
+        names, size = names_of(file), file.stat().st_size
+        for unit in units:
+            if len(unit.files) < at_most and unit.size + size <= at_most_octets and not unit.names & names:
+                break
+        else:
+            unit = Unit()
+            units.append(unit)
+        unit.files.append(file)
+        unit.names |= names
+        unit.size += size
+    return [unit.files for unit in units]
+
+
+if __name__ == "__main__":
+    for unit in units_of([pathlib.Path(f) for f in sys.argv[3:]], int(sys.argv[1]), int(sys.argv[2])):
+        print(";".join(str(f) for f in unit))

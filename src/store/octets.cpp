@@ -37,7 +37,8 @@ Result<bool> read_file_part(File& file, std::uint64_t offset, std::size_t count,
   });
   if (!got) return pass(got);
   if (!*got) return false;
-  if (**got != count) return fail(ErrorKind::damaged, std::string(kDamaged), "a blob's file is shorter than it should be");
+  if (**got != count)
+    return fail(ErrorKind::damaged, std::string(kDamaged), "a blob's file is shorter than it should be");
   return true;
 }
 

@@ -9,8 +9,9 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
+import imap_load
 import stages
-from tools import BENCH, DOMAIN, USERS, Syscalls, figures, load, say, server_with_users, written_bytes
+from tools import BENCH, DOMAIN, USERS, Syscalls, figures, load, rss_kib, say, server_with_users, written_bytes
 from harness.peers import Dovecot, postfix_to_maildir, why_no_dovecot, why_no_postfix
 from harness.promises import FastPop3
 from harness.server import PASSWORD, own_address, target, wait_until
@@ -84,13 +85,6 @@ def ingest(long: bool) -> None:
 
 def count_files(folder: pathlib.Path) -> int:
     return sum(len(files) for where, _, files in os.walk(folder) if where.endswith("/new"))
-
-
-def rss_kib(pid: int) -> float:
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return float(line.split()[1])
-    return 0.0
 
 
 def pop3(long: bool) -> None:
@@ -173,7 +167,7 @@ def message(_long: bool) -> None:
         say(name, value)
 
 
-NAMES = {"ingest": ingest, "pop3": pop3, "idle": idle, "message": message}
+NAMES = {"ingest": ingest, "pop3": pop3, "imap": imap_load.run, "idle": idle, "message": message}
 
 
 def main() -> int:

@@ -46,6 +46,13 @@ def written_bytes(pid: int) -> int:
     return int(re.search(r"^write_bytes: (\d+)", pathlib.Path(f"/proc/{pid}/io").read_text(), re.MULTILINE).group(1))
 
 
+def rss_kib(pid: int) -> float:
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return float(line.split()[1])
+    return 0.0
+
+
 class Syscalls:
     """Counts a process's flushes with perf's tracepoints while it is open; cheap enough to leave the figures alone."""
 

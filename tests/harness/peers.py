@@ -1,4 +1,5 @@
 """Postfix and Dovecot from Debian, each with folders and ports of its own: peers that relay to us, and that we measure against."""
+import contextlib
 import os
 import pathlib
 import pwd
@@ -12,6 +13,7 @@ import socket
 
 POSTFIX = pathlib.Path("/usr/sbin/postfix")
 DOVECOT = pathlib.Path("/usr/sbin/dovecot")
+DOVECOT_IMAP = pathlib.Path("/usr/lib/dovecot/imap")
 
 
 def why_no_postfix() -> str:
@@ -24,6 +26,10 @@ def why_no_dovecot() -> str:
     if not DOVECOT.exists():
         return "Dovecot is not installed"
     return "" if os.geteuid() == 0 else "Dovecot can only be started by root"
+
+
+def why_no_dovecot_imap() -> str:
+    return why_no_dovecot() or ("" if DOVECOT_IMAP.exists() else "Dovecot's IMAP server is not installed")
 
 
 def listens(address: str, port: int) -> bool:
@@ -146,16 +152,18 @@ def postfix_relay(host: str, port: int, more: dict[str, str] | None = None) -> P
 
 
 class Dovecot:
-    """A POP3 server at self.address, port 2110; the users of its passwd file have the tests' password."""
+    """A POP3 or IMAP server at self.address and self.port; the users of its passwd file have the tests' password."""
 
-    def __init__(self, domain: str, users: int, mail_format: str = "maildir"):
+    def __init__(self, domain: str, users: int, mail_format: str = "maildir", protocol: str = "pop3"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dovecot-test-"))
         self.folder.chmod(0o755)
         self.address = own_address()
-        self.port = 2110
+        self.port = {"pop3": 2110, "imap": 2143}[protocol]
         self.domain = domain
         self.mail = self.folder / "mail"
         self.mail.mkdir()
+        with contextlib.suppress(OSError):
+            os.chown(self.mail, 5000, 5000)
         self.process: subprocess.Popen | None = None
         (self.folder / "passwd").write_text("".join(f"user{i}@{domain}:{{PLAIN}}{PASSWORD}:5000:5000::{self.mail}/user{i}::\n"
                                                     for i in range(users)))
@@ -164,7 +172,7 @@ class Dovecot:
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
 log_path = {self.folder}/log
-protocols = pop3
+protocols = {protocol}
 ssl = no
 disable_plaintext_auth = no
 mail_location = {self.location}
@@ -173,15 +181,23 @@ auth_mechanisms = plain
 default_internal_user = dovecot
 default_login_user = dovenull
 mail_max_userip_connections = 0
-service pop3-login {{
-  inet_listener pop3 {{
+service {protocol}-login {{
+  service_count = 0
+  inet_listener {protocol} {{
     address = {self.address}
     port = {self.port}
   }}
-  inet_listener pop3s {{
+  inet_listener {protocol}s {{
     port = 0
   }}
 }}
+service {protocol} {{
+  service_count = 256
+}}
+service auth {{
+  client_limit = 2000
+}}
+auth_cache_size = 1M
 passdb {{
   driver = passwd-file
   args = {self.folder}/passwd
@@ -221,11 +237,14 @@ userdb {{
         log = self.folder / "log"
         return log.read_text(errors="replace") if log.exists() else ""
 
-    def close(self) -> None:
+    def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(20)
             self.process = None
+
+    def close(self) -> None:
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> "Dovecot":

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Files that may be compiled together, in one translation unit that includes them all: those that define no name twice.
+"""Files that may be compiled together, in one translation unit that includes them all: those that define no name twice, and none
+that another's headers declare.
 
 cmake/units.py MOST OCTETS FILE…: prints one line a unit, the files' names with ; between them. At most MOST files and OCTETS
 octets of theirs go into one. What a file includes costs most of its time in a compiler, and so is paid once a unit.
 """
 import dataclasses
+import functools
 import pathlib
 import re
 import sys
@@ -12,21 +14,39 @@ import sys
 DEFINED = re.compile(r"^(?:template.*>\s*)?(?:(?:struct|class|enum|enum class|using|namespace)\s+(\w+)|[\w:<>,&*\s\[\]]*?\b(\w+)\s*(?:\(|=|\{|\[|;))")
 
 
+SRC = pathlib.Path(__file__).resolve().parent.parent / "src"
+
+
 @dataclasses.dataclass
 class Unit:
-    """Files with no name defined twice."""
+    """Files that don't disturb each other."""
     files: list[pathlib.Path] = dataclasses.field(default_factory=list)
     names: set[str] = dataclasses.field(default_factory=set)
+    private: set[str] = dataclasses.field(default_factory=set)
+    declared: set[str] = dataclasses.field(default_factory=set)
     size: int = 0
 
 
-def names_of(file: pathlib.Path) -> set[str]:
-    """What a file defines at its outermost level, as far as a glance tells; a name too many does no harm."""
+@functools.cache
+def names_of(file: pathlib.Path) -> frozenset[str]:
+    """What a file defines or declares at its outermost level, as far as a glance tells; a name too many does no harm."""
     names = set()
     for line in file.read_text().splitlines():
-        if line[:1].isalpha() and not line.startswith(("namespace", "return", "TEST", "#", "//")) and (match := DEFINED.match(line)):
+        line = line.removeprefix("[[nodiscard]] ")
+        if line[:1].isalpha() and not line.startswith(("return", "TEST", "namespace")) and (match := DEFINED.match(line)):
             names.add(match.group(1) or match.group(2))
-    return names
+    return frozenset(names)
+
+
+@functools.cache
+def headers_of(file: pathlib.Path) -> frozenset[pathlib.Path]:
+    """Our headers that it includes, and those that they include."""
+    direct = [SRC / name for name in re.findall(r'^#include "(.+)"', file.read_text(), re.MULTILINE)]
+    found = {header for header in direct if header.exists()}
+    for header in direct:
+        if header.exists():
+            found |= headers_of(header)
+    return frozenset(found)
 
 
 def units_of(files: list[pathlib.Path], at_most: int, at_most_octets: int) -> list[list[pathlib.Path]]:
@@ -34,14 +54,19 @@ def units_of(files: list[pathlib.Path], at_most: int, at_most_octets: int) -> li
     units: list[Unit] = []
     for file in files:
         names, size = names_of(file), file.stat().st_size
+        declared = {name for header in headers_of(file) for name in names_of(header)}
+        private = names - declared
         for unit in units:
-            if len(unit.files) < at_most and unit.size + size <= at_most_octets and not unit.names & names:
+            if (len(unit.files) < at_most and unit.size + size <= at_most_octets and not unit.names & names
+                    and not unit.private & declared and not unit.declared & private):
                 break
         else:
             unit = Unit()
             units.append(unit)
         unit.files.append(file)
         unit.names |= names
+        unit.private |= private
+        unit.declared |= declared
         unit.size += size
     return [unit.files for unit in units]
 

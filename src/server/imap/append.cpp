@@ -13,7 +13,7 @@ constexpr std::uint64_t kInMemory = 4U << 20;
 
 // Octets of a message; a view into the stream's input.
 Async<bool> Session::take_data(std::string_view octets) {
-  line_deadline_.reset();
+  heard();
   auto& content = appending_->letters.back().content;
   content.append(octets);
   appending_->octets += octets.size();
@@ -23,10 +23,10 @@ Async<bool> Session::take_data(std::string_view octets) {
   if (much) appending_->octets -= content.size();
   const auto spilled = co_await content.spill();
   if (spilled) co_return true;
-  log_.error("append_failed", {{"why", spilled.error().log}});
+  log().error("append_failed", {{"why", spilled.error().log}});
   const auto tag = appending_->command.tag;
   appending_.reset();
-  stream_->expect_bulk(false);
+  stream().expect_bulk(false);
   reader_.refuse();
   co_return co_await respond(tag, refused(spilled.error()), {});
 }
@@ -68,11 +68,11 @@ Async<bool> Session::take_append(grammar::ReaderEvent event) {
   }
   if (const auto* text = std::get_if<grammar::AppendText>(&event)) {
     appending_->letters.back().content = store().receive(text->size);
-    stream_->expect_bulk(true);
+    stream().expect_bulk(true);
     co_return true;
   }
   if (std::holds_alternative<grammar::AppendTextEnd>(event)) {
-    stream_->expect_bulk(false);
+    stream().expect_bulk(false);
     co_return true;
   }
   if (!std::holds_alternative<grammar::AppendEnded>(event)) co_return true;

@@ -34,7 +34,7 @@ Async<Answer> idle(Session* session, Command /*command*/) {
     stream.consume(before - input.size());
     if (done) answer = ok("Done.");
     if (line.state != grammar::LineReader::State::incomplete) break;
-    if (!co_await session->flush() || !co_await session->wait_for_input()) {
+    if (!co_await session->flush() || !session->goes_on(co_await session->wait())) {
       answer = ended();
       break;
     }

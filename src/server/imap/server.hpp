@@ -3,13 +3,11 @@
 // keeps only what its client has not been told yet (imap::MailboxView), and is woken when the account changes.
 #pragma once
 #include <chrono>
-#include <memory>
 
 #include "account/logins.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
-#include "net/server.hpp"
-#include "net/stream.hpp"
+#include "server/common/service.hpp"
 #include "store/store.hpp"
 
 namespace pabal::server::imap {
@@ -31,32 +29,12 @@ struct Limits {
   bool literal_plus = false;                   ///< LITERAL+ instead of LITERAL-
 };
 
-/// What a listener decides.
-struct Policy {
-  bool starttls = false;              ///< STARTTLS works: `tls` is set
-  bool allow_plaintext_auth = false;  ///< passwords also without TLS from anywhere; loopback may always
-  std::shared_ptr<const net::TlsContext> tls;
-};
+using common::Policy;
 
-class Server {
+class Server : public common::Service {
  public:
   /// All must outlive the server and its sessions. A later server with other limits may stand beside an earlier one.
   Server(account::Logins& logins, store::Store& store, const Clock& clock, Metrics& metrics, Limits limits);
-  ~Server();
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-
-  /// For net::Server::bind. It and its sessions hold what they share, so that they may outlive the server, as another
-  /// takes its place for those who come later.
-  [[nodiscard]] net::SessionHandler handler(Policy policy);
-  /// Serves one connection to its end. The stream must outlive the coroutine.
-  [[nodiscard]] Async<> serve(net::Stream* stream, net::SessionFacts facts, Policy policy);
-
- private:
-  [[nodiscard]] static Async<> serve_owned(std::shared_ptr<struct Shared> shared, std::unique_ptr<net::Stream> stream,
-                                           net::SessionFacts facts, Policy policy);
-
-  std::shared_ptr<struct Shared> shared_;
 };
 
 }  // namespace pabal::server::imap

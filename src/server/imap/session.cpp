@@ -20,20 +20,12 @@ void News::tell(const std::shared_ptr<News>& news) {
 }
 
 Session::Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy)
-    : shared_(&shared),
-      stream_(&stream),
-      id_(std::move(facts.id)),
-      log_(std::move(facts.log)),
-      policy_(std::move(policy)),
-      login_deadline_(shared.clock->steady() + shared.limits.login_timeout) {
-  shared_->sessions.add(1);
+    : Connection(shared, stream, std::move(facts), std::move(policy)), shared_(&shared) {
   set_reader();
 }
 
 Session::~Session() {
   if (news_) news_->end();
-  if (out_.capacity() > sizeof(std::string)) shared_->buffers.give_back(std::move(out_));
-  shared_->sessions.add(-1);
 }
 
 // What the reader takes depends on the state.
@@ -48,79 +40,37 @@ void Session::set_reader() {
   reader_.set_rules({.utf8 = enabled_.utf8 || enabled_.rev2, .uid_only = enabled_.uid_only});
 }
 
-account::ClientFacts Session::client() const {
-  const auto* tls = stream_->tls();
-  return {.address = stream_->peer().address ? stream_->peer().host() : std::string(),
-          .encrypted = facts().plaintext_allowed,
-          .tls_exporter = tls == nullptr ? std::string() : tls->exporter,
-          .protocol = "imap",
-          .session = id_,
-          .abandoned = [stream = stream_] { return stream->interrupted() || stream->peer_has_left(); }};
-}
-
-// What is said goes into a buffer that is borrowed while there is something to say.
-std::string& Session::out() {
-  if (out_.capacity() <= sizeof(std::string)) out_ = shared_->buffers.take();
-  return out_;
-}
-
-Async<bool> Session::flush() {
-  if (out_.empty()) co_return true;
-  if (cut_) co_return false;
-  stream_->set_timeout(shared_->limits.write_timeout);
-  const auto written = co_await stream_->write(out_);
-  out_.clear();
-  // The rest of what was torn must not be followed by anything.
-  if (!written) cut_ = true;
-  co_return written.has_value();
-}
-
 Async<bool> Session::drain() {
-  if (out_.size() < shared_->limits.window_bytes) co_return true;
+  if (!has_output() || out().size() < shared_->limits.window_bytes) co_return true;
   co_return co_await flush();
 }
 
-// Brings more input, or news where they wake it. False: the connection is at its end.
-Async<bool> Session::wait_for_input() {
-  if (out_.capacity() > sizeof(std::string)) {
-    shared_->buffers.give_back(std::move(out_));
-    out_ = std::string();
+bool Session::goes_on(Waited waited) {
+  if (waited == Waited::too_long) {
+    grammar::append_untagged(out(), grammar::Condition::bye, {}, "Idle for too long.");
   }
-  const auto& limits = shared_->limits;
-  if (!line_deadline_) line_deadline_ = shared_->clock->steady() + limits.idle_timeout;
-  const auto deadline = user_ ? *line_deadline_ : std::min(*line_deadline_, login_deadline_);
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - shared_->clock->steady());
-  if (left > std::chrono::milliseconds(0)) {
-    stream_->set_timeout(left);
-    const auto filled = co_await stream_->fill();
-    if (filled) co_return *filled;
-    if (filled.error().kind != ErrorKind::timeout) co_return false;
-    // Woken, or nearly so.
-    if (shared_->clock->steady() < deadline) co_return true;
-  }
-  grammar::append_untagged(out(), grammar::Condition::bye, {}, "Idle for too long.");
-  co_return false;
+  return waited == Waited::input || waited == Waited::woken;
 }
 
 Async<std::optional<std::string>> Session::ask(std::string text) {
   out().append("+ ").append(text).append("\r\n");
-  line_deadline_.reset();
+  heard();
   grammar::LineReader lines;
   while (true) {
-    auto input = stream_->input();
+    auto input = stream().input();
     const auto before = input.size();
     const auto line = lines.next(input, kCommandBeforeLogin);
     const auto used = before - input.size();
     if (line.state == grammar::LineReader::State::whole) {
       std::string answer(line.text);
-      stream_->consume(used);
+      stream().consume(used);
       co_return answer;
     }
-    stream_->consume(used);
+    stream().consume(used);
     // No client would make an endless response by mistake.
     if (line.state == grammar::LineReader::State::too_long) co_return std::nullopt;
     if (!co_await flush()) co_return std::nullopt;
-    if (!co_await wait_for_input()) co_return std::nullopt;
+    if (!goes_on(co_await wait())) co_return std::nullopt;
   }
 }
 
@@ -166,15 +116,14 @@ Answer refused(const Error& error) {
 }
 
 grammar::SessionFacts Session::facts() const {
-  const bool tls = stream_->tls() != nullptr;
   const auto state = selected_ ? grammar::SessionState::selected
                      : user_   ? grammar::SessionState::authenticated
                                : grammar::SessionState::not_authenticated;
   return {.state = state,
           .features = features(),
-          .tls = tls,
-          .tls_available = policy_.starttls,
-          .plaintext_allowed = tls || policy_.allow_plaintext_auth || stream_->is_loopback(),
+          .tls = stream().tls() != nullptr,
+          .tls_available = policy().starttls,
+          .plaintext_allowed = plaintext_allowed(),
           .compressed = false,
           .read_only = selected_ && selected_->read_only,
           .uid_only = enabled_.uid_only,
@@ -185,39 +134,30 @@ void Session::log_out() {
   selected_.reset();
   user_.reset();
   enabled_ = {};
-  login_deadline_ = shared_->clock->steady() + shared_->limits.login_timeout;
+  note_logout();
   set_reader();
 }
 
 Async<bool> Session::begin_tls() {
-  if (!co_await flush()) co_return false;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(login_deadline_ - shared_->clock->steady());
-  stream_->set_timeout(std::max(left, std::chrono::milliseconds(1)));
-  const auto begun = co_await stream_->start_tls(policy_.tls);
-  if (!begun) {
-    log_.info("tls_failed", {{"why", begun.error().log}});
-    co_return false;
-  }
-  // RFC 9051 §6.2.1: all that was learned before is forgotten. What the stream had read is thrown away with it.
+  if (!co_await Connection::begin_tls()) co_return false;
+  // RFC 9051 §6.2.1: all that was learned before is forgotten.
   enabled_ = {};
   set_reader();
-  line_deadline_.reset();
   co_return true;
 }
 
 // False: the connection has to end, after a flush.
 Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
   if (answer.then == Answer::Then::cut) {
-    out().clear();
-    cut_ = true;
+    cut();
     co_return false;
   }
   // Where the server stops in the middle of it BYE is all there is to say.
-  if (answer.then == Answer::Then::end && (answer.text.empty() || stream_->interrupted())) co_return false;
+  if (answer.then == Answer::Then::end && (answer.text.empty() || stream().interrupted())) co_return false;
   if (selected_ && answer.then != Answer::Then::end) {
     if (news_->take()) {
       if (auto looked = co_await refresh(); !looked) {
-        log_.error("mailbox_unreadable", {{"why", looked.error().log}});
+        log().error("mailbox_unreadable", {{"why", looked.error().log}});
         // What the client knows of it is worth nothing any more.
         const bool gone = looked.error().kind == ErrorKind::not_found;
         grammar::append_untagged(out(), grammar::Condition::bye, {},
@@ -231,8 +171,8 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
                          : answer.status == Answer::Status::no ? grammar::Condition::no
                                                                : grammar::Condition::bad;
   grammar::append_tagged(out(), tag, condition, answer.code, answer.text);
-  if (answer.status != Answer::Status::bad) errors_ = 0;
-  if (answer.status == Answer::Status::bad && ++errors_ >= shared_->limits.max_errors) {
+  if (answer.status != Answer::Status::bad) forget_errors();
+  if (answer.status == Answer::Status::bad && one_error_too_many()) {
     grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many errors.");
     co_return false;
   }
@@ -244,7 +184,7 @@ Async<bool> Session::reject(grammar::BadCommand why) {
   shared_->wrong_commands.add();
   grammar::append_refusal(out(), why.tag, why.refusal);
   if (why.refusal.status == grammar::Refusal::Status::bye) co_return false;
-  if (why.refusal.status == grammar::Refusal::Status::bad && ++errors_ >= shared_->limits.max_errors) {
+  if (why.refusal.status == grammar::Refusal::Status::bad && one_error_too_many()) {
     grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many errors.");
     co_return false;
   }
@@ -252,7 +192,7 @@ Async<bool> Session::reject(grammar::BadCommand why) {
 }
 
 Async<bool> Session::serve(Command command) {
-  if (!user_ && ++commands_before_login_ > shared_->limits.max_commands_before_login) {
+  if (one_command_too_many()) {
     grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many commands.");
     co_return false;
   }
@@ -281,38 +221,38 @@ Async<bool> Session::take(grammar::ReaderEvent event) {
 }
 
 Async<> Session::run() {
-  news_ = std::make_shared<News>(co_await asio::this_coro::executor, *stream_);
+  news_ = std::make_shared<News>(co_await asio::this_coro::executor, stream());
   grammar::append_untagged(out(), grammar::Condition::ok, "CAPABILITY " + capabilities(*this), "Pabal is ready.");
   bool going = true;
   while (going) {
-    auto input = stream_->input();
+    auto input = stream().input();
     const auto before = input.size();
     auto event = reader_.next(input);
     const auto used = before - input.size();
     if (std::holds_alternative<grammar::NeedInput>(event)) {
-      stream_->consume(used);
-      going = co_await flush() && co_await wait_for_input();
+      stream().consume(used);
+      going = co_await flush() && goes_on(co_await wait());
     } else if (auto* data = std::get_if<grammar::AppendData>(&event)) {
       // A view into the input.
       going = co_await take_data(data->octets);
-      stream_->consume(used);
+      stream().consume(used);
     } else {
-      stream_->consume(used);
-      line_deadline_.reset();
+      stream().consume(used);
+      heard();
       if (turns_.step()) co_await net::give_way();
       going = co_await take(std::move(event));
       if (going) going = co_await drain();
     }
-    if (stream_->interrupted()) {
-      if (!cut_ && (going || out_.empty())) {
+    if (stream().interrupted()) {
+      if (!is_cut() && (going || !has_output())) {
         grammar::append_untagged(out(), grammar::Condition::bye, "UNAVAILABLE", "The server is stopping.");
       }
       going = false;
     }
   }
   co_await flush();
-  co_await stream_->close();
-  if (user_) log_.info("logout", {});
+  co_await stream().close();
+  if (user_) log().info("logout", {});
 }
 
 }  // namespace pabal::server::imap

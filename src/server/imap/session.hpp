@@ -1,7 +1,6 @@
 // One IMAP connection. The session has what its phase needs; commands look at it, change its phase, and give back what
 // is to be said. Only the loop in session.cpp writes.
 #pragma once
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +16,7 @@
 #include "imap/response.hpp"
 #include "imap/rules.hpp"
 #include "net/give_way.hpp"
-#include "net/output_buffers.hpp"
+#include "server/common/connection.hpp"
 #include "server/imap/server.hpp"
 
 namespace pabal::server::imap {
@@ -27,19 +26,12 @@ using grammar::Command;
 using grammar::Verb;
 
 /// What the sessions of a server share.
-struct Shared {
+struct Shared : common::Shared {
   Shared(account::Logins& who, store::Store& where, const Clock& time, Metrics& metrics, Limits settings);
 
   account::Logins* logins;
   store::Store* store;
-  const Clock* clock;
   Limits limits;
-  net::OutputBuffers buffers;
-  Gauge sessions;
-  std::array<Counter, grammar::kVerbs> commands;
-  Counter wrong_commands;
-  Counter logins_good;
-  Counter logins_bad;
 };
 
 /// What a command gives back for its tagged response.
@@ -121,7 +113,7 @@ struct Enabled {
   bool uid_only = false;
 };
 
-class Session {
+class Session : public common::Connection {
  public:
   /// `stream` must outlive the session.
   Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy);
@@ -134,10 +126,7 @@ class Session {
   // For the commands.
   [[nodiscard]] Shared& shared() noexcept { return *shared_; }
   [[nodiscard]] store::Store& store() noexcept { return *shared_->store; }
-  [[nodiscard]] const Log& log() const noexcept { return log_; }
-  [[nodiscard]] net::Stream& stream() noexcept { return *stream_; }
   [[nodiscard]] grammar::SessionFacts facts() const;
-  [[nodiscard]] account::ClientFacts client() const;
   [[nodiscard]] Enabled& enabled() noexcept { return enabled_; }
   /// Only after the login, which the rules see to.
   [[nodiscard]] User& user() noexcept { return *user_; }
@@ -149,11 +138,8 @@ class Session {
   void changed_rules() { set_reader(); }
   /// Back to the state before the login (RFC 8437).
   void log_out();
-  /// What is gathered to be written: whole lines. Beyond window_bytes who appends many calls drain().
-  [[nodiscard]] std::string& out();
-  /// Writes what is gathered if it is much. False: the connection is lost.
+  /// Writes what is gathered if it is much, which who appends many lines to out() calls. False: the connection is lost.
   [[nodiscard]] Async<bool> drain();
-  [[nodiscard]] Async<bool> flush();
   /// The end of a login. `account` is who it was, or why not.
   [[nodiscard]] Answer log_in(Result<account::Account> account);
   /// Sends "+ text" and waits for the client's line. Nothing: the connection is at its end, or the line was too long.
@@ -166,7 +152,9 @@ class Session {
   /// `* n FETCH (…` up to and with the flags, and MODSEQ where the client knows it.
   void append_flags_of(std::uint32_t number, const store::MessageRow& row, bool uid);
   void append_modseq_of(std::uint32_t number, const store::MessageRow& row, bool uid);
-  [[nodiscard]] Async<bool> wait_for_input();
+  /// What to do after a wait(): false where the connection is at its end, with a word about it where it waited too
+  /// long.
+  [[nodiscard]] bool goes_on(Waited waited);
   [[nodiscard]] bool is_recent(std::uint32_t uid) const noexcept {
     return !enabled_.rev2 && uid >= selected_->recent_from;
   }
@@ -196,24 +184,13 @@ class Session {
   void set_reader();
 
   Shared* shared_;
-  net::Stream* stream_;
-  std::string id_;
-  Log log_;
-  Policy policy_;
   grammar::CommandReader reader_;
   std::shared_ptr<News> news_;
   std::optional<User> user_;
   std::optional<Selected> selected_;
   std::unique_ptr<Appending> appending_;
   Enabled enabled_;
-  std::string out_;
-  bool cut_ = false;  ///< nothing may be written any more
-  SteadyTime login_deadline_;
-  std::optional<SteadyTime> line_deadline_;
   net::Turns turns_{net::kCommandsATurn};
-  std::size_t errors_ = 0;
-  std::size_t commands_before_login_ = 0;
-  std::size_t login_failures_ = 0;
 };
 
 }  // namespace pabal::server::imap

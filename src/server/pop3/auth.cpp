@@ -1,28 +1,17 @@
 // AUTH (RFC 5034): a SASL exchange in base64 lines.
 #include "base/wiped.hpp"
-#include "codec/base64.hpp"
+#include "server/common/sasl.hpp"
 #include "server/pop3/commands.hpp"
 
 namespace pabal::server::pop3 {
 
 namespace {
 
-// More steps than any mechanism has.
-constexpr int kMaxSteps = 16;
-
 Answer list_mechanisms(Session& session) {
   std::string lines;
   for (const auto name : session.shared().logins->mechanisms(session.client())) lines.append(name).append("\r\n");
   lines.append(".\r\n");
   return {.reply = yes(Text::mechanisms), .body = std::move(lines)};
-}
-
-// What a line of the client means: octets, or an answer that ends the exchange.
-std::variant<std::string, Answer> read_response(const std::string& line) {
-  if (line == "*") return Answer{.reply = no(Text::authentication_cancelled)};
-  auto octets = codec::decode_base64(line);
-  if (!octets) return Answer{.reply = no(Text::response_malformed), .is_error = true};
-  return std::move(*octets);
 }
 
 }  // namespace
@@ -40,40 +29,20 @@ Async<Answer> auth(Session* session, Command command) {
     co_return Answer{.reply = no(Text::mechanism_unknown), .is_error = true};
   }
 
-  std::optional<std::string> response;
-  const WipeAtEnd wiped_response(response);
-  if (command.initial_response) {
-    // RFC 5034 §4: a single "=" is an empty initial response.
-    auto octets = read_response(*command.initial_response == "=" ? std::string() : *command.initial_response);
-    if (auto* answer = std::get_if<Answer>(&octets)) co_return std::move(*answer);
-    response = std::move(std::get<std::string>(octets));
+  auto ask = [session](std::string text) { return session->ask(std::move(text)); };
+  auto end = co_await common::run_sasl(exchange->get(), std::move(command.initial_response), std::move(ask));
+  if (auto* account = std::get_if<Result<account::Account>>(&end)) {
+    co_return co_await session->log_in(std::move(*account));
   }
-
-  std::optional<account::Account> account;
-  for (int steps = 0; steps < kMaxSteps; ++steps) {
-    std::string challenge;
-    if (!account) {
-      auto step = co_await (*exchange)->step(std::move(response));
-      if (!step) co_return co_await session->log_in(pass(step));
-      if (auto* success = std::get_if<account::SaslExchange::Success>(&*step)) {
-        account = std::move(success->account);
-        if (success->final_octets.empty()) co_return co_await session->log_in(std::move(*account));
-        // RFC 5034 §4: a success has no room for data, so they go as a challenge, and the answer to it is empty.
-        challenge = std::move(success->final_octets);
-      } else {
-        challenge = std::move(std::get<account::SaslExchange::Challenge>(*step).octets);
-      }
-    }
-    auto line = co_await session->challenge(std::move(challenge));
-    const WipeAtEnd wiped_line(line);
-    if (!line) co_return Answer{.reply = no(Text::authentication_cancelled), .then = Answer::Then::end};
-    auto octets = read_response(*line);
-    if (auto* answer = std::get_if<Answer>(&octets)) co_return std::move(*answer);
-    response = std::move(std::get<std::string>(octets));
-    if (account) {
-      if (!response->empty()) co_return Answer{.reply = no(Text::response_malformed), .is_error = true};
-      co_return co_await session->log_in(std::move(*account));
-    }
+  switch (std::get<common::SaslStop>(end)) {
+    case common::SaslStop::cancelled:
+      co_return Answer{.reply = no(Text::authentication_cancelled)};
+    case common::SaslStop::no_line:
+      co_return Answer{.reply = no(Text::authentication_cancelled), .then = Answer::Then::end};
+    case common::SaslStop::not_base64:
+    case common::SaslStop::not_empty:
+    case common::SaslStop::too_many_steps:
+      break;
   }
   co_return Answer{.reply = no(Text::response_malformed), .is_error = true};
 }

@@ -80,7 +80,7 @@ Async<Result<std::unique_ptr<store::EmailOctets>>> Session::in_clients_form(
       message::StringSink sink;
       const auto done = message::downgrade(text, tree, {.carriage = carriage, .ascii_headers = !utf8_}, sink);
       if (done) co_return std::make_unique<CopiedOctets>(std::move(sink.text));
-      log_.warning("not_downgraded", {{"why", done.error().log}});
+      log().warning("not_downgraded", {{"why", done.error().log}});
     }
   }
   if (size > kPiece) co_return std::move(octets);

@@ -7,13 +7,11 @@
 // the message library, and the [UTF8] refusal would shut old clients out of their mailbox for good.
 #pragma once
 #include <chrono>
-#include <memory>
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
-#include "net/server.hpp"
-#include "net/stream.hpp"
 #include "pop3/command.hpp"
+#include "server/common/service.hpp"
 #include "server/pop3/services.hpp"
 
 namespace pabal::server::pop3 {
@@ -35,32 +33,12 @@ struct Limits {
   std::size_t read_ahead_bytes = 1 << 20;  ///< and their octets
 };
 
-/// What a listener decides.
-struct Policy {
-  bool starttls = false;              ///< STLS works: `tls` is set
-  bool allow_plaintext_auth = false;  ///< passwords also without TLS from anywhere; loopback may always
-  std::shared_ptr<const net::TlsContext> tls;
-};
+using common::Policy;
 
-class Server {
+class Server : public common::Service {
  public:
   /// All must outlive the server and its sessions. A later server with other limits may stand beside an earlier one.
   Server(Logins& logins, Mailboxes& mailboxes, const Clock& clock, Metrics& metrics, Limits limits);
-  ~Server();
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-
-  /// For net::Server::bind. It and its sessions hold what they share, so that they may outlive the server, as another
-  /// takes its place for those who come later.
-  [[nodiscard]] net::SessionHandler handler(Policy policy);
-  /// Serves one connection to its end. The stream must outlive the coroutine.
-  [[nodiscard]] Async<> serve(net::Stream* stream, net::SessionFacts facts, Policy policy);
-
- private:
-  [[nodiscard]] static Async<> serve_owned(std::shared_ptr<struct Shared> shared, std::unique_ptr<net::Stream> stream,
-                                           net::SessionFacts facts, Policy policy);
-
-  std::shared_ptr<struct Shared> shared_;
 };
 
 }  // namespace pabal::server::pop3

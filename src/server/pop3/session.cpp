@@ -1,59 +1,20 @@
 #include "server/pop3/session.hpp"
 
 #include "base/wiped.hpp"
-#include "codec/base64.hpp"
 #include "net/give_way.hpp"
 #include "server/pop3/commands.hpp"
 
 namespace pabal::server::pop3 {
 
 Session::Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy)
-    : shared_(&shared),
-      stream_(&stream),
-      id_(std::move(facts.id)),
-      log_(std::move(facts.log)),
-      policy_(std::move(policy)),
-      login_deadline_(shared.clock->steady() + shared.limits.login_timeout) {
-  shared_->sessions.add(1);
-}
-
-Session::~Session() {
-  if (out_.capacity() > sizeof(std::string)) shared_->buffers.give_back(std::move(out_));
-  shared_->sessions.add(-1);
-}
+    : Connection(shared, stream, std::move(facts), std::move(policy)), shared_(&shared) {}
 
 grammar::Facts Session::facts() const {
-  const bool tls = stream_->tls() != nullptr;
-  return {.logged_in = std::holds_alternative<Transaction>(phase_),
-          .tls = tls,
-          .tls_available = policy_.starttls,
-          .plaintext_allowed = tls || policy_.allow_plaintext_auth || stream_->is_loopback(),
+  return {.logged_in = is_logged_in(),
+          .tls = stream().tls() != nullptr,
+          .tls_available = policy().starttls,
+          .plaintext_allowed = plaintext_allowed(),
           .utf8 = utf8_};
-}
-
-account::ClientFacts Session::client() const {
-  const auto* tls = stream_->tls();
-  return {.address = stream_->peer().address ? stream_->peer().host() : std::string(),
-          .encrypted = facts().plaintext_allowed,
-          .tls_exporter = tls == nullptr ? std::string() : tls->exporter,
-          .protocol = "pop3",
-          .session = id_,
-          .abandoned = [stream = stream_] { return stream->interrupted() || stream->peer_has_left(); }};
-}
-
-// What is said goes into a buffer that is borrowed while there is something to say.
-std::string& Session::out() {
-  if (out_.capacity() <= sizeof(std::string)) out_ = shared_->buffers.take();
-  return out_;
-}
-
-Async<bool> Session::flush() {
-  if (out_.empty()) co_return true;
-  stream_->set_timeout(shared_->limits.write_timeout);
-  const auto written = co_await stream_->write(out_);
-  out_.clear();
-  ++flushes_;
-  co_return written.has_value();
 }
 
 void Session::relax() noexcept {
@@ -62,26 +23,11 @@ void Session::relax() noexcept {
 
 // Brings more input. False: the connection is at its end (RFC 1939 §3: after an idle timeout without a word).
 Async<bool> Session::wait_for_input() {
-  if (out_.capacity() > sizeof(std::string)) {
-    shared_->buffers.give_back(std::move(out_));
-    out_ = std::string();
-  }
-  const auto& limits = shared_->limits;
-  if (!line_deadline_) line_deadline_ = shared_->clock->steady() + limits.idle_timeout;
-  const bool logged_in = std::holds_alternative<Transaction>(phase_);
-  const auto deadline = logged_in ? *line_deadline_ : std::min(*line_deadline_, login_deadline_);
-  auto patience = limits.relax_after;
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - shared_->clock->steady());
-    if (left <= std::chrono::milliseconds(0)) co_return false;
-    stream_->set_timeout(std::min(left, patience));
-    const auto filled = co_await stream_->fill();
-    if (filled) co_return *filled;
-    if (filled.error().kind != ErrorKind::timeout) co_return false;
-    // It is idle, and may stay so for long.
-    relax();
-    patience = limits.idle_timeout;
-  }
+  auto waited = co_await wait(shared_->limits.relax_after);
+  // It is idle, and may stay so for long.
+  if (waited == Waited::woken) relax();
+  while (waited == Waited::woken) waited = co_await wait();
+  co_return waited == Waited::input;
 }
 
 std::optional<Answer> Session::without_message(std::uint64_t number) {
@@ -100,7 +46,7 @@ Async<Result<std::unique_ptr<store::EmailOctets>>> Session::open(std::uint64_t n
   for (const auto n : numbers) emails.push_back(transaction.drop.find(n)->email);
   auto opened = co_await shared_->mailboxes->open(transaction.place, std::move(emails));
   if (!opened) {
-    log_.error("message_not_opened", {{"number", number}, {"why", opened.error().log}});
+    log().error("message_not_opened", {{"number", number}, {"why", opened.error().log}});
     co_return pass(opened);
   }
   transaction.ahead.clear();
@@ -111,11 +57,10 @@ Async<Result<std::unique_ptr<store::EmailOctets>>> Session::open(std::uint64_t n
 Async<Answer> Session::log_in(Result<account::Account> account) {
   if (!account) {
     const auto& error = account.error();
-    shared_->logins_bad.add();
-    log_.info("login_refused", {{"why", error.log}});
+    const bool too_many = note_refused_login(error);
     if (error.temporary()) co_return Answer{.reply = no(Text::login_unavailable, Code::sys_temp)};
     if (error.kind == ErrorKind::syntax) co_return Answer{.reply = no(Text::response_malformed), .is_error = true};
-    if (++login_failures_ >= shared_->limits.max_login_failures) {
+    if (too_many) {
       co_return Answer{.reply = no(Text::too_many_failures, Code::auth), .then = Answer::Then::end};
     }
     co_return Answer{.reply = no(Text::login_failed, Code::auth)};
@@ -123,7 +68,7 @@ Async<Answer> Session::log_in(Result<account::Account> account) {
   const store::Place place{.account = account->id, .shard = account->shard};
   auto listing = co_await shared_->mailboxes->list(place);
   if (!listing) {
-    log_.error("mailbox_unavailable", {{"why", listing.error().log}});
+    log().error("mailbox_unavailable", {{"why", listing.error().log}});
     co_return Answer{.reply = no(Text::mailbox_unavailable, Code::sys_temp)};
   }
   std::vector<grammar::Message> messages;
@@ -135,21 +80,20 @@ Async<Answer> Session::log_in(Result<account::Account> account) {
   const auto present = drop.present();
   const auto octets = drop.present_octets();
   phase_ = Transaction{.place = place, .mailbox = listing->mailbox, .drop = std::move(drop), .ahead = {}};
-  shared_->logins_good.add();
-  log_ = log_.with({"account", place.account.value});
-  log_.info("login", {{"messages", present}, {"octets", octets}, {"tls", stream_->tls() != nullptr ? "yes" : "no"}});
+  note_login(place.account);
+  log().info("login", {{"messages", present}, {"octets", octets}, {"tls", stream().tls() != nullptr ? "yes" : "no"}});
   co_return Answer{.reply = yes(Text::logged_in, present, octets)};
 }
 
-Async<std::optional<std::string>> Session::challenge(std::string octets) {
-  out().append("+ ").append(codec::base64(octets)).append("\r\n");
-  line_deadline_.reset();
+Async<std::optional<std::string>> Session::ask(std::string text) {
+  out().append("+ ").append(text).append("\r\n");
+  heard();
   while (true) {
-    const auto line = next_line(stream_->input(), true, shared_->limits.lines);
+    const auto line = next_line(stream().input(), true, shared_->limits.lines);
     if (line.state == grammar::Line::State::whole) {
-      std::string text(line.text);
-      stream_->consume(line.size);
-      co_return text;
+      std::string answer(line.text);
+      stream().consume(line.size);
+      co_return answer;
     }
     // An endless response is no mistake that a client would make.
     if (line.state == grammar::Line::State::too_long) co_return std::nullopt;
@@ -161,17 +105,17 @@ Async<std::optional<std::string>> Session::challenge(std::string octets) {
 // Appends octets of the message to what goes out; false where they can't be had.
 Async<bool> Session::append_window(store::EmailOctets* octets, std::uint64_t offset, std::size_t count) {
   const std::size_t from = out().size();
-  if (!octets->try_read(offset, count, out_)) {
-    out_.resize(from);
+  if (!octets->try_read(offset, count, out())) {
+    out().resize(from);
     const auto read = co_await octets->read(offset, count);
     if (!read) {
-      log_.error("message_unreadable", {{"why", read.error().log}});
+      log().error("message_unreadable", {{"why", read.error().log}});
       co_return false;
     }
-    out_.append(*read);
+    out().append(*read);
   }
   // Never less and never more than was promised: what follows would be taken for something else.
-  co_return out_.size() - from == count;
+  co_return out().size() - from == count;
 }
 
 // `reply_at` is where the status line stands in what goes out. False: the connection has to end.
@@ -180,7 +124,7 @@ Async<bool> Session::send_message(MessageBody body, std::size_t reply_at) {
   const std::size_t window = shared_->limits.window_bytes;
   const std::size_t step = body.top ? std::min<std::size_t>(window, 8192) : window;
   const std::uint64_t size = body.octets->size();
-  const auto flushes = flushes_;
+  const auto flushed = flushes();
   grammar::DotStuffer stuffer;
   for (std::uint64_t offset = 0; offset < size && !(body.top && body.top->done());) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(step, size - offset));
@@ -188,18 +132,18 @@ Async<bool> Session::send_message(MessageBody body, std::size_t reply_at) {
     if (!co_await append_window(body.octets.get(), offset, count)) {
       // What has left already can't be taken back: end without the final dot, so that nobody takes it for the whole
       // message.
-      if (flushes != flushes_) {
-        out_.clear();
+      if (flushed != flushes()) {
+        cut();
         co_return false;
       }
-      out_.resize(reply_at);
+      out().resize(reply_at);
       say(no(Text::message_unreadable, Code::sys_temp));
       co_return true;
     }
-    if (body.top) out_.resize(from + body.top->take(std::string_view(out_).substr(from)));
-    stuffer.stuff(out_, from);
+    if (body.top) out().resize(from + body.top->take(std::string_view(out()).substr(from)));
+    stuffer.stuff(out(), from);
     offset += count;
-    if (out_.size() >= window && !co_await flush()) co_return false;
+    if (out().size() >= window && !co_await flush()) co_return false;
   }
   stuffer.finish(out());
   ++retrieved_;
@@ -215,18 +159,11 @@ Async<bool> Session::send_listing(grammar::ListingBody body) {
 }
 
 Async<bool> Session::begin_tls() {
-  if (!co_await flush()) co_return false;
-  stream_->set_timeout(shared_->limits.write_timeout);
-  const auto begun = co_await stream_->start_tls(policy_.tls);
-  if (!begun) {
-    log_.info("tls_failed", {{"why", begun.error().log}});
-    co_return false;
-  }
+  if (!co_await Connection::begin_tls()) co_return false;
   // RFC 2595 §4: all that was learned before is forgotten.
   phase_ = Authorization{};
   language_ = grammar::Language::english;
   utf8_ = false;
-  line_deadline_.reset();
   co_return true;
 }
 
@@ -235,13 +172,13 @@ Async<bool> Session::respond(Answer answer) {
   const std::size_t reply_at = out().size();
   say(answer.reply);
   if (auto* lines = std::get_if<std::string>(&answer.body)) {
-    out_.append(*lines);
+    out().append(*lines);
   } else if (auto* listing = std::get_if<grammar::ListingBody>(&answer.body)) {
     if (!co_await send_listing(*listing)) co_return false;
   } else if (auto* message = std::get_if<MessageBody>(&answer.body)) {
     if (!co_await send_message(std::move(*message), reply_at)) co_return false;
   }
-  if (answer.is_error && ++errors_ >= shared_->limits.max_errors) {
+  if (answer.is_error && one_error_too_many()) {
     say(no(Text::too_many_errors));
     co_return false;
   }
@@ -257,8 +194,7 @@ Async<bool> Session::serve_line(Result<Command> command) {
     co_return co_await respond(
         {.reply = no(unknown ? Text::unknown_command : Text::wrong_arguments), .is_error = true});
   }
-  if (!std::holds_alternative<Transaction>(phase_) && command->verb != Verb::quit &&
-      ++commands_before_login_ > shared_->limits.max_commands_before_login) {
+  if (command->verb != Verb::quit && one_command_too_many()) {
     co_return co_await respond({.reply = no(Text::too_many_errors), .then = Answer::Then::end});
   }
   const auto verb = command->verb;
@@ -278,36 +214,36 @@ Async<> Session::run() {
   bool going = true;
   while (going) {
     if (skipping_) {
-      const auto skipped = grammar::skip_line(stream_->input());
-      stream_->consume(skipped.size);
+      const auto skipped = grammar::skip_line(stream().input());
+      stream().consume(skipped.size);
       skipping_ = !skipped.ended;
     }
-    const auto line = skipping_ ? grammar::Line{} : next_line(stream_->input(), false, limits.lines);
+    const auto line = skipping_ ? grammar::Line{} : next_line(stream().input(), false, limits.lines);
     if (line.state == grammar::Line::State::whole) {
       auto command = grammar::parse_command(line.text);
-      stream_->consume(line.size);
-      line_deadline_.reset();
+      stream().consume(line.size);
+      heard();
       if (turns_.step()) co_await net::give_way();
       const WipeAtEnd wiped(command);
       going = co_await serve_line(std::move(command));
       // Replies to commands that came together leave together (RFC 2449 §6.6).
-      if (going && out_.size() >= limits.window_bytes) going = co_await flush();
+      if (going && out().size() >= limits.window_bytes) going = co_await flush();
     } else if (line.state == grammar::Line::State::too_long) {
-      stream_->consume(line.size);
+      stream().consume(line.size);
       skipping_ = true;
       shared_->wrong_commands.add();
       going = co_await respond({.reply = no(Text::line_too_long), .is_error = true});
     } else {
       going = co_await flush() && co_await wait_for_input();
     }
-    if (stream_->interrupted()) {
-      if (going || out_.empty()) say(no(Text::stopping, Code::sys_temp));
+    if (stream().interrupted()) {
+      if (going || !has_output()) say(no(Text::stopping, Code::sys_temp));
       going = false;
     }
   }
   co_await flush();
-  co_await stream_->close();
-  if (std::holds_alternative<Transaction>(phase_)) log_.info("logout", {{"retrieved", retrieved_}});
+  co_await stream().close();
+  if (std::holds_alternative<Transaction>(phase_)) log().info("logout", {{"retrieved", retrieved_}});
 }
 
 }  // namespace pabal::server::pop3

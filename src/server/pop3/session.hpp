@@ -1,7 +1,6 @@
 // One POP3 connection. The session has what its phase needs; commands look at it, change its phase, and
 // give back what is to be said. Only the loop in session.cpp writes.
 #pragma once
-#include <array>
 #include <deque>
 #include <expected>
 #include <memory>
@@ -12,12 +11,12 @@
 #include <vector>
 
 #include "net/give_way.hpp"
-#include "net/output_buffers.hpp"
 #include "pop3/command.hpp"
 #include "pop3/maildrop.hpp"
 #include "pop3/multiline.hpp"
 #include "pop3/reply.hpp"
 #include "pop3/rules.hpp"
+#include "server/common/connection.hpp"
 #include "server/pop3/server.hpp"
 
 namespace pabal::server::pop3 {
@@ -32,19 +31,12 @@ using grammar::Verb;
 using grammar::yes;
 
 /// What the sessions of a server share.
-struct Shared {
+struct Shared : common::Shared {
   Shared(Logins& who, Mailboxes& where, const Clock& time, Metrics& metrics, Limits settings);
 
   Logins* logins;
   Mailboxes* mailboxes;
-  const Clock* clock;
   Limits limits;
-  net::OutputBuffers buffers;
-  Gauge sessions;
-  std::array<Counter, grammar::kVerbs> commands;
-  Counter wrong_commands;
-  Counter logins_good;
-  Counter logins_bad;
   Counter retrieved;
   Counter removed;
 };
@@ -99,21 +91,16 @@ struct Answer {
   bool is_error = false;  ///< counts towards max_errors
 };
 
-class Session {
+class Session : public common::Connection {
  public:
   /// `stream` must outlive the session.
   Session(Shared& shared, net::Stream& stream, net::SessionFacts facts, Policy policy);
-  ~Session();
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
 
   [[nodiscard]] Async<> run();
 
   // For the commands.
   [[nodiscard]] grammar::Facts facts() const;
-  [[nodiscard]] account::ClientFacts client() const;
   [[nodiscard]] Shared& shared() noexcept { return *shared_; }
-  [[nodiscard]] const Log& log() const noexcept { return log_; }
   /// Only in their phase, which the command table sees to.
   [[nodiscard]] Authorization& authorization() { return std::get<Authorization>(phase_); }
   [[nodiscard]] Transaction& transaction() { return std::get<Transaction>(phase_); }
@@ -121,8 +108,8 @@ class Session {
   [[nodiscard]] std::optional<Answer> without_message(std::uint64_t number);
   /// The end of a login: opens the mailbox. `account` is who it was, or why not.
   [[nodiscard]] Async<Answer> log_in(Result<account::Account> account);
-  /// Sends "+ challenge" and waits for the client's line. Nothing: the connection is at its end.
-  [[nodiscard]] Async<std::optional<std::string>> challenge(std::string octets);
+  /// Sends "+ text" and waits for the client's line. Nothing: the connection is at its end.
+  [[nodiscard]] Async<std::optional<std::string>> ask(std::string text);
   /// The message as this client can read it: as it is; with its header sections in ASCII where it didn't say UTF8 (RFC
   /// 6856); in lines where it is binary (RFC 3030). LIST and STAT tell the size as it is stored; RETR tells what it
   /// sends. Or what is to be said instead.
@@ -142,26 +129,13 @@ class Session {
   [[nodiscard]] Async<bool> append_window(store::EmailOctets* octets, std::uint64_t offset, std::size_t count);
   [[nodiscard]] Async<bool> send_listing(grammar::ListingBody body);
   [[nodiscard]] Async<bool> begin_tls();
-  [[nodiscard]] Async<bool> flush();
   [[nodiscard]] Async<bool> wait_for_input();
   void say(const Reply& reply) { append(out(), reply, language_); }
-  [[nodiscard]] std::string& out();
   void relax() noexcept;
 
   Shared* shared_;
-  net::Stream* stream_;
-  std::string id_;
-  Log log_;
-  Policy policy_;
   std::variant<Authorization, Transaction> phase_;
-  std::string out_;
-  std::uint64_t flushes_ = 0;
-  SteadyTime login_deadline_;
-  std::optional<SteadyTime> line_deadline_;  ///< of the line that is awaited
   net::Turns turns_{net::kCommandsATurn};
-  std::size_t errors_ = 0;
-  std::size_t commands_before_login_ = 0;
-  std::size_t login_failures_ = 0;
   std::uint64_t retrieved_ = 0;
   grammar::Language language_ = grammar::Language::english;
   bool utf8_ = false;

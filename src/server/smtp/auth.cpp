@@ -1,6 +1,7 @@
 // AUTH (RFC 4954) over account::Authenticator's exchanges.
 #include "base/wiped.hpp"
 #include "codec/base64.hpp"
+#include "server/common/client_facts.hpp"
 #include "server/smtp/session.hpp"
 
 namespace pabal::server::smtp {
@@ -8,14 +9,7 @@ namespace pabal::server::smtp {
 using pabal::smtp::Protocol;
 
 account::ClientFacts Session::client_facts() const {
-  account::ClientFacts facts;
-  if (stream_->peer().address) facts.address = stream_->peer().host();
-  facts.encrypted = stream_->tls() != nullptr || listener_->allow_plaintext_auth || stream_->is_loopback();
-  if (const auto* tls = stream_->tls()) facts.tls_exporter = tls->exporter;
-  facts.protocol = name_of(listener_->protocol);
-  facts.session = id_;
-  facts.abandoned = [stream = stream_] { return stream->interrupted() || stream->peer_has_left(); };
-  return facts;
+  return common::client_facts(*stream_, listener_->allow_plaintext_auth, name_of(listener_->protocol), id_);
 }
 
 // What would work on this connection.

@@ -18,8 +18,8 @@ target_link_libraries(pabal_pch_test PRIVATE fmt::fmt Threads::Threads Boost::he
 
 add_custom_target(fuzzers)  # all fuzz targets
 
-# Where a build is made as a whole (the flavours of the suite's sanitizers), several files are compiled at once: what they include
-# is most of the work. A flavour in which people work, one file at a time, has it off.
+# Several files are compiled at once: what they include is most of the work of a build from nothing. Who changes one file after the
+# other may want it off (cmake --preset release -DPABAL_UNITY=OFF).
 option(PABAL_UNITY "compile several files of a folder in one translation unit" OFF)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 # The files of a target, as cmake/units.py puts them together.
@@ -30,8 +30,6 @@ function(pabal_unite target)
   execute_process(COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/cmake/units.py 8 60000 ${ARGN}
                   OUTPUT_VARIABLE units OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
-  # What one file calls its own may hide nothing of its neighbour's; the builds by file look for the rest.
-  target_compile_options(${target} PRIVATE -Wno-shadow)
   string(REGEX REPLACE "\n" "|" units "${units}")
   string(REPLACE ";" "," units "${units}")
   string(REPLACE "|" ";" units "${units}")

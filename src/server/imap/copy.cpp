@@ -31,14 +31,13 @@ Async<Answer> copy(Session* session, Command command) {
   const auto& arguments = std::get<grammar::Copy>(command.arguments);
   const auto named = session->named_by(arguments.set, command.uid);
   if (!named) co_return named.error();
+  // RFC 9051 §6.4.7: a COPY that fails leaves the target as it was. UIDs that aren't there are passed over; numbers
+  // whose letters are gone (RFC 5530: the client looks with NOOP) aren't.
+  if (named->some_are_gone) co_return no("Some of the messages are gone.", "EXPUNGEISSUED");
   const auto place = session->user().place;
   const auto done = co_await session->store().copy(place, session->selected()->mailbox, ranges_of(named->uids), place,
                                                    arguments.mailbox.text());
   if (!done) co_return failed(done.error());
-  // UIDs that aren't there are passed over; numbers whose letters have just gone aren't.
-  if (named->some_are_gone) {
-    co_return no("Some of the messages are gone; the others were copied.", "EXPUNGEISSUED");
-  }
   co_return ok("Copied.", done->uids.empty() ? std::string() : code_of(*done));
 }
 

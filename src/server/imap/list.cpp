@@ -135,10 +135,10 @@ std::string status_items(Session& session, const store::MailboxInfo& mailbox, gr
     if ((items & item) != 0) fmt::format_to(std::back_inserter(out), "{}{} {}", out.empty() ? "" : " ", name, value);
   };
   put(grammar::kStatusMessages, "MESSAGES", mailbox.emails);
+  const auto recent_from =
+      session.shared().recents.first_unclaimed(session.recents_key(mailbox.id), mailbox.first_recent_uid);
   put(grammar::kStatusRecent, "RECENT",
-      mailbox.uid_next > mailbox.first_recent_uid
-          ? std::min<std::uint64_t>(mailbox.emails, mailbox.uid_next - mailbox.first_recent_uid)
-          : 0);
+      mailbox.uid_next > recent_from ? std::min<std::uint64_t>(mailbox.emails, mailbox.uid_next - recent_from) : 0);
   put(grammar::kStatusUidNext, "UIDNEXT", mailbox.uid_next);
   put(grammar::kStatusUidValidity, "UIDVALIDITY", mailbox.uid_validity);
   put(grammar::kStatusUnseen, "UNSEEN", mailbox.unseen);

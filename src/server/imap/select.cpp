@@ -59,23 +59,31 @@ Async<Answer> select(Session* session, Command command) {
   const auto found = co_await session->store().find_mailbox(place, arguments.mailbox.text());
   if (!found) co_return refused(found.error());
   auto recent_from = found->first_recent_uid;
+  bool stored = false;
   if (!read_only && !session->enabled().rev2) {
     const auto taken = co_await session->store().take_recent(place, found->id);
     // A store that takes no writes keeps nobody from reading.
     if (taken) recent_from = *taken;
+    stored = taken.has_value();
   }
   static_cast<void>(session->news().take());
   const auto snapshot = co_await session->store().snapshot(place, found->id);
   if (!snapshot) co_return refused(snapshot.error());
   if (arguments.condstore) session->enabled().condstore = true;
+  const auto behind = (*snapshot)->head().uid_next;
+  const auto key = session->recents_key(found->id);
+  auto& recents = session->shared().recents;
+  if (read_only || session->enabled().rev2) {
+    recent_from = recents.first_unclaimed(key, recent_from);
+  } else {
+    recent_from = recents.claim(key, recent_from, behind);
+    if (stored) recents.settle(key, found->uid_next);
+  }
   const auto recent = (*snapshot)->size() - (*snapshot)->lower_bound(recent_from);
   say_mailbox(*session, **snapshot, *found, read_only, recent);
-  session->selected().emplace(Selected{.mailbox = found->id,
-                                       .path = found->path,
-                                       .read_only = read_only,
-                                       .recent_from = recent_from,
-                                       .view = View(*snapshot),
-                                       .saved_search = {}});
+  session->selected().emplace(Selected{
+      .mailbox = found->id, .path = found->path, .read_only = read_only, .view = View(*snapshot), .saved_search = {}});
+  if (recent_from < behind) session->selected()->view.add_recent({recent_from, behind - 1});
   co_return ok(read_only ? "Opened to look." : "Opened.", read_only ? "READ-ONLY" : "READ-WRITE");
 }
 

@@ -146,6 +146,19 @@ Async<bool> Session::begin_tls() {
   co_return true;
 }
 
+// Takes in what others did to the selected mailbox. False: it can't be had any more, and the client knows.
+Async<bool> Session::take_news() {
+  if (!news_->take()) co_return true;
+  const auto looked = co_await refresh();
+  if (looked) co_return true;
+  log().error("mailbox_unreadable", {{"why", looked.error().log}});
+  // What the client knows of it is worth nothing any more.
+  const bool gone = looked.error().kind == ErrorKind::not_found;
+  grammar::append_untagged(out(), grammar::Condition::bye, {},
+                           gone ? "The mailbox is not there any more." : "The mailbox can't be read now.");
+  co_return false;
+}
+
 // False: the connection has to end, after a flush.
 Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
   if (answer.then == Answer::Then::cut) {
@@ -155,16 +168,7 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
   // Where the server stops in the middle of it BYE is all there is to say.
   if (answer.then == Answer::Then::end && (answer.text.empty() || stream().interrupted())) co_return false;
   if (selected_ && answer.then != Answer::Then::end) {
-    if (news_->take()) {
-      if (auto looked = co_await refresh(); !looked) {
-        log().error("mailbox_unreadable", {{"why", looked.error().log}});
-        // What the client knows of it is worth nothing any more.
-        const bool gone = looked.error().kind == ErrorKind::not_found;
-        grammar::append_untagged(out(), grammar::Condition::bye, {},
-                                 gone ? "The mailbox is not there any more." : "The mailbox can't be read now.");
-        co_return false;
-      }
-    }
+    if (!co_await take_news()) co_return false;
     if (!co_await tell_changes(telling.keep_numbers, telling.uid)) co_return false;
   }
   const auto condition = answer.status == Answer::Status::ok   ? grammar::Condition::ok
@@ -201,6 +205,8 @@ Async<bool> Session::serve(Command command) {
   if (auto refusal = grammar::refusal(command, facts())) {
     co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
   }
+  // A command on messages works on what is there now; the client's numbers stay until it is told.
+  if (grammar::info(command.verb).valid == grammar::ValidIn::selected && !co_await take_news()) co_return false;
   const Telling telling{.keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid};
   auto answer = co_await handler_of(command.verb)(this, std::move(command));
   co_return co_await respond(std::move(tag), std::move(answer), telling);

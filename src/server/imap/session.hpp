@@ -17,6 +17,7 @@
 #include "imap/rules.hpp"
 #include "net/give_way.hpp"
 #include "server/common/connection.hpp"
+#include "server/imap/recents.hpp"
 #include "server/imap/server.hpp"
 
 namespace pabal::server::imap {
@@ -32,6 +33,7 @@ struct Shared : common::Shared {
   account::Logins* logins;
   store::Store* store;
   Limits limits;
+  Recents recents;
 };
 
 /// What a command gives back for its tagged response.
@@ -92,7 +94,6 @@ struct Selected {
   MailboxId mailbox;
   std::string path;
   bool read_only = false;
-  std::uint32_t recent_from = 0;  ///< messages from this UID on are \Recent
   View view;
   grammar::NumberSet saved_search;  ///< "$" (RFC 5182): UIDs
 };
@@ -156,8 +157,10 @@ class Session : public common::Connection {
   /// long.
   [[nodiscard]] bool goes_on(Waited waited);
   [[nodiscard]] bool is_recent(std::uint32_t uid) const noexcept {
-    return !enabled_.rev2 && uid >= selected_->recent_from;
+    return !enabled_.rev2 && selected_->view.is_recent(uid);
   }
+  /// The selected mailbox, as Recents knows it; or another one of this user's.
+  [[nodiscard]] Recents::Mailbox recents_key(MailboxId mailbox) const noexcept { return {user_->place.shard, mailbox}; }
   [[nodiscard]] News& news() noexcept { return *news_; }
   /// The messages that a set names.
   struct Named {
@@ -175,6 +178,7 @@ class Session : public common::Connection {
     bool uid = false;
   };
   [[nodiscard]] Async<bool> respond(std::string tag, Answer answer, Telling telling);
+  [[nodiscard]] Async<bool> take_news();
   [[nodiscard]] Async<bool> reject(grammar::BadCommand why);
   [[nodiscard]] Async<bool> take(grammar::ReaderEvent event);
   // append.cpp

@@ -42,8 +42,13 @@ Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
   if (due.announce) {
     grammar::append_count(out(), due.exists, "EXISTS");
     if (!enabled_.rev2) {
-      const auto recent = view.snapshot().size() - view.snapshot().lower_bound(selected_->recent_from);
-      grammar::append_count(out(), recent, "RECENT");
+      const auto first = due.arrived.ranges().front().first;
+      const auto behind = due.arrived.ranges().back().last + 1;
+      const auto key = recents_key(selected_->mailbox);
+      const auto from = selected_->read_only ? shared_->recents.first_unclaimed(key, first)
+                                             : shared_->recents.claim(key, first, behind);
+      if (from < behind) view.add_recent({from, behind - 1});
+      grammar::append_count(out(), view.recent_count(), "RECENT");
     }
   }
   const auto changed = grammar::NumberSet::of_sorted(due.changed);

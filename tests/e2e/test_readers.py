@@ -1,16 +1,14 @@
 """Mail programs that fetch over POP3: fetchmail and mutt."""
 import os
 import pathlib
-import pty
-import select
 import shutil
 import tempfile
-import time
 import unittest
 
 from case import BOB, PASSWORD, ServerCase
 from harness.mail import make_message, trace_of
 from harness.raw import send_message
+from harness.terminal import run_in_terminal
 
 
 class Reader(ServerCase):
@@ -76,27 +74,7 @@ class Mutt(Reader):
                       'set pop_authenticators="user"\nset mbox_type=mbox\nset quit=yes\nset delete=yes\nset move=no\n'
                       f'set confirmappend=no\nset confirmcreate=no\nset header_cache=""\nset record=""\npush "{keys}"\n')
         where = f"pop://{self.server.address}:{self.server.ports['pop3']}"
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execvpe("mutt", ["mutt", "-n", "-F", str(rc), "-f", where],
-                       {**os.environ, "TERM": "xterm", "HOME": str(self.folder), "LINES": "40", "COLUMNS": "120"})
-        screen = b""
-        end = time.monotonic() + seconds
-        status = None
-        while status is None and time.monotonic() < end:
-            if select.select([terminal], [], [], 0.1)[0]:
-                try:
-                    screen += os.read(terminal, 65536)
-                except OSError:
-                    pass  # the terminal's other side is gone: mutt has ended
-            done, result = os.waitpid(pid, os.WNOHANG)
-            if done:
-                status = os.waitstatus_to_exitcode(result)
-        os.close(terminal)
-        if status is None:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
-        self.assertEqual(status, 0, screen.decode(errors="replace")[-3000:])
+        run_in_terminal(self, ["mutt", "-n", "-F", str(rc), "-f", where], {**os.environ, "HOME": str(self.folder)}, seconds)
 
     def test_reads_and_saves(self) -> None:
         mbox = self.folder / "saved"

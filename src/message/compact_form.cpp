@@ -156,11 +156,15 @@ std::string_view CompactReader::text() noexcept {
   return out;
 }
 
+std::string_view CompactReader::known_text() noexcept {
+  const auto key = number();
+  if ((key & 1U) == 0) return octets(static_cast<std::size_t>(std::min<std::uint64_t>(key >> 1, SIZE_MAX)));
+  if (key >> 1 >= kWords.size()) fail();
+  return ok_ ? kWords[static_cast<std::size_t>(key >> 1)] : std::string_view();
+}
+
 std::optional<std::string> CompactReader::maybe() {
-  if (!rest_.empty() && rest_.front() == 0) {
-    rest_.remove_prefix(1);
-    return std::nullopt;
-  }
+  if (take_nothing()) return std::nullopt;
   return std::string(text());
 }
 

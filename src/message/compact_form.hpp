@@ -52,6 +52,14 @@ class CompactReader {
   [[nodiscard]] std::size_t count() noexcept;
   [[nodiscard]] std::string_view text() noexcept;
   [[nodiscard]] std::optional<std::string> maybe();
+  /// The same as text(), where what is read was written by us: that it could have been written shorter is no failure.
+  std::string_view known_text() noexcept;
+  /// maybe()'s nothing, if it is next.
+  [[nodiscard]] bool take_nothing() noexcept {
+    if (rest_.empty() || rest_.front() != 0) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
   /// The next `size` octets.
   [[nodiscard]] std::string_view octets(std::size_t size) noexcept;
 
@@ -59,5 +67,9 @@ class CompactReader {
   std::string_view rest_;
   bool ok_ = true;
 };
+
+/// In the compact form of Derived: where its envelope begins; nothing where it is of another version, has none, or is
+/// damaged before it.
+[[nodiscard]] std::optional<CompactReader> envelope_in(std::string_view derived) noexcept;
 
 }  // namespace pabal::message

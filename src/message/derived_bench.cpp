@@ -90,5 +90,16 @@ void print_envelope(benchmark::State& state) {
 }
 BENCHMARK(print_envelope);
 
+void print_compact_envelope(benchmark::State& state) {
+  const auto octets = encode_derived(derive(alternative(kSize)));
+  std::string out;
+  for (auto unused : state) {
+    static_cast<void>(unused);
+    out.clear();
+    benchmark::DoNotOptimize(append_imap_envelope(out, octets, {}));
+  }
+}
+BENCHMARK(print_compact_envelope);
+
 }  // namespace
 }  // namespace pabal::message

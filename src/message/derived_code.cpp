@@ -245,6 +245,21 @@ std::string encode_derived(const Derived& derived) {
   return std::move(out).take();
 }
 
+std::optional<CompactReader> envelope_in(std::string_view derived) noexcept {
+  CompactReader in(derived);
+  if (in.number() != kDerivedVersion) return std::nullopt;
+  static_cast<void>(in.number());  // marks
+  static_cast<void>(in.number());  // size
+  const auto flags = in.number();
+  if ((flags & kHasSent) != 0) {
+    static_cast<void>(in.number());
+    static_cast<void>(in.number());
+  }
+  in.known_text();  // preview
+  if (!in.ok() || (flags & kHasEnvelope) == 0) return std::nullopt;
+  return in;
+}
+
 Result<Derived> decode_derived(std::string_view octets) {
   CompactReader in(octets);
   if (in.number() != kDerivedVersion || !in.ok()) {

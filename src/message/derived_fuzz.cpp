@@ -7,6 +7,20 @@
 #include "message/imap_forms.hpp"
 
 namespace {
+// The short way to an envelope says what the long one says, and takes any octets.
+void print_compact(std::string_view octets) {
+  const auto decoded = pabal::message::decode_derived(octets);
+  for (const pabal::message::ImapForm form :
+       {pabal::message::ImapForm{}, pabal::message::ImapForm{.rev2 = true, .utf8 = true}}) {
+    std::string out;
+    const bool printed = append_imap_envelope(out, octets, form);
+    if (!printed && !out.empty()) std::abort();
+    if (!decoded) continue;
+    if (printed != decoded->envelope.has_value()) std::abort();
+    if (printed && out != imap_envelope(*decoded->envelope, form)) std::abort();
+  }
+}
+
 void print(const pabal::message::Derived& derived) {
   for (const pabal::message::ImapForm form :
        {pabal::message::ImapForm{}, pabal::message::ImapForm{.rev2 = true, .utf8 = true}}) {
@@ -19,6 +33,7 @@ void print(const pabal::message::Derived& derived) {
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   using namespace pabal::message;
   const std::string_view octets(reinterpret_cast<const char*>(data), size);
+  print_compact(octets);
   if (const auto decoded = decode_derived(octets)) {
     print(*decoded);
     const auto again = encode_derived(*decoded);
@@ -29,6 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (!pabal::is_utf8(derived.preview)) std::abort();
   print(derived);
   const auto form = encode_derived(derived);
+  print_compact(form);
   const auto back = decode_derived(form);
   if (form.size() > kMostDerivedOctets || !back || encode_derived(*back) != form) std::abort();
   return 0;

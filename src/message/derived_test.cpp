@@ -53,7 +53,12 @@ TEST(ImapForms, Envelopes) {
       {"Subject: one\nSubject: two\n folded\n\n", R"((NIL "two folded" NIL NIL NIL NIL NIL NIL NIL NIL))"},
   };
   for (const auto& row : rows) {
-    EXPECT_EQ(imap_envelope(read_header_facts(with_crlf(row.header)).envelope, row.form), row.envelope) << row.header;
+    Derived derived;
+    derived.envelope = read_header_facts(with_crlf(row.header)).envelope;
+    EXPECT_EQ(imap_envelope(*derived.envelope, row.form), row.envelope) << row.header;
+    std::string out = "* ";
+    EXPECT_TRUE(append_imap_envelope(out, encode_derived(derived), row.form));
+    EXPECT_EQ(out.substr(2), row.envelope) << row.header;
   }
 }
 
@@ -152,6 +157,24 @@ TEST(Derived, ThereAndBack) {
   EXPECT_EQ(again->parts[2].decoded_size, 6U);
   EXPECT_EQ(usual_letter().substr(again->parts[2].body_begin, again->parts[2].body_end - again->parts[2].body_begin),
             "7JWI64WV");
+}
+
+// Cut off anywhere, an envelope is printed whole or not at all.
+TEST(ImapForms, EnvelopesOfPrefixes) {
+  const auto derived = derive(usual_letter());
+  const auto whole = imap_envelope(*derived.envelope, kUtf8);
+  const auto octets = encode_derived(derived);
+  std::size_t printed = 0;
+  for (std::size_t size = 0; size < octets.size(); ++size) {
+    std::string out = "x";
+    const bool done = append_imap_envelope(out, std::string_view(octets).substr(0, size), kUtf8);
+    EXPECT_EQ(out, done ? "x" + whole : "x") << size;
+    printed += done ? 1 : 0;
+  }
+  EXPECT_GT(printed, 0U);  // where only parts are missing
+  Derived without;
+  std::string out;
+  EXPECT_FALSE(append_imap_envelope(out, encode_derived(without), kUtf8));
 }
 
 TEST(Derived, DatesAsMailersWriteThem) {

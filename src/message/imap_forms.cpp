@@ -1,9 +1,11 @@
 #include "message/imap_forms.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "address/domain.hpp"
 #include "base/text.hpp"
+#include "message/compact_form.hpp"
 #include "message/encoded_word.hpp"
 
 namespace pabal::message {
@@ -12,15 +14,33 @@ namespace {
 
 constexpr std::size_t kLongestQuoted = 1'000;
 
-bool is_quotable(std::string_view text, bool utf8) noexcept {
-  if (text.size() > kLongestQuoted) return false;
+// What is in a text, looked at once and without a branch for each octet.
+struct Kinds {
+  bool control = false;  ///< can't be quoted
+  bool special = false;  ///< wants a backslash
   bool high = false;
+};
+Kinds kinds_of(std::string_view text) noexcept {
+  unsigned control = 0;
+  unsigned special = 0;
+  unsigned all = 0;
   for (const char c : text) {
     const auto octet = static_cast<unsigned char>(c);
-    if (octet < 0x20 || octet == 0x7F) return false;
-    high = high || octet >= 0x80;
+    control |= static_cast<unsigned>(octet < 0x20) | static_cast<unsigned>(octet == 0x7F);
+    special |= static_cast<unsigned>(octet == '"') | static_cast<unsigned>(octet == '\\');
+    all |= octet;
   }
-  return !high || (utf8 && is_utf8(text));
+  return {.control = control != 0, .special = special != 0, .high = (all & 0x80U) != 0};
+}
+
+// Unstructured text for a client that knows no UTF-8.
+std::string readable_text(const std::string& text, ImapForm form) {
+  return form.utf8 || is_ascii(text) ? text : encode_text(text);
+}
+std::string readable_domain(const std::string& text, ImapForm form) {
+  if (form.utf8 || is_ascii(text)) return text;
+  const auto parsed = Domain::parse(text);
+  return parsed ? std::string(parsed->ascii()) : text;
 }
 
 class Printer {
@@ -95,10 +115,7 @@ class Printer {
     }
   }
 
-  // Unstructured text for a client that knows no UTF-8.
-  [[nodiscard]] std::string readable(const std::string& text) const {
-    return form_.utf8 || is_ascii(text) ? text : encode_text(text);
-  }
+  [[nodiscard]] std::string readable(const std::string& text) const { return readable_text(text, form_); }
   void maybe_readable(const std::optional<std::string>& text) {
     if (text) {
       string(readable(*text));
@@ -106,11 +123,7 @@ class Printer {
       nil();
     }
   }
-  [[nodiscard]] std::string domain(const std::string& text) const {
-    if (form_.utf8 || is_ascii(text)) return text;
-    const auto parsed = Domain::parse(text);
-    return parsed ? std::string(parsed->ascii()) : text;
-  }
+  [[nodiscard]] std::string domain(const std::string& text) const { return readable_domain(text, form_); }
 
   void addresses(const Envelope::Addresses& groups) {
     const auto before = out_.size();
@@ -250,10 +263,150 @@ class Printer {
   std::string out_;
 };
 
+// Prints an envelope as it stands in the compact form (derived_code.cpp), with no copy of its texts between.
+class CompactPrinter {
+ public:
+  CompactPrinter(std::string& out, CompactReader in, ImapForm form) : out_(&out), in_(in), form_(form) {}
+
+  [[nodiscard]] bool print() {
+    out_->push_back('(');
+    maybe();
+    out_->push_back(' ');
+    if (auto subject = take_maybe()) {
+      readable(*subject);
+    } else {
+      nil();
+    }
+    std::array<List, 6> lists;
+    for (auto& list : lists) list = pass_list();
+    const auto& [from, sender, reply_to, to, cc, bcc] = lists;
+    // RFC 9051 §7.5.2: a missing Sender or Reply-To, and an empty one, is From.
+    for (const auto& list : {from, sender.said ? sender : from, reply_to.said ? reply_to : from, to, cc, bcc}) {
+      out_->push_back(' ');
+      addresses(list);
+    }
+    out_->push_back(' ');
+    maybe();
+    out_->push_back(' ');
+    maybe();
+    out_->push_back(')');
+    return in_.ok();
+  }
+
+ private:
+  struct List {
+    CompactReader begin{std::string_view()};
+    std::size_t groups = 0;
+    bool said = false;
+  };
+
+  void nil() { out_->append("NIL"); }
+  void string(std::string_view text) { append_imap_string(*out_, text, form_); }
+  void readable(std::string_view text) {
+    if (form_.utf8 || is_ascii(text)) return string(text);
+    string(readable_text(std::string(text), form_));
+  }
+  std::optional<std::string_view> take_maybe() {
+    if (in_.take_nothing()) return std::nullopt;
+    return in_.known_text();
+  }
+  void maybe() {
+    if (const auto text = take_maybe()) {
+      string(*text);
+    } else {
+      nil();
+    }
+  }
+
+  // Looks where a list ends, and whether it names anybody.
+  List pass_list() {
+    List list;
+    const auto count = in_.count();
+    list.begin = in_;
+    list.groups = count == 0 ? 0 : count - 1;
+    for (std::size_t i = 0; i < list.groups && in_.ok(); ++i) {
+      const auto head = in_.number();
+      const bool named = (head & 1U) != 0;
+      if (named) in_.known_text();
+      if (head >> 1 > in_.left()) in_.fail();
+      list.said = list.said || named || head >> 1 > 0;
+      for (auto n = head >> 1; n > 0 && in_.ok(); --n) {
+        for (int field = 0; field < 4; ++field) in_.known_text();
+      }
+    }
+    return list;
+  }
+
+  void addresses(const List& list) {
+    auto in = list.begin;
+    const auto before = out_->size();
+    out_->push_back('(');
+    for (std::size_t i = 0; i < list.groups && in.ok(); ++i) {
+      const auto head = in.number();
+      const bool named = (head & 1U) != 0;
+      if (named) {
+        out_->append("(NIL NIL ");
+        readable(in.known_text());
+        out_->append(" NIL)");
+      }
+      for (auto n = head >> 1; n > 0 && in.ok(); --n) address(in);
+      if (named) out_->append("(NIL NIL NIL NIL)");
+    }
+    if (out_->size() == before + 1) {
+      out_->resize(before);
+      return nil();
+    }
+    out_->push_back(')');
+  }
+
+  void address(CompactReader& in) {
+    const auto name = in.known_text();
+    const auto local_part = in.known_text();
+    const auto domain = in.known_text();
+    const auto route = in.known_text();
+    out_->push_back('(');
+    if (name.empty()) {
+      nil();
+    } else {
+      readable(name);
+    }
+    out_->push_back(' ');
+    if (route.empty()) {
+      nil();
+    } else {
+      string(route);
+    }
+    out_->push_back(' ');
+    string(local_part);
+    out_->push_back(' ');
+    if (form_.utf8 || is_ascii(domain)) {
+      string(domain);
+    } else {
+      string(readable_domain(std::string(domain), form_));
+    }
+    out_->push_back(')');
+  }
+
+  std::string* out_;
+  CompactReader in_;
+  ImapForm form_;
+};
+
 }  // namespace
 
+bool append_imap_envelope(std::string& out, std::string_view compact, ImapForm form) {
+  const auto in = envelope_in(compact);
+  if (!in) return false;
+  const auto before = out.size();
+  CompactPrinter printer(out, *in, form);
+  if (printer.print()) return true;
+  out.resize(before);
+  return false;
+}
+
 void append_imap_string(std::string& out, std::string_view text, ImapForm form) {
-  if (!is_quotable(text, form.utf8)) {
+  const auto kinds = kinds_of(text);
+  if (text.size() > kLongestQuoted || kinds.control || (kinds.high && (!form.utf8 || !is_utf8(text)))) {
     // NUL can't be in a literal either.
     std::string octets(text);
     std::erase(octets, '\0');
@@ -262,9 +415,13 @@ void append_imap_string(std::string& out, std::string_view text, ImapForm form) 
     return;
   }
   out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
+  if (!kinds.special) {
+    out += text;
+  } else {
+    for (const char c : text) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
   }
   out += '"';
 }

@@ -17,6 +17,10 @@ struct ImapForm {
 /// A-labels there; what can't be said so is a literal.
 [[nodiscard]] std::string imap_envelope(const Envelope& envelope, ImapForm form);
 
+/// The same from Derived's compact form, without decoding the rest of it: for listings of many. False, and nothing is
+/// appended, where the form is of another version, has no envelope, or is damaged in its envelope or before it.
+[[nodiscard]] bool append_imap_envelope(std::string& out, std::string_view compact, ImapForm form);
+
 /// BODYSTRUCTURE, or BODY without the extension data. `parts` are Derived::parts, not empty.
 [[nodiscard]] std::string imap_body_structure(const std::vector<DerivedPart>& parts, bool extended, ImapForm form);
 

@@ -17,7 +17,8 @@ using Kind = grammar::FetchItem::Kind;
 
 // How many messages are looked up at once: rows are small, open letters are not.
 constexpr std::size_t kRowsAtOnce = 1000;
-constexpr std::size_t kLettersAtOnce = 32;
+constexpr std::size_t kLettersAtOnce = 200;
+constexpr std::uint64_t kOctetsAtOnce = 2U << 20;  ///< of open letters, but for one
 
 bool asks_for(const grammar::FetchItems& items, Kind kind) {
   return std::ranges::find(items, kind, &grammar::FetchItem::kind) != items.end();
@@ -29,6 +30,7 @@ grammar::FetchItem item_of(Kind kind) {
 }
 
 bool needs_row(const grammar::FetchItem& item) {
+  if (is_whole_letter(item)) return false;
   switch (item.kind) {
     case Kind::flags:
     case Kind::uid:
@@ -82,6 +84,8 @@ class Fetcher {
     rows_ = std::ranges::any_of(items_, needs_row);
     derived_ = std::ranges::any_of(items_, needs_derived);
     letters_ = std::ranges::any_of(items_, needs_letter);
+    short_envelopes_ = std::ranges::none_of(
+        items_, [](const auto& item) { return needs_derived(item) && item.kind != Kind::envelope; });
     dates_ = asked(Kind::save_date);
   }
 
@@ -98,6 +102,8 @@ class Fetcher {
   [[nodiscard]] Async<Result<bool>> tell_some(std::span<const Wanted> some);
   [[nodiscard]] Async<Result<bool>> tell_one(const Wanted* wanted, const store::EmailRow* row, const SystemTime* saved,
                                              store::EmailOctets* octets);
+  /// A response that needs no letter, without waiting; false, and nothing is said: one has to be opened for it.
+  [[nodiscard]] bool tell_simply(const Wanted& wanted, const store::EmailRow* row, const SystemTime* saved);
   void simple(const grammar::FetchItem& item, const Wanted& wanted, const store::EmailRow* row, const SystemTime* saved,
               const message::Derived* derived);
 
@@ -106,6 +112,7 @@ class Fetcher {
   bool rows_ = false;
   bool letters_ = false;
   bool derived_ = false;
+  bool short_envelopes_ = false;  ///< of what was derived only envelopes are told
   bool dates_ = false;
   bool missing_ = false;
   bool in_response_ = false;
@@ -169,6 +176,39 @@ void Fetcher::simple(const grammar::FetchItem& item, const Wanted& wanted, const
   }
 }
 
+bool Fetcher::tell_simply(const Wanted& wanted, const store::EmailRow* row, const SystemTime* saved) {
+  if (letters_) return false;
+  std::optional<message::Derived> derived;
+  if (derived_) {
+    if (row->parsed_version != message::kDerivedVersion) return false;
+    if (!short_envelopes_) {
+      auto known = message::decode_derived(row->parsed);
+      if (!known || !known->envelope || known->parts.empty()) return false;
+      derived = std::move(*known);
+    }
+  }
+  auto& out = session_->out();
+  const auto before = out.size();
+  out.append("* ");
+  grammar::append_number(out, wanted.number);
+  out.append(" FETCH (");
+  bool first = true;
+  for (const auto& item : items_) {
+    if (!first) out.push_back(' ');
+    first = false;
+    if (item.kind != Kind::envelope || derived) {
+      simple(item, wanted, row, saved, derived ? &*derived : nullptr);
+      continue;
+    }
+    out.append("ENVELOPE ");
+    if (message::append_imap_envelope(out, row->parsed, session_->form())) continue;
+    out.resize(before);
+    return false;
+  }
+  out.append(")\r\n");
+  return true;
+}
+
 Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRow* row, const SystemTime* saved,
                                       store::EmailOctets* octets) {
   std::optional<message::Derived> derived;
@@ -188,7 +228,9 @@ Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRo
     co_return true;
   }
   in_response_ = true;
-  fmt::format_to(std::back_inserter(session_->out()), "* {} FETCH (", wanted->number);
+  session_->out().append("* ");
+  grammar::append_number(session_->out(), wanted->number);
+  session_->out().append(" FETCH (");
   bool first = true;
   for (const auto& item : items_) {
     if (!first) session_->out().push_back(' ');
@@ -197,7 +239,7 @@ Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRo
       simple(item, *wanted, row, saved, derived ? &*derived : nullptr);
       continue;
     }
-    const auto told = co_await tell_octets(session_, &item, row, &*derived, octets);
+    const auto told = co_await tell_octets(session_, &item, row, derived ? &*derived : nullptr, octets);
     if (!told || !*told) co_return told;
   }
   session_->out().append(")\r\n");
@@ -241,8 +283,15 @@ Async<Result<bool>> Fetcher::tell_some(std::span<const Wanted> some) {
     const bool has_date = date != saved.end() && date->uid == one.row.uid;
     auto* octets = letters_ ? letters[i].get() : nullptr;
     if ((!rows_ || has_row) && (!letters_ || octets != nullptr)) {
-      const auto told = co_await tell_one(&one, has_row ? &*row : nullptr, has_date ? &date->saved : nullptr, octets);
-      if (!told || !*told) co_return told;
+      const auto* const its_row = has_row ? &*row : nullptr;
+      const auto* const its_date = has_date ? &date->saved : nullptr;
+      if (tell_simply(one, its_row, its_date)) {
+        if (session_->out().size() >= session_->shared().limits.window_bytes && !co_await session_->flush())
+          co_return false;
+      } else {
+        const auto told = co_await tell_one(&one, its_row, its_date, octets);
+        if (!told || !*told) co_return told;
+      }
     } else {
       missing_ = true;
     }
@@ -254,13 +303,16 @@ Async<Result<bool>> Fetcher::tell_some(std::span<const Wanted> some) {
 Async<Result<bool>> Fetcher::tell(grammar::NumberSet uids) {
   const auto& view = session_->selected()->view;
   const std::size_t at_once = letters_ ? kLettersAtOnce : kRowsAtOnce;
+  const std::uint64_t octets_at_once = letters_ ? kOctetsAtOnce : UINT64_MAX;
   std::uint32_t from = 1;
   while (true) {
     std::vector<Wanted> some;
+    std::uint64_t octets = 0;
     const bool all = view.visit(uids, from, [&](std::uint32_t number, const store::MessageRow& row) {
       from = row.uid + 1;
       some.push_back({.number = number, .row = row});
-      return some.size() < at_once;
+      octets += row.size();
+      return some.size() < at_once && octets < octets_at_once;
     });
     const auto told = co_await tell_some(some);
     if (!told || !*told || all) co_return told;

@@ -73,7 +73,7 @@ Async<Result<bool>> tell_span(Session* session, grammar::Span span, store::Email
     }
     // RFC 9051 §4.3: a literal holds no NUL; BINARY gives the octets as they are.
     auto& said = session->out();
-    std::replace(said.begin() + static_cast<std::ptrdiff_t>(from), said.end(), '\0', '\x80');
+    for (auto nul = said.find('\0', from); nul != std::string::npos; nul = said.find('\0', nul)) said[nul] = '\x80';
     if (session->out().size() - from != count) {
       co_return fail(ErrorKind::io, "local error", "a letter is shorter than its row says");
     }
@@ -100,6 +100,11 @@ Async<Result<bool>> tell_binary(Session* session, const grammar::FetchItem* item
 }
 
 }  // namespace
+
+bool is_whole_letter(const grammar::FetchItem& item) noexcept {
+  if (item.kind == Kind::rfc822) return true;
+  return item.kind == Kind::section && item.section.part.empty() && item.section.text == Section::Text::none;
+}
 
 Async<Result<message::Derived>> derived_of(Session* session, const store::EmailRow* row, store::EmailOctets* octets) {
   if (row->parsed_version == message::kDerivedVersion) {
@@ -129,6 +134,10 @@ Async<Result<bool>> tell_octets(Session* session, const grammar::FetchItem* item
                                 const message::Derived* derived, store::EmailOctets* octets) {
   grammar::append_item_name(session->out(), *item);
   session->out().push_back(' ');
+  if (is_whole_letter(*item)) {
+    const auto part = grammar::part_of(octets->size(), item->partial);
+    co_return co_await tell_span(session, {.begin = part.begin, .end = part.end}, octets);
+  }
   const auto section = section_of(*item);
   const auto found = grammar::find_octets(derived->parts, row->size - row->prefix_size, section);
   if (!found) {

@@ -6,6 +6,9 @@
 
 namespace pabal::server::imap {
 
+/// BODY[] and what means the same: its octets are the letter's, whatever is known of it.
+[[nodiscard]] bool is_whole_letter(const grammar::FetchItem& item) noexcept;
+
 /// What stands beside the row, whole; where it doesn't, the letter is opened (and `octets` may be null).
 [[nodiscard]] Async<Result<message::Derived>> derived_of(Session* session, const store::EmailRow* row,
                                                          store::EmailOctets* octets);
@@ -13,7 +16,8 @@ namespace pabal::server::imap {
 /// BINARY or BINARY.SIZE of a part whose transfer encoding nobody knows: it can't be given (RFC 3516 §4.3).
 [[nodiscard]] bool is_undecodable(const grammar::FetchItem& item, const message::Derived& derived);
 
-/// `BODY[1]<0> {…}` and its like, in windows. False: the connection is lost. Of a kind that has octets.
+/// `BODY[1]<0> {…}` and its like, in windows. False: the connection is lost. Of a kind that has octets. For a
+/// whole letter `row` and `derived` may be null.
 [[nodiscard]] Async<Result<bool>> tell_octets(Session* session, const grammar::FetchItem* item,
                                               const store::EmailRow* row, const message::Derived* derived,
                                               store::EmailOctets* octets);

@@ -271,8 +271,9 @@ Result<void> check_accounts(db::Connection& connection, Teller& teller, Wanted& 
     if (auto checked = account.run(row.account, row.change, row.bytes, row.emails, row.uid_validity); !checked)
       return checked;
   }
-  for (const std::string_view table : {"mailbox", "email", "membership", "removed_email", "removed_membership",
-                                       "keyword", "subscription", "annotation", "access"}) {
+  for (const std::string_view table :
+       {"mailbox", "email", "membership", "removed_email", "removed_membership", "changed_membership", "mailbox_pack",
+        "keyword", "subscription", "annotation", "access"}) {
     auto orphans =
         each(connection,
              fmt::format("SELECT DISTINCT t.account_id FROM {} t LEFT JOIN account a ON a.account_id = t.account_id "

@@ -1,10 +1,13 @@
 // Messages are copied and moved between mailboxes of one shard. A copy is a new email of the same content; a move keeps
 // the email and gives it another place.
 #include <algorithm>
+#include <array>
 #include <map>
+#include <unordered_map>
 
 #include "base/text.hpp"
 #include "store/blobs.hpp"
+#include "store/change_log.hpp"
 #include "store/delivery_rows.hpp"
 #include "store/facts.hpp"
 #include "store/mailbox_rows.hpp"
@@ -67,11 +70,42 @@ class KeywordsAcross {
   std::map<std::string, std::string> known_;
 };
 
-constexpr std::string_view kCopyEmail =
-    "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, standings, "
-    "delivery_id, parsed_version) SELECT $1, $2, thread_id, $2, received, size, prefix, pieces, $3, "
-    "delivery_id, "
-    "parsed_version FROM email WHERE account_id = $4 AND email_id = $5 RETURNING pieces";
+// An email as it is copied.
+struct Original {
+  std::int64_t thread = 0;
+  std::int64_t received = 0;
+  std::int64_t size = 0;
+  std::string prefix;
+  std::string encoded_pieces;
+  std::string delivery_id;
+  std::int64_t parsed_version = 0;
+  std::vector<Piece> pieces;
+};
+using Originals = std::unordered_map<EmailId, Original>;
+
+// At most kListed, looked up together.
+Result<Originals> read_originals(db::Connection& connection, AccountId account, std::span<const MembershipRow> rows) {
+  static const std::string sql = fmt::format(
+      "SELECT email_id, thread_id, received, size, prefix, pieces, delivery_id, parsed_version FROM email WHERE "
+      "account_id = $1 AND email_id IN ({})",
+      number_list(2));
+  std::array<db::Parameter, kListed + 1> parameters{account.value};
+  for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = rows[std::min(i, rows.size() - 1)].email.value;
+  auto found = connection.query(sql, parameters);
+  if (!found) return pass(found);
+  Originals originals;
+  while (true) {
+    auto any = found->next();
+    if (!any) return pass(any);
+    if (!*any) return originals;
+    auto pieces = decode_pieces(found->octets(5));
+    if (!pieces) return pass(pieces);
+    originals.emplace(
+        EmailId{found->integer(0)},
+        Original{found->integer(1), found->integer(2), found->integer(3), std::string(found->octets(4)),
+                 std::string(found->octets(5)), std::string(found->text(6)), found->integer(7), std::move(*pieces)});
+  }
+}
 
 // The thread of a copy in another account: found there as a delivery's is.
 Result<void> take_thread_there(db::Connection& connection, AccountId account, EmailId email,
@@ -93,27 +127,20 @@ struct CopyPlace {
 };
 
 // One email anew; what it refers to is counted.
-Result<void> copy_email(db::Connection& connection, const CopyPlace& place, EmailId old, EmailId email,
+Result<void> copy_email(db::Connection& connection, const CopyPlace& place, const Original& original, EmailId email,
                         std::int64_t uid, ReferenceCounts& references) {
   const Standing standing{place.mailbox, uid};
   const auto standings = encode_standings({&standing, 1});
-  std::optional<std::vector<Piece>> found;
-  auto copied = each_row(connection, kCopyEmail,
-                         {place.account.value, email.value, db::Octets{standings}, place.from.value, old.value},
-                         [&](const db::Rows& columns) -> Result<void> {
-                           auto pieces = decode_pieces(columns.octets(0));
-                           if (!pieces) return pass(pieces);
-                           for (const auto& piece : *pieces) ++references[piece.blob.value];
-                           found = std::move(*pieces);
-                           return {};
-                         });
-  if (!copied) return copied;
-  if (!found) {
-    return fail(ErrorKind::io, "local error",
-                fmt::format("account {}: email {} is missing", place.from.value, old.value));
-  }
+  auto copied = connection.run(
+      "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, standings, "
+      "delivery_id, parsed_version) VALUES ($1, $2, $3, $2, $4, $5, $6, $7, $8, $9, $10)",
+      {place.account.value, email.value, original.thread, original.received, original.size, db::Octets{original.prefix},
+       db::Octets{original.encoded_pieces}, db::Octets{standings}, std::string_view(original.delivery_id),
+       original.parsed_version});
+  if (!copied) return pass(copied);
+  for (const auto& piece : original.pieces) ++references[piece.blob.value];
   if (place.from == place.account) return {};
-  return take_thread_there(connection, place.account, email, *found);
+  return take_thread_there(connection, place.account, email, original.pieces);
 }
 
 }  // namespace
@@ -140,9 +167,22 @@ Result<Copied> copy_messages(db::Connection& connection, AccountId account, Mail
   ReferenceCounts references;
   std::int64_t number = last->value - counts->emails;  // the change that makes an email is its id
   std::int64_t uid = *first_uid;
-  for (auto& row : *rows) {
+  Originals originals;
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    if (i % kListed == 0) {
+      auto read = read_originals(connection, account, std::span(*rows).subspan(i, std::min(kListed, rows->size() - i)));
+      if (!read) return pass(read);
+      originals = std::move(*read);
+    }
+    auto& row = (*rows)[i];
+    const auto original = originals.find(row.email);
+    if (original == originals.end()) {
+      return fail(ErrorKind::io, "local error",
+                  fmt::format("account {}: email {} is missing", account.value, row.email.value));
+    }
     const EmailId email{++number};
-    if (auto made = copy_email(connection, place, row.email, email, uid, references); !made) return pass(made);
+    auto made = copy_email(connection, place, original->second, email, uid, references);
+    if (!made) return pass(made);
     if (account != target_account) {
       auto theirs = keywords->translate(row.keywords);
       if (!theirs) return pass(theirs);
@@ -251,7 +291,8 @@ Result<Copied> move_messages(db::Connection& connection, AccountId account, Mail
   auto coming = counts_of(arrived);
   if (!coming) return pass(coming);
   if (auto came = count_mailbox(connection, account, target, *change, *coming); !came) return pass(came);
-  if (auto logged = log_removed(connection, account, mailbox, *change, removed); !logged) return pass(logged);
+  auto logged = log_change(connection, ChangeLog::removed, account, mailbox, *change, removed);
+  if (!logged) return pass(logged);
   return copied;
 }
 

@@ -274,9 +274,9 @@ TEST_F(StoreDelivery, DamageIsSeenByWhoReadsInParts) {
   auto file = files.open(segment, OpenMode::read_write);
   ASSERT_TRUE(file);
   ASSERT_TRUE((*file)->write_at("X", 200));
-  EXPECT_EQ(read_in_parts(1000), "io after most");
-  EXPECT_EQ(read_in_parts(7), "io after most");
-  EXPECT_EQ(read_in_parts(5000), "io after little");
+  EXPECT_EQ(read_in_parts(1000), "damaged after most");
+  EXPECT_EQ(read_in_parts(7), "damaged after most");
+  EXPECT_EQ(read_in_parts(5000), "damaged after little");
   {
     auto opened = store.run(store->open_email(TestStore::place(1), EmailId{7}));
     ASSERT_TRUE(opened);
@@ -287,7 +287,7 @@ TEST_F(StoreDelivery, DamageIsSeenByWhoReadsInParts) {
   std::string header(64, ' ');
   ASSERT_TRUE((*file)->read_at(header, 0));
   ASSERT_TRUE((*file)->write_at("Y", 10));
-  EXPECT_EQ(read_in_parts(1000), "io after little");
+  EXPECT_EQ(read_in_parts(1000), "damaged after little");
   ASSERT_TRUE((*file)->write_at(header, 0));
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "store/blobs.hpp"
+#include "store/change_log.hpp"
 #include "store/mailbox_rows.hpp"
 
 namespace pabal::store {
@@ -54,20 +55,25 @@ Result<std::vector<EmailPieces>> listed_emails(db::Connection& connection, Accou
 Result<std::vector<MembershipRow>> take_memberships(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                     const UidRanges& ranges, Which which) {
   std::vector<MembershipRow> gone;
+  // Looked at first: a DELETE that returns rows goes through a temporary table.
+  const std::int64_t least = which == Which::deleted ? 1 : 0;
   for (const auto& range : ranges) {
-    const auto begin = gone.size();
+    const auto before = gone.size();
     auto taken = each_row(connection,
-                          "DELETE FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 "
-                          "AND deleted >= $5 RETURNING uid, email_id, size, keywords, deleted",
-                          {account.value, mailbox.value, std::int64_t{range.first}, std::int64_t{range.last},
-                           std::int64_t{which == Which::deleted ? 1 : 0}},
+                          "SELECT uid, email_id, size, keywords, deleted FROM membership WHERE account_id = $1 AND "
+                          "mailbox_id = $2 AND uid BETWEEN $3 AND $4 AND deleted >= $5 ORDER BY uid",
+                          {account.value, mailbox.value, std::int64_t{range.first}, std::int64_t{range.last}, least},
                           [&](const db::Rows& row) -> Result<void> {
                             gone.push_back({static_cast<std::uint32_t>(row.integer(0)), EmailId{row.integer(1)},
                                             row.integer(2), std::string(row.octets(3)), row.integer(4) != 0});
                             return {};
                           });
     if (!taken) return pass(taken);
-    std::ranges::sort(std::span(gone).subspan(begin), {}, &MembershipRow::uid);
+    if (gone.size() == before) continue;
+    auto removed = connection.run(
+        "DELETE FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 AND deleted >= $5",
+        {account.value, mailbox.value, std::int64_t{gone[before].uid}, std::int64_t{gone.back().uid}, least});
+    if (!removed) return pass(removed);
   }
   return gone;
 }
@@ -170,15 +176,6 @@ Result<std::vector<Standing>> read_standings(db::Connection& connection, Account
   return decode_standings(rows->octets(0));
 }
 
-Result<void> log_removed(db::Connection& connection, AccountId account, MailboxId mailbox, ChangeNumber change,
-                         std::span<const std::int64_t> uids) {
-  auto logged =
-      connection.run("INSERT INTO removed_membership (account_id, mailbox_id, change, uids) VALUES ($1, $2, $3, $4)",
-                     {account.value, mailbox.value, change.value, db::Octets{encode_numbers(uids)}});
-  if (!logged) return pass(logged);
-  return {};
-}
-
 Result<Expunged> expunge(db::Connection& connection, AccountId account, MailboxId mailbox, const UidRanges& ranges,
                          Which which, SystemTime now) {
   auto info = read_mailbox(connection, account, mailbox);
@@ -207,15 +204,15 @@ Result<Expunged> expunge(db::Connection& connection, AccountId account, MailboxI
       count_mailbox(connection, account, mailbox, *change,
                     {-counts->emails, -counts->unseen, -counts->bytes, -counts->deleted, -counts->deleted_bytes});
   if (!counted) return pass(counted);
-  if (auto logged = log_removed(connection, account, mailbox, *change, uids); !logged) return pass(logged);
+  auto logged = log_change(connection, ChangeLog::removed, account, mailbox, *change, uids);
+  if (!logged) return pass(logged);
   if (emails->emails.empty()) return expunged;
   auto used = connection.run(
       "UPDATE account SET used_bytes = used_bytes - $2, used_emails = used_emails - $3 WHERE account_id = $1",
       {account.value, emails->bytes, static_cast<std::int64_t>(emails->emails.size())});
   if (!used) return pass(used);
-  auto logged = connection.run("INSERT INTO removed_email (account_id, change, emails) VALUES ($1, $2, $3)",
-                               {account.value, change->value, db::Octets{encode_numbers(emails->emails)}});
-  if (!logged) return pass(logged);
+  auto gone_for_good = log_change(connection, ChangeLog::emails, account, mailbox, *change, emails->emails);
+  if (!gone_for_good) return pass(gone_for_good);
   return expunged;
 }
 

@@ -199,15 +199,16 @@ TEST_P(Facts, ThoseOfAnOlderSchemaAreDerivedAnew) {
   {
     auto connection = store.database().connect();
     ASSERT_TRUE(connection);
-    auto old = (*connection)
-                   ->script(
-                       "DROP TABLE subscription; DROP TABLE annotation; DROP TABLE access; "
-                       "DROP INDEX membership_changed; ALTER TABLE membership DROP COLUMN saved; "
-                       "ALTER TABLE membership DROP COLUMN shared; ALTER TABLE mailbox DROP COLUMN deleted; "
-                       "ALTER TABLE mailbox DROP COLUMN deleted_bytes; ALTER TABLE keyword DROP COLUMN shown; "
-                       "ALTER TABLE email ADD COLUMN keywords BYTES; "
-                       "DROP TABLE blob_facts; ALTER TABLE email ADD COLUMN parsed BYTES; "
-                       "UPDATE schema_version SET version = 3 WHERE name = 'store'");
+    auto old =
+        (*connection)
+            ->script(
+                "DROP TABLE subscription; DROP TABLE annotation; DROP TABLE access; "
+                "DROP TABLE changed_membership; DROP TABLE mailbox_pack; ALTER TABLE membership DROP COLUMN saved; "
+                "ALTER TABLE membership DROP COLUMN shared; ALTER TABLE mailbox DROP COLUMN deleted; "
+                "ALTER TABLE mailbox DROP COLUMN deleted_bytes; ALTER TABLE keyword DROP COLUMN shown; "
+                "ALTER TABLE email ADD COLUMN keywords BYTES; "
+                "DROP TABLE blob_facts; ALTER TABLE email ADD COLUMN parsed BYTES; "
+                "UPDATE schema_version SET version = 3 WHERE name = 'store'");
     ASSERT_TRUE(old) << old.error().log;
   }
   reopen();

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "store/blobs.hpp"
+#include "store/change_log.hpp"
 #include "store/mailbox_rows.hpp"
 
 namespace pabal::store {
@@ -137,9 +138,12 @@ class Changer {
   std::map<Key, const State*> known_;
 };
 
+// UIDs that changed in other mailboxes than the one that was asked for.
+using Elsewhere = std::map<MailboxId, std::vector<std::int64_t>>;
+
 // The keywords are the email's: the other mailboxes where it stands show them too, under the same change.
 Result<void> change_elsewhere(db::Connection& connection, AccountId account, MailboxId mailbox,
-                              const MembershipRow& row, const State& state, ChangeNumber change) {
+                              const MembershipRow& row, const State& state, ChangeNumber change, Elsewhere& elsewhere) {
   auto standings = read_standings(connection, account, row.email);
   if (!standings) return pass(standings);
   auto before = is_seen(row.keywords);
@@ -152,6 +156,7 @@ Result<void> change_elsewhere(db::Connection& connection, AccountId account, Mai
         "UPDATE membership SET keywords = $4, change = $5 WHERE account_id = $1 AND mailbox_id = $2 AND uid = $3",
         {account.value, standing.mailbox.value, standing.uid, db::Octets{state.keywords}, change.value});
     if (!written) return pass(written);
+    elsewhere[standing.mailbox].push_back(standing.uid);
     MailboxCounts counts;
     counts.unseen = std::int64_t{*before} - std::int64_t{*after};
     if (auto counted = count_mailbox(connection, account, standing.mailbox, change, counts); !counted) return counted;
@@ -171,7 +176,11 @@ Result<void> write_states(db::Connection& connection, AccountId account, Mailbox
   std::size_t before = SIZE_MAX;
   auto range = ranges.begin();
   MailboxCounts counts;
+  Elsewhere elsewhere;
+  std::vector<std::int64_t> own;
+  own.reserve(chosen.size());
   for (const auto& one : chosen) {
+    own.push_back(one.row->uid);
     // Rows of two ranges may have others between them that were not read.
     bool same_range = true;
     while (range->last < one.row->uid) {
@@ -188,10 +197,15 @@ Result<void> write_states(db::Connection& connection, AccountId account, Mailbox
     counts.deleted += (one.state->deleted ? 1 : 0) - was->deleted;
     counts.deleted_bytes += (one.state->deleted ? one.row->size : 0) - was->deleted_bytes;
     if (!one.row->shared || one.row->keywords == one.state->keywords) continue;
-    auto others = change_elsewhere(connection, account, mailbox, *one.row, *one.state, change);
+    auto others = change_elsewhere(connection, account, mailbox, *one.row, *one.state, change, elsewhere);
     if (!others) return others;
   }
   if (auto finished = write.finish(); !finished) return finished;
+  for (auto& [where, uids] : elsewhere) {
+    std::ranges::sort(uids);
+    if (auto logged = log_change(connection, ChangeLog::changed, account, where, change, uids); !logged) return logged;
+  }
+  if (auto logged = log_change(connection, ChangeLog::changed, account, mailbox, change, own); !logged) return logged;
   return count_mailbox(connection, account, mailbox, change, counts);
 }
 

@@ -60,7 +60,10 @@ using UidRanges = std::vector<UidRange>;
 
 /// What became of a mailbox since a change. A message that came and went in between is among `removed` alone.
 struct MailboxChanges {
-  SnapshotHead head;                      ///< as it is now
+  SnapshotHead head;  ///< as it is now
+  /// It is too long ago: any message may have changed, any UID that isn't there may have been removed since. The lists
+  /// are empty then.
+  bool forgotten = false;
   std::vector<MessageRow> rows;           ///< new and changed, by rising UID
   MailboxSnapshot::KeywordSets keywords;  ///< of these rows
   std::vector<std::uint32_t> removed;     ///< UIDs, rising

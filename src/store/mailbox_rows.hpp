@@ -80,10 +80,18 @@ struct MailboxCounts {
                                              bool subscribed);
 
 // snapshot_rows.cpp
-/// `base` brought up to date, or all anew where there is none.
-[[nodiscard]] Result<std::shared_ptr<const MailboxSnapshot>> read_snapshot(db::Connection& connection,
-                                                                           AccountId account, MailboxId mailbox,
-                                                                           std::shared_ptr<const MailboxSnapshot> base);
+struct SnapshotRead {
+  std::shared_ptr<const MailboxSnapshot> snapshot;
+  std::string pack;    ///< the packed form, where it should be written; else empty
+  std::string damage;  ///< what is wrong with the one that was there; empty: nothing
+};
+/// `base` brought up to date; where there is none, or it is too old, the packed form of mailboxes of `pack_from`
+/// messages and more, or all rows.
+[[nodiscard]] Result<SnapshotRead> read_snapshot(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                                 std::shared_ptr<const MailboxSnapshot> base, std::size_t pack_from);
+/// Nothing where the mailbox is gone.
+[[nodiscard]] Result<void> write_pack(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                      std::string_view octets);
 [[nodiscard]] Result<MailboxChanges> read_changes(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                   ChangeNumber since);
 [[nodiscard]] Result<std::vector<SavedDate>> read_saved_dates(db::Connection& connection, AccountId account,
@@ -112,8 +120,6 @@ struct EmailPieces {
                                          std::span<const std::int64_t> emails);
 [[nodiscard]] Result<std::vector<Standing>> read_standings(db::Connection& connection, AccountId account,
                                                            EmailId email);
-[[nodiscard]] Result<void> log_removed(db::Connection& connection, AccountId account, MailboxId mailbox,
-                                       ChangeNumber change, std::span<const std::int64_t> uids);
 
 // copy_rows.cpp
 [[nodiscard]] Result<Copied> copy_messages(db::Connection& connection, AccountId account, MailboxId mailbox,

@@ -8,15 +8,16 @@ namespace pabal::store {
 std::span<const MessageRow> MailboxSnapshot::run(std::size_t index) const noexcept {
   if (index >= size()) return {};
   const auto block = static_cast<std::size_t>(std::ranges::upper_bound(starts_, index) - starts_.begin()) - 1;
-  return std::span(*blocks_[block]).subspan(index - starts_[block]);
+  return std::span(blocks_[block]->rows()).subspan(index - starts_[block]);
 }
 
 std::size_t MailboxSnapshot::lower_bound(std::uint32_t uid) const noexcept {
   const auto block =
-      std::ranges::partition_point(blocks_, [uid](const auto& one) { return one->back().uid < uid; }) - blocks_.begin();
+      std::ranges::partition_point(blocks_, [uid](const auto& one) { return one->last_uid() < uid; }) - blocks_.begin();
   const auto at = static_cast<std::size_t>(block);
   if (at == blocks_.size()) return size();
-  const auto& rows = *blocks_[at];
+  if (uid <= blocks_[at]->first_uid()) return starts_[at];
+  const auto& rows = blocks_[at]->rows();
   return starts_[at] +
          static_cast<std::size_t>(std::ranges::lower_bound(rows, uid, {}, &MessageRow::uid) - rows.begin());
 }
@@ -33,9 +34,20 @@ std::vector<std::string> MailboxSnapshot::keyword_names() const {
   return {names.begin(), names.end()};
 }
 
-void MailboxSnapshot::add(std::shared_ptr<const Block> block) {
-  if (block->empty()) return;
+std::optional<std::size_t> MailboxSnapshot::first_unseen() const noexcept {
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (blocks_[i]->unseen() == 0) continue;
+    const auto& rows = blocks_[i]->rows();
+    const auto found = std::ranges::find_if(rows, [](const auto& row) { return (row.flags() & flag::seen) == 0; });
+    if (found != rows.end()) return starts_[i] + static_cast<std::size_t>(found - rows.begin());
+  }
+  return std::nullopt;
+}
+
+void MailboxSnapshot::add(std::shared_ptr<const SnapshotBlock> block) {
+  if (block->size() == 0) return;
   starts_.push_back(starts_.back() + block->size());
+  unseen_ += block->unseen();
   blocks_.push_back(std::move(block));
 }
 
@@ -45,30 +57,32 @@ void MailboxSnapshot::add(std::span<const MessageRow> rows) {
   for (std::size_t part = 0; part < parts; ++part) {
     const auto begin = rows.size() * part / parts;
     const auto end = rows.size() * (part + 1) / parts;
-    add(std::make_shared<const Block>(rows.begin() + static_cast<std::ptrdiff_t>(begin),
-                                      rows.begin() + static_cast<std::ptrdiff_t>(end)));
+    add(std::make_shared<const SnapshotBlock>(std::vector<MessageRow>(
+        rows.begin() + static_cast<std::ptrdiff_t>(begin), rows.begin() + static_cast<std::ptrdiff_t>(end))));
   }
 }
-
-namespace {
-std::size_t count_unseen(std::span<const MessageRow> rows) noexcept {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(rows, [](const MessageRow& row) { return (row.flags() & flag::seen) == 0; }));
-}
-}  // namespace
 
 std::shared_ptr<const MailboxSnapshot> MailboxSnapshot::make(const SnapshotHead& head, std::span<const MessageRow> rows,
                                                              KeywordSets sets) {
   std::shared_ptr<MailboxSnapshot> made(new MailboxSnapshot());
   made->head_ = head;
   made->keyword_sets_ = std::make_shared<const KeywordSets>(std::move(sets));
-  made->unseen_ = count_unseen(rows);
   // Full blocks: what comes later comes behind them.
   while (!rows.empty()) {
     const auto count = std::min(block_rows, rows.size());
-    made->add(std::make_shared<const Block>(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(count)));
+    made->add(std::make_shared<const SnapshotBlock>(
+        std::vector<MessageRow>(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(count))));
     rows = rows.subspan(count);
   }
+  return made;
+}
+
+std::shared_ptr<const MailboxSnapshot> MailboxSnapshot::of_blocks(
+    const SnapshotHead& head, std::vector<std::shared_ptr<const SnapshotBlock>> blocks, KeywordSets sets) {
+  std::shared_ptr<MailboxSnapshot> made(new MailboxSnapshot());
+  made->head_ = head;
+  made->keyword_sets_ = std::make_shared<const KeywordSets>(std::move(sets));
+  for (auto& block : blocks) made->add(std::move(block));
   return made;
 }
 
@@ -79,12 +93,10 @@ std::shared_ptr<const MailboxSnapshot> MailboxSnapshot::with(const SnapshotHead&
   made->head_ = head;
   made->keyword_sets_ =
       sets.size() == keyword_sets_->size() ? keyword_sets_ : std::make_shared<const KeywordSets>(std::move(sets));
-  made->unseen_ = unseen_;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const auto& old = *blocks_[i];
     // All that comes behind the last block goes into it, until it is full.
     const bool last = i + 1 == blocks_.size();
-    const auto end = last ? UINT32_MAX : old.back().uid;
+    const auto end = last ? UINT32_MAX : blocks_[i]->last_uid();
     const auto taken =
         last ? rows.size()
              : static_cast<std::size_t>(std::ranges::upper_bound(rows, end, {}, &MessageRow::uid) - rows.begin());
@@ -94,7 +106,8 @@ std::shared_ptr<const MailboxSnapshot> MailboxSnapshot::with(const SnapshotHead&
       made->add(blocks_[i]);
       continue;
     }
-    Block merged;
+    const auto& old = blocks_[i]->rows();
+    std::vector<MessageRow> merged;
     merged.reserve(old.size() + taken);
     std::size_t next = 0;
     for (const auto& row : old) {
@@ -107,16 +120,11 @@ std::shared_ptr<const MailboxSnapshot> MailboxSnapshot::with(const SnapshotHead&
     }
     merged.insert(merged.end(), rows.begin() + static_cast<std::ptrdiff_t>(next),
                   rows.begin() + static_cast<std::ptrdiff_t>(taken));
-    made->unseen_ += count_unseen(merged);
-    made->unseen_ -= count_unseen(old);
     made->add(merged);
     rows = rows.subspan(taken);
     removed = removed.subspan(gone);
   }
-  if (blocks_.empty()) {
-    made->unseen_ = count_unseen(rows);
-    made->add(rows);
-  }
+  if (blocks_.empty()) made->add(rows);
   return made;
 }
 

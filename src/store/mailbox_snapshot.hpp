@@ -10,31 +10,9 @@
 #include <vector>
 
 #include "base/ids.hpp"
-#include "store/flags.hpp"
+#include "store/snapshot_block.hpp"
 
 namespace pabal::store {
-
-/// One message in a mailbox, in 32 octets.
-struct MessageRow {
-  std::uint32_t uid = 0;
-  std::uint32_t keywords = 0;  ///< index for MailboxSnapshot::keywords()
-  EmailId email;
-  ChangeNumber change;  ///< MODSEQ (RFC 7162)
-
-  /// Octets of prefix and content together: RFC822.SIZE.
-  [[nodiscard]] std::uint64_t size() const noexcept { return packed_ >> flag_bits; }
-  [[nodiscard]] Flags flags() const noexcept { return static_cast<Flags>(packed_ & flag_mask); }
-  void set_size(std::uint64_t size) noexcept { packed_ = (packed_ & flag_mask) | (size << flag_bits); }
-  void set_flags(Flags flags) noexcept { packed_ = (packed_ & ~flag_mask) | (flags & flag_mask); }
-
-  friend bool operator==(const MessageRow&, const MessageRow&) = default;
-
- private:
-  static constexpr unsigned flag_bits = 16;
-  static constexpr std::uint64_t flag_mask = (1ULL << flag_bits) - 1;
-  std::uint64_t packed_ = 0;
-};
-static_assert(sizeof(MessageRow) == 32);
 
 /// What the snapshot says of the mailbox itself.
 struct SnapshotHead {
@@ -68,10 +46,16 @@ class MailboxSnapshot {
   /// The account's own keywords that messages here have or had, for FLAGS and PERMANENTFLAGS.
   [[nodiscard]] std::vector<std::string> keyword_names() const;
   [[nodiscard]] std::size_t unseen() const noexcept { return unseen_; }
+  /// The index of the first message that isn't \Seen.
+  [[nodiscard]] std::optional<std::size_t> first_unseen() const noexcept;
 
   /// From rows by rising UID. keywords of each row is an index of `sets`.
   [[nodiscard]] static std::shared_ptr<const MailboxSnapshot> make(const SnapshotHead& head,
                                                                    std::span<const MessageRow> rows, KeywordSets sets);
+  /// From blocks by rising UID, none of them empty.
+  [[nodiscard]] static std::shared_ptr<const MailboxSnapshot> of_blocks(
+      const SnapshotHead& head, std::vector<std::shared_ptr<const SnapshotBlock>> blocks, KeywordSets sets);
+  [[nodiscard]] const std::vector<std::shared_ptr<const SnapshotBlock>>& blocks() const noexcept { return blocks_; }
   /// A later moment: `rows` (by rising UID) are new or in the place of those with their UID, `removed` (rising) are
   /// gone; `sets` are the old sets with new ones behind.
   [[nodiscard]] std::shared_ptr<const MailboxSnapshot> with(const SnapshotHead& head, std::span<const MessageRow> rows,
@@ -79,16 +63,15 @@ class MailboxSnapshot {
                                                             KeywordSets sets) const;
 
  private:
-  using Block = std::vector<MessageRow>;
   static constexpr std::size_t block_rows = 2048;
 
   MailboxSnapshot() = default;
-  void add(std::shared_ptr<const Block> block);
+  void add(std::shared_ptr<const SnapshotBlock> block);
   void add(std::span<const MessageRow> rows);
 
   SnapshotHead head_;
-  std::vector<std::shared_ptr<const Block>> blocks_;  ///< none is empty
-  std::vector<std::size_t> starts_{0};                ///< of each block, and behind the last
+  std::vector<std::shared_ptr<const SnapshotBlock>> blocks_;  ///< none is empty
+  std::vector<std::size_t> starts_{0};                        ///< of each block, and behind the last
   std::shared_ptr<const KeywordSets> keyword_sets_;
   std::size_t unseen_ = 0;
 };

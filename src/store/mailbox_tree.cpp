@@ -3,13 +3,15 @@
 
 #include "base/text.hpp"
 #include "store/delivery_rows.hpp"
+#include "store/empty_mailbox.hpp"
 #include "store/mailbox_rows.hpp"
 
 namespace pabal::store {
 
 namespace {
 
-constexpr std::int64_t kMostSubscriptions = 10'000;
+constexpr std::int64_t kMostSubscriptions = 10'000;  ///< of names without a mailbox
+constexpr std::int64_t kMostMailboxes = 10'000;
 constexpr std::string_view kInbox = "INBOX";
 
 // A name that had a subscription without a mailbox gives it to the mailbox.
@@ -19,24 +21,39 @@ Result<bool> take_subscription(db::Connection& connection, AccountId account, st
   return *taken != 0;
 }
 
-Result<MailboxMade> insert_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                   std::string_view role, SystemTime now, bool subscribed) {
-  auto change = take_changes(connection, account);
-  if (!change) return pass(change);
-  // UIDVALIDITY only ever grows in an account, so that a name that was deleted never comes back with an old one.
+// UIDVALIDITY only ever grows in an account, so that a name that was used before never comes back with an old one.
+Result<std::int64_t> take_uid_validity(db::Connection& connection, AccountId account, SystemTime now) {
   auto validity = connection.number(
       "UPDATE account SET uid_validity = CASE WHEN uid_validity < $2 THEN $2 ELSE uid_validity + 1 END "
       "WHERE account_id = $1 RETURNING uid_validity",
       {account.value, to_database(now) / 1'000'000});
+  if (!validity) return pass(validity);
+  return validity->value_or(1);
+}
+
+Result<std::int64_t> count_subscriptions(db::Connection& connection, AccountId account) {
+  auto count = connection.number("SELECT COUNT(*) FROM subscription WHERE account_id = $1", {account.value});
+  if (!count) return pass(count);
+  return count->value_or(0);
+}
+
+Result<MailboxMade> insert_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                   std::string_view role, SystemTime now, bool subscribed) {
+  auto count = connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1", {account.value});
+  if (!count) return pass(count);
+  if (count->value_or(0) >= kMostMailboxes) return fail(ErrorKind::limit, "too many mailboxes");
+  auto change = take_changes(connection, account);
+  if (!change) return pass(change);
+  auto validity = take_uid_validity(connection, account, now);
   if (!validity) return pass(validity);
   auto had = take_subscription(connection, account, path);
   if (!had) return pass(had);
   auto made = connection.run(
       "INSERT INTO mailbox (account_id, mailbox_id, path, role, uid_validity, uid_next, first_recent_uid, change, "
       "emails, unseen, bytes, subscribed) VALUES ($1, $2, $3, $4, $5, 1, 1, $2, 0, 0, 0, $6)",
-      {account.value, change->value, path, role, validity->value_or(1), std::int64_t{subscribed || *had}});
+      {account.value, change->value, path, role, *validity, std::int64_t{subscribed || *had}});
   if (!made) return pass(made);
-  return MailboxMade{MailboxId{change->value}, static_cast<std::uint32_t>(validity->value_or(1)), *change};
+  return MailboxMade{MailboxId{change->value}, static_cast<std::uint32_t>(*validity), *change};
 }
 
 Result<bool> is_there(db::Connection& connection, AccountId account, std::string_view path) {
@@ -62,22 +79,45 @@ Result<void> make_parents(db::Connection& connection, AccountId account, std::st
 struct Named {
   MailboxId id;
   std::string path;
+  std::int64_t uid_validity = 0;
 };
 // All below a path, by path. Between "path/" and "path0", the octet that follows the slash.
 Result<std::vector<Named>> mailboxes_below(db::Connection& connection, AccountId account, std::string_view path) {
   const auto begin = std::string(path) + "/";
   const auto end = std::string(path) + "0";
   std::vector<Named> below;
-  auto listed = each_row(connection,
-                         "SELECT mailbox_id, path FROM mailbox WHERE account_id = $1 AND path > $2 AND path < $3 ORDER "
-                         "BY path",
-                         {account.value, std::string_view(begin), std::string_view(end)},
-                         [&](const db::Rows& row) -> Result<void> {
-                           below.push_back({MailboxId{row.integer(0)}, std::string(row.text(1))});
-                           return {};
-                         });
+  auto listed = each_row(
+      connection,
+      "SELECT mailbox_id, path, uid_validity FROM mailbox WHERE account_id = $1 AND path > $2 AND path < "
+      "$3 ORDER BY path",
+      {account.value, std::string_view(begin), std::string_view(end)}, [&](const db::Rows& row) -> Result<void> {
+        below.push_back({MailboxId{row.integer(0)}, std::string(row.text(1)), row.integer(2)});
+        return {};
+      });
   if (!listed) return pass(listed);
   return below;
+}
+
+// A mailbox leaves its name. `id` is less than 0 where the mailbox itself stays, under another one.
+Result<void> log_name(db::Connection& connection, AccountId account, ChangeNumber change, std::int64_t id,
+                      std::string_view path, std::int64_t uid_validity) {
+  auto logged = connection.run(
+      "INSERT INTO removed_mailbox (account_id, change, mailbox_id, path, uid_validity) VALUES ($1, $2, $3, $4, $5)",
+      {account.value, change.value, id, path, uid_validity});
+  if (!logged) return pass(logged);
+  return {};
+}
+
+// RFC 9051 §6.3.6 and §2.3.1.1: under a name that was used before by a younger mailbox it gets a UIDVALIDITY above that
+// one's.
+Result<std::int64_t> uid_validity_under(db::Connection& connection, AccountId account, std::string_view path,
+                                        std::int64_t present, SystemTime now) {
+  auto before = connection.number(
+      "SELECT COALESCE(MAX(uid_validity), 0) FROM removed_mailbox WHERE account_id = $1 AND path = $2",
+      {account.value, path});
+  if (!before) return pass(before);
+  if (before->value_or(0) <= present) return present;
+  return take_uid_validity(connection, account, now);
 }
 
 std::unexpected<Error> already_there(AccountId account, std::string_view path) {
@@ -119,27 +159,53 @@ Result<MailboxMade> create_mailbox(db::Connection& connection, AccountId account
   return insert_mailbox(connection, account, *name, role, now, false);
 }
 
-Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                    SystemTime now) {
+namespace {
+// The mailbox, if it may be deleted.
+Result<MailboxInfo> deletable(db::Connection& connection, AccountId account, std::string_view path) {
   auto info = read_mailbox(connection, account, path);
-  if (!info) return pass(info);
+  if (!info) return info;
   if (info->path == kInbox) return fail(ErrorKind::policy, "INBOX can't be deleted");
   auto below = mailboxes_below(connection, account, info->path);
   if (!below) return pass(below);
   if (!below->empty()) return fail(ErrorKind::state, "mailbox has others below it");
+  return info;
+}
+}  // namespace
+
+Result<ChangeNumber> empty_some(db::Connection& connection, AccountId account, std::string_view path,
+                                std::int64_t at_once, SystemTime now) {
+  auto info = deletable(connection, account, path);
+  if (!info) return pass(info);
+  if (info->emails <= static_cast<std::uint64_t>(at_once)) return ChangeNumber{};
+  auto last = connection.number(
+      "SELECT uid FROM membership WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid LIMIT 1 OFFSET $3",
+      {account.value, info->id.value, at_once - 1});
+  if (!last) return pass(last);
+  const UidRange first{1, static_cast<std::uint32_t>(last->value_or(UINT32_MAX))};
+  auto gone = expunge(connection, account, info->id, {first}, Which::all, now);
+  if (!gone) return pass(gone);
+  return gone->change;
+}
+
+Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                    SystemTime now) {
+  auto info = deletable(connection, account, path);
+  if (!info) return pass(info);
   if (auto gone = expunge(connection, account, info->id, {UidRange{}}, Which::all, now); !gone) return pass(gone);
   auto change = take_changes(connection, account);
   if (!change) return pass(change);
-  for (const std::string_view table : {"removed_membership", "annotation", "access", "mailbox"}) {
+  for (const std::string_view table :
+       {"changed_membership", "removed_membership", "mailbox_pack", "annotation", "access", "mailbox"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1 AND mailbox_id = $2", table),
                                   {account.value, info->id.value});
     if (!removed) return pass(removed);
   }
-  auto logged = connection.run(
-      "INSERT INTO removed_mailbox (account_id, change, mailbox_id, path, uid_validity) VALUES ($1, $2, $3, $4, $5)",
-      {account.value, change->value, info->id.value, std::string_view(info->path), std::int64_t{info->uid_validity}});
+  auto logged = log_name(connection, account, *change, info->id.value, info->path, info->uid_validity);
   if (!logged) return pass(logged);
   if (!info->subscribed) return *change;
+  auto count = count_subscriptions(connection, account);
+  if (!count) return pass(count);
+  if (*count >= kMostSubscriptions) return *change;
   auto kept = connection.run("INSERT INTO subscription (account_id, path) VALUES ($1, $2) ON CONFLICT DO NOTHING",
                              {account.value, std::string_view(info->path)});
   if (!kept) return pass(kept);
@@ -159,7 +225,7 @@ Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId accoun
   if (name->starts_with(info->path + "/")) return fail(ErrorKind::policy, "mailbox can't come under itself");
   auto moving = mailboxes_below(connection, account, info->path);
   if (!moving) return pass(moving);
-  moving->insert(moving->begin(), {info->id, info->path});
+  moving->insert(moving->begin(), {info->id, info->path, info->uid_validity});
   if (auto parents = make_parents(connection, account, *name, now, false); !parents) return pass(parents);
   auto change = take_changes(connection, account);
   if (!change) return pass(change);
@@ -172,10 +238,14 @@ Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId accoun
     if (*taken) return already_there(account, *path);
     auto had = take_subscription(connection, account, *path);
     if (!had) return pass(had);
+    auto validity = uid_validity_under(connection, account, *path, mailbox.uid_validity, now);
+    if (!validity) return pass(validity);
+    auto logged = log_name(connection, account, *change, -mailbox.id.value, mailbox.path, mailbox.uid_validity);
+    if (!logged) return pass(logged);
     auto renamed = connection.run(
-        "UPDATE mailbox SET path = $3, change = $4, subscribed = CASE WHEN $5 = 1 THEN 1 ELSE subscribed END WHERE "
-        "account_id = $1 AND mailbox_id = $2",
-        {account.value, mailbox.id.value, std::string_view(*path), change->value, std::int64_t{*had}});
+        "UPDATE mailbox SET path = $3, change = $4, uid_validity = $6, subscribed = CASE WHEN $5 = 1 THEN 1 ELSE "
+        "subscribed END WHERE account_id = $1 AND mailbox_id = $2",
+        {account.value, mailbox.id.value, std::string_view(*path), change->value, std::int64_t{*had}, *validity});
     if (!renamed) return pass(renamed);
   }
   return *change;
@@ -202,9 +272,9 @@ Result<ChangeNumber> subscribe(db::Connection& connection, AccountId account, st
   auto set = connection.run(sql, {account.value, std::string_view(*name)});
   if (!set) return pass(set);
   if (*set == 0) return ChangeNumber{};
-  auto count = connection.number("SELECT COUNT(*) FROM subscription WHERE account_id = $1", {account.value});
+  auto count = count_subscriptions(connection, account);
   if (!count) return pass(count);
-  if (subscribed && count->value_or(0) > kMostSubscriptions) return fail(ErrorKind::limit, "too many subscriptions");
+  if (subscribed && *count > kMostSubscriptions) return fail(ErrorKind::limit, "too many subscriptions");
   return take_changes(connection, account);
 }
 

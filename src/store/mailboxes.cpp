@@ -54,8 +54,9 @@ Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTi
   if (auto removed = remove_emails(connection, account, ids); !removed) return pass(removed);
   if (auto dropped = drop_references(connection, references, now); !dropped) return pass(dropped);
   if (!emails->empty()) return true;
-  for (const std::string_view table : {"removed_email", "removed_membership", "removed_mailbox", "thread_key",
-                                       "keyword", "subscription", "annotation", "access", "mailbox", "account"}) {
+  for (const std::string_view table :
+       {"removed_email", "removed_membership", "changed_membership", "mailbox_pack", "removed_mailbox", "thread_key",
+        "keyword", "subscription", "annotation", "access", "mailbox", "account"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1", table), {account.value});
     if (!removed) return pass(removed);
   }

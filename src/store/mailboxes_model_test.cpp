@@ -24,7 +24,8 @@ struct ModelMailbox {
 };
 struct ModelAccount {
   std::map<std::string, ModelMailbox> mailboxes;
-  std::set<std::string> names;  ///< subscribed without a mailbox
+  std::set<std::string> names;                ///< subscribed without a mailbox
+  std::map<std::string, std::uint32_t> left;  ///< the greatest UIDVALIDITY of those that had a name and left it
   std::int64_t change = 0;
   std::uint32_t last_validity = 0;
 
@@ -71,12 +72,19 @@ class MailboxesModel : public MailboxesTest {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     fmt::print("seed {}\n", seed);
     random_ = std::make_unique<SeededRandom>(seed);
+    // Nearly every mailbox is read from its packed form when nobody holds it.
+    store.options.pack_from = 3;
+    reopen();
     for (std::int64_t account = 1; account <= 2; ++account) begin(account);
     for (int i = 0; i < operations && !HasFailure(); ++i) {
       SCOPED_TRACE(fmt::format("operation {}", i));
       const auto account = 1 + pick(2);
       operate(account);
       compare(account, i % 16 == 0);
+      if (i % 50 == 49) {
+        old_.clear();
+        reopen();
+      }
       if (i % 500 == 499) {
         maintain();
         ASSERT_EQ(store.check(), "");
@@ -331,6 +339,7 @@ class MailboxesModel : public MailboxesTest {
     ASSERT_TRUE(done) << done.error().log;
     model.change += mailbox->messages.empty() ? 1 : 2;
     if (mailbox->subscribed) model.names.insert(name);
+    model.left[name] = std::max(model.left[name], mailbox->uid_validity);
     model.mailboxes.erase(name);
     EXPECT_EQ(done->value, model.change);
     old_.erase({account, name});
@@ -358,12 +367,15 @@ class MailboxesModel : public MailboxesTest {
       if (name == from || name.starts_with(from + "/")) moving[name] = mailbox;
     }
     for (auto& [name, mailbox] : moving) {
+      model.left[name] = std::max(model.left[name], mailbox.uid_validity);
       model.mailboxes.erase(name);
       old_.erase({account, name});
     }
     for (auto& [name, mailbox] : moving) {
       const auto renamed = to + name.substr(from.size());
       mailbox.change = model.change;
+      // 0: a new one, above all before it.
+      if (model.left.contains(renamed) && model.left[renamed] > mailbox.uid_validity) mailbox.uid_validity = 0;
       mailbox.subscribed = model.names.erase(renamed) != 0 || mailbox.subscribed;
       model.mailboxes[renamed] = mailbox;
     }

@@ -258,8 +258,32 @@ CREATE TABLE access (
 CREATE INDEX access_identifier ON access (identifier, account_id, mailbox_id);
 )sql";
 
-constexpr std::array kSteps = {db::Migration{1, kFirst}, db::Migration{2, kTraceMessage}, db::Migration{3, kThreads},
-                               db::Migration{4, kBlobFacts}, db::Migration{5, kMailboxes}};
+// Which messages each change of flags was of, in one row however many they are: an index of the memberships' changes
+// cost each of them an entry, and where a hundred thousand are marked that was most of the work. What was changed
+// before is not told: an empty list says that all may have changed up to then. And snapshots packed
+// (snapshot_pack.hpp).
+constexpr std::string_view kChangeLog = R"sql(
+CREATE TABLE changed_membership (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  change INTEGER NOT NULL,
+  uids BYTES NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id, change)
+) STRICT, WITHOUT ROWID;
+INSERT INTO changed_membership SELECT account_id, mailbox_id, change, CAST('' AS BYTES) FROM mailbox;
+DROP INDEX membership_changed;
+
+CREATE TABLE mailbox_pack (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  octets BYTES NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id)
+) STRICT;
+)sql";
+
+constexpr std::array kSteps = {db::Migration{1, kFirst},     db::Migration{2, kTraceMessage},
+                               db::Migration{3, kThreads},   db::Migration{4, kBlobFacts},
+                               db::Migration{5, kMailboxes}, db::Migration{6, kChangeLog}};
 
 }  // namespace
 

@@ -101,6 +101,8 @@ class Shard {
   template <class T>
   [[nodiscard]] Async<Result<T>> read(std::move_only_function<Result<T>(db::Connection&)> work);
   [[nodiscard]] Async<Result<std::shared_ptr<const MailboxSnapshot>>> snapshot(AccountId account, MailboxId mailbox);
+  /// Writes a snapshot's packed form in the background.
+  void keep_pack(AccountId account, MailboxId mailbox, std::string octets);
 
   // queue.cpp
   [[nodiscard]] Async<Result<std::vector<QueuedLocal>>> due_local(std::size_t at_most, std::chrono::seconds claim_for);

@@ -1,7 +1,10 @@
 // What stands in a mailbox, and what has changed there since.
 #include <algorithm>
+#include <bit>
 
+#include "store/change_log.hpp"
 #include "store/mailbox_rows.hpp"
+#include "store/snapshot_pack.hpp"
 
 namespace pabal::store {
 
@@ -55,73 +58,182 @@ Result<std::vector<MessageRow>> newest_rows(db::Connection& connection, AccountI
 }
 
 struct Difference {
+  bool forgotten = false;  ///< too much has changed since, or it is too long ago: look at all rows
   std::vector<MessageRow> rows;
   std::vector<std::uint32_t> removed;
 };
+
+// Those of them that are there.
+Result<void> read_rows_of(db::Connection& connection, AccountId account, MailboxId mailbox,
+                          std::span<const std::int64_t> uids, KeywordSetMaker& keywords,
+                          std::vector<MessageRow>& rows) {
+  for (std::size_t at = 0; at < uids.size();) {
+    auto end = at + 1;
+    while (end < uids.size() && uids[end] == uids[end - 1] + 1) ++end;
+    auto read =
+        each_row(connection,
+                 "SELECT uid, email_id, size, keywords, deleted, change FROM membership WHERE account_id = $1 "
+                 "AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid",
+                 {account.value, mailbox.value, uids[at], uids[end - 1]}, [&](const db::Rows& columns) -> Result<void> {
+                   auto row = message_row(columns, keywords);
+                   if (!row) return pass(row);
+                   rows.push_back(*row);
+                   return {};
+                 });
+    if (!read) return read;
+    at = end;
+  }
+  return {};
+}
+
 Result<Difference> difference(db::Connection& connection, AccountId account, MailboxId mailbox, ChangeNumber since,
                               KeywordSetMaker& keywords) {
   Difference difference;
+  auto changed = read_log(connection, ChangeLog::changed, account, mailbox, since);
+  if (!changed) return pass(changed);
+  auto removed = read_log(connection, ChangeLog::removed, account, mailbox, since);
+  if (!removed) return pass(removed);
+  difference.forgotten = changed->forgotten || removed->forgotten;
+  if (difference.forgotten) return difference;
   auto newest = newest_rows(connection, account, mailbox, since, keywords);
   if (!newest) return pass(newest);
   const auto first_new = newest->empty() ? std::int64_t{UINT32_MAX} + 1 : std::int64_t{newest->front().uid};
-  auto changed =
-      each_row(connection,
-               "SELECT uid, email_id, size, keywords, deleted, change FROM membership WHERE account_id = $1 "
-               "AND mailbox_id = $2 AND change > $3 AND change > email_id AND +uid < $4",
-               {account.value, mailbox.value, since.value, first_new}, [&](const db::Rows& columns) -> Result<void> {
-                 auto row = message_row(columns, keywords);
-                 if (!row) return pass(row);
-                 difference.rows.push_back(*row);
-                 return {};
-               });
-  if (!changed) return pass(changed);
-  std::ranges::sort(difference.rows, {}, &MessageRow::uid);
+  changed->numbers.erase(std::ranges::lower_bound(changed->numbers, first_new), changed->numbers.end());
+  auto read = read_rows_of(connection, account, mailbox, changed->numbers, keywords, difference.rows);
+  if (!read) return pass(read);
   difference.rows.insert(difference.rows.end(), newest->begin(), newest->end());
-  auto removed = each_row(
-      connection, "SELECT uids FROM removed_membership WHERE account_id = $1 AND mailbox_id = $2 AND change > $3",
-      {account.value, mailbox.value, since.value}, [&](const db::Rows& columns) -> Result<void> {
-        auto uids = decode_numbers(columns.octets(0));
-        if (!uids) return pass(uids);
-        for (const auto uid : *uids) difference.removed.push_back(static_cast<std::uint32_t>(uid));
-        return {};
-      });
-  if (!removed) return pass(removed);
-  std::ranges::sort(difference.removed);
+  difference.removed.reserve(removed->numbers.size());
+  for (const auto uid : removed->numbers) difference.removed.push_back(static_cast<std::uint32_t>(uid));
   return difference;
 }
 
-}  // namespace
-
-Result<std::shared_ptr<const MailboxSnapshot>> read_snapshot(db::Connection& connection, AccountId account,
-                                                             MailboxId mailbox,
-                                                             std::shared_ptr<const MailboxSnapshot> base) {
-  auto info = read_mailbox(connection, account, mailbox);
-  if (!info) return pass(info);
-  const auto head = head_of(*info);
-  if (base && base->head().change == head.change) return base;
-  auto table = KeywordTable::load(connection, account);
-  if (!table) return pass(table);
-  if (base && base->head().change < head.change) {
-    KeywordSetMaker keywords(*table, base->keyword_sets());
-    auto changes = difference(connection, account, mailbox, base->head().change, keywords);
-    if (!changes) return pass(changes);
-    return base->with(head, changes->rows, changes->removed, std::move(keywords).sets());
-  }
-  KeywordSetMaker keywords(*table, {});
+Result<std::shared_ptr<const MailboxSnapshot>> snapshot_of_rows(db::Connection& connection, AccountId account,
+                                                                const MailboxInfo& info, const KeywordTable& table) {
+  KeywordSetMaker keywords(table, {});
   std::vector<MessageRow> rows;
-  rows.reserve(info->emails);
+  rows.reserve(info.emails);
   auto read =
       each_row(connection,
                "SELECT uid, email_id, size, keywords, deleted, change FROM membership WHERE account_id = $1 AND "
                "mailbox_id = $2 ORDER BY uid",
-               {account.value, mailbox.value}, [&](const db::Rows& columns) -> Result<void> {
+               {account.value, info.id.value}, [&](const db::Rows& columns) -> Result<void> {
                  auto row = message_row(columns, keywords);
                  if (!row) return pass(row);
                  rows.push_back(*row);
                  return {};
                });
   if (!read) return pass(read);
-  return MailboxSnapshot::make(head, rows, std::move(keywords).sets());
+  return MailboxSnapshot::make(head_of(info), rows, std::move(keywords).sets());
+}
+
+constexpr std::size_t kFewSets = 256;
+
+// Null where it can't be had from what has changed since.
+Result<std::shared_ptr<const MailboxSnapshot>> brought_up_to_date(db::Connection& connection, AccountId account,
+                                                                  const SnapshotHead& head, const KeywordTable& table,
+                                                                  const MailboxSnapshot& base,
+                                                                  std::size_t* changes = nullptr) {
+  KeywordSetMaker keywords(table, base.keyword_sets());
+  auto found = difference(connection, account, head.mailbox, base.head().change, keywords);
+  if (!found) return pass(found);
+  if (found->forgotten) return nullptr;
+  if (changes != nullptr) *changes = found->rows.size() + found->removed.size();
+  auto sets = std::move(keywords).sets();
+  // Sets that no message has any more stay, or all would have to be looked at; so now and then all are.
+  if (sets.size() > kFewSets && std::bit_width(sets.size()) > std::bit_width(base.keyword_sets().size()))
+    return nullptr;
+  return base.with(head, found->rows, found->removed, std::move(sets));
+}
+
+// The packed form, as old as it is. Null where there is none, or none that can be used.
+Result<std::shared_ptr<const MailboxSnapshot>> read_pack(db::Connection& connection, AccountId account,
+                                                         const SnapshotHead& head, SnapshotRead& read) {
+  std::shared_ptr<const MailboxSnapshot> found;
+  auto looked = each_row(connection, "SELECT octets FROM mailbox_pack WHERE account_id = $1 AND mailbox_id = $2",
+                         {account.value, head.mailbox.value}, [&](const db::Rows& columns) -> Result<void> {
+                           auto unpacked = unpack_snapshot(std::string(columns.octets(0)));
+                           if (!unpacked) {
+                             read.damage = unpacked.error().log;
+                           } else if (const auto& was = (*unpacked)->head(); was.mailbox != head.mailbox ||
+                                                                             was.uid_validity != head.uid_validity ||
+                                                                             was.change > head.change) {
+                             read.damage = "a packed snapshot is of another mailbox";
+                           } else {
+                             found = std::move(*unpacked);
+                           }
+                           return {};
+                         });
+  if (!looked) return pass(looked);
+  return found;
+}
+
+// What comes behind this share of the mailbox, or this many, is worth a new packed form.
+constexpr std::size_t kPackShare = 16;
+constexpr std::size_t kPackChanges = 1024;
+
+}  // namespace
+
+Result<SnapshotRead> read_snapshot(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                   std::shared_ptr<const MailboxSnapshot> base, std::size_t pack_from) {
+  SnapshotRead read;
+  auto info = read_mailbox(connection, account, mailbox);
+  if (!info) return pass(info);
+  const auto head = head_of(*info);
+  if (base && base->head().change == head.change) {
+    read.snapshot = std::move(base);
+    return read;
+  }
+  auto table = KeywordTable::load(connection, account);
+  if (!table) return pass(table);
+  if (base && base->head().change < head.change) {
+    auto newer = brought_up_to_date(connection, account, head, *table, *base);
+    if (!newer) return pass(newer);
+    read.snapshot = std::move(*newer);
+    if (read.snapshot) return read;
+  }
+  const bool packed = info->emails >= pack_from;
+  if (packed) {
+    auto pack = read_pack(connection, account, head, read);
+    if (!pack) return pass(pack);
+    if (*pack && (*pack)->head().change == head.change) {
+      read.snapshot = std::move(*pack);
+      return read;
+    }
+    if (*pack) {
+      std::size_t changes = 0;
+      auto newer = brought_up_to_date(connection, account, head, *table, **pack, &changes);
+      if (!newer) return pass(newer);
+      read.snapshot = std::move(*newer);
+      if (read.snapshot && changes > std::max(kPackChanges, read.snapshot->size() / kPackShare)) {
+        read.pack = pack_snapshot(*read.snapshot);
+      }
+      if (read.snapshot) return read;
+    }
+  }
+  auto whole = snapshot_of_rows(connection, account, *info, *table);
+  if (!whole) return pass(whole);
+  read.snapshot = std::move(*whole);
+  if (!packed) return read;
+  // Held packed from now on, too: a fourth of the memory.
+  read.pack = pack_snapshot(*read.snapshot);
+  auto again = unpack_snapshot(read.pack);
+  if (!again) return pass(again);
+  read.snapshot = std::move(*again);
+  return read;
+}
+
+Result<void> write_pack(db::Connection& connection, AccountId account, MailboxId mailbox, std::string_view octets) {
+  // It may have been deleted in the meantime.
+  auto there = connection.number("SELECT uid_next FROM mailbox WHERE account_id = $1 AND mailbox_id = $2",
+                                 {account.value, mailbox.value});
+  if (!there) return pass(there);
+  if (!*there) return {};
+  auto written = connection.run(
+      "INSERT INTO mailbox_pack (account_id, mailbox_id, octets) VALUES ($1, $2, $3) ON CONFLICT (account_id, "
+      "mailbox_id) DO UPDATE SET octets = excluded.octets",
+      {account.value, mailbox.value, db::Octets{octets}});
+  if (!written) return pass(written);
+  return {};
 }
 
 Result<MailboxChanges> read_changes(db::Connection& connection, AccountId account, MailboxId mailbox,
@@ -139,6 +251,7 @@ Result<MailboxChanges> read_changes(db::Connection& connection, AccountId accoun
   KeywordSetMaker keywords(*table, {});
   auto found = difference(connection, account, mailbox, since, keywords);
   if (!found) return pass(found);
+  changes.forgotten = found->forgotten;
   changes.rows = std::move(found->rows);
   changes.removed = std::move(found->removed);
   changes.keywords = std::move(keywords).sets();

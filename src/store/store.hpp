@@ -45,6 +45,7 @@ struct StoreOptions {
   std::chrono::seconds trace_kept{30 * 24 * 3600};
   std::chrono::seconds undelete_kept{0};  ///< how long blobs stay after their last reference is gone
   std::size_t spare_segments = 4;         ///< emptied segment files that are kept to be written anew
+  std::size_t pack_from = 1000;  ///< mailboxes of so many messages and more keep their snapshot in a packed form, too
   /// The background work's rhythm; 0: none of its own, maintain() is called from outside (tests).
   std::chrono::milliseconds upkeep_every{200};
 };

@@ -1,4 +1,5 @@
 // The Store's calls on mailboxes: each runs in the account's shard, and who watches the account hears of what changed.
+#include "store/empty_mailbox.hpp"
 #include "store/mailbox_rows.hpp"
 #include "store/store_state.hpp"
 
@@ -57,6 +58,16 @@ Async<Result<MailboxMade>> Store::create_mailbox(Place place, std::string path, 
 }
 
 Async<Result<ChangeNumber>> Store::delete_mailbox(Place place, std::string path) {
+  // A big one goes in pieces, so that deliveries come between.
+  while (true) {
+    auto emptied = co_await write_rows<ChangeNumber>(
+        place, [account = place.account, path, now = state_->around.clock->now()](db::Connection& connection) {
+          return empty_some(connection, account, path, kEmptyAtOnce, now);
+        });
+    if (!emptied) co_return pass(emptied);
+    if (!*emptied) break;
+    tell(place.account, *emptied);
+  }
   auto change = co_await write_rows<ChangeNumber>(
       place, [account = place.account, path = std::move(path), now = state_->around.clock->now()](
                  db::Connection& connection) { return store::delete_mailbox(connection, account, path, now); });
@@ -251,25 +262,41 @@ Async<Result<std::shared_ptr<const MailboxSnapshot>>> Shard::snapshot(AccountId 
     const auto found = snapshots->newest.find(key);
     return found == snapshots->newest.end() ? nullptr : found->second.lock();
   }();
-  std::move_only_function<Result<std::shared_ptr<const MailboxSnapshot>>(db::Connection&)> work =
-      [account, mailbox, base = std::move(base)](db::Connection& connection) {
-        return read_snapshot(connection, account, mailbox, base);
+  std::move_only_function<Result<SnapshotRead>(db::Connection&)> work =
+      [account, mailbox, base = std::move(base), from = around_.options.pack_from](db::Connection& connection) {
+        return read_snapshot(connection, account, mailbox, base, from);
       };
-  auto made = co_await read<std::shared_ptr<const MailboxSnapshot>>(std::move(work));
-  if (!made) co_return made;
+  auto read_now = co_await read<SnapshotRead>(std::move(work));
+  if (!read_now) co_return pass(read_now);
+  if (!read_now->damage.empty()) {
+    around_.log.warning("snapshot_damaged",
+                        {{"account", account.value}, {"mailbox", mailbox.value}, {"why", read_now->damage}});
+  }
+  if (!read_now->pack.empty()) keep_pack(account, mailbox, std::move(read_now->pack));
+  auto made = std::move(read_now->snapshot);
   auto snapshots = snapshots_.lock();
   auto& newest = snapshots->newest[key];
-  if (auto known = newest.lock(); known && known->head().change >= (*made)->head().change) {
+  if (auto known = newest.lock(); known && known->head().change >= made->head().change) {
     // Another session was quicker: one of the same state is shared.
-    if (known->head().change == (*made)->head().change) co_return known;
+    if (known->head().change == made->head().change) co_return known;
     co_return made;
   }
-  newest = *made;
+  newest = made;
   if (snapshots->newest.size() >= snapshots->sweep_at) {
     std::erase_if(snapshots->newest, [](const auto& one) { return one.second.expired(); });
     snapshots->sweep_at = std::max<std::size_t>(2 * snapshots->newest.size(), 128);
   }
   co_return made;
+}
+
+// Nobody waits for it, and nothing is lost without it.
+void Shard::keep_pack(AccountId account, MailboxId mailbox, std::string octets) {
+  if (!healthy()) return;
+  writer_->submit([account, mailbox, octets = std::move(octets)](
+                      db::Connection& connection) { return write_pack(connection, account, mailbox, octets); },
+                  [log = around_.log](Result<void> outcome) {
+                    if (!outcome) log.warning("snapshot_not_kept", {{"why", outcome.error().log}});
+                  });
 }
 
 }  // namespace pabal::store

@@ -89,6 +89,8 @@ class MailboxView {
   /// The client still counts it, but it isn't there any more.
   [[nodiscard]] bool is_gone(std::uint32_t uid) const noexcept { return std::ranges::binary_search(gone_, uid); }
   [[nodiscard]] bool has_gone() const noexcept { return !gone_.empty(); }
+  /// Their UIDs, rising.
+  [[nodiscard]] const std::vector<std::uint32_t>& gone() const noexcept { return gone_; }
 
   /// The UIDs of these numbers, as ranges that hold no other message of the view. Nothing where a number is not in
   /// 1 … exists().

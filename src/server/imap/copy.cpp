@@ -54,7 +54,9 @@ Async<Answer> move(Session* session, Command command) {
     grammar::append_untagged(session->out(), grammar::Condition::ok, code_of(*done), "Moved.");
   }
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
-  co_return ok("Moved.");
+  // RFC 7162 §3.2: a removal as EXPUNGE's.
+  const bool told = session->enabled().condstore && !done->uids.empty();
+  co_return ok("Moved.", told ? fmt::format("HIGHESTMODSEQ {}", done->source_change.value) : std::string());
 }
 
 }  // namespace pabal::server::imap

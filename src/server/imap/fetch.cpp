@@ -7,6 +7,7 @@
 #include "server/imap/commands.hpp"
 #include "server/imap/fetch_letter.hpp"
 #include "server/imap/flags.hpp"
+#include "server/imap/resync.hpp"
 #include "server/imap/uids.hpp"
 
 namespace pabal::server::imap {
@@ -375,6 +376,12 @@ Async<Answer> fetch(Session* session, Command command) {
   // RFC 9051 §6.4.5: what is read is seen; the new flags are told with the rest.
   const bool sees = !selected.read_only && std::ranges::any_of(arguments.items, &grammar::FetchItem::sets_seen);
   if (sees) co_await set_seen(session, &named->uids);
+  if (modifiers.vanished) {
+    // RFC 7162 §3.2.6: before all FETCH responses.
+    const auto told = co_await tell_vanished(session, &arguments.set, *modifiers.changed_since);
+    if (!told) co_return refused(told.error());
+    if (!*told) co_return lost();
+  }
   Fetcher fetcher(*session, std::move(arguments.items), command.uid, modifiers.changed_since.has_value());
   const auto told = co_await fetcher.tell(std::move(named->uids));
   if (!told) {

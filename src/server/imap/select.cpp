@@ -2,23 +2,11 @@
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
+#include "server/imap/resync.hpp"
 
 namespace pabal::server::imap {
 
 namespace {
-
-// The number of the first message that isn't seen; rev1 wants it (RFC 3501 §7.1).
-std::optional<std::size_t> first_unseen(const store::MailboxSnapshot& snapshot) {
-  if (snapshot.unseen() == 0) return std::nullopt;
-  for (std::size_t at = 0; at < snapshot.size();) {
-    const auto run = snapshot.run(at);
-    for (std::size_t i = 0; i < run.size(); ++i) {
-      if ((run[i].flags() & store::flag::seen) == 0) return at + i + 1;
-    }
-    at += run.size();
-  }
-  return std::nullopt;
-}
 
 void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const store::MailboxInfo& mailbox,
                  bool read_only, std::size_t recent) {
@@ -30,8 +18,9 @@ void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const
   grammar::append_count(out, snapshot.size(), "EXISTS");
   if (!session.enabled().rev2) {
     grammar::append_count(out, recent, "RECENT");
-    if (const auto unseen = first_unseen(snapshot)) {
-      grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UNSEEN {}", *unseen), "First unseen.");
+    // RFC 3501 §7.1.
+    if (const auto unseen = snapshot.first_unseen()) {
+      grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UNSEEN {}", *unseen + 1), "First unseen.");
     }
   }
   const auto& head = snapshot.head();
@@ -48,7 +37,7 @@ void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const
 }  // namespace
 
 Async<Answer> select(Session* session, Command command) {
-  const auto& arguments = std::get<grammar::Select>(command.arguments);
+  auto& arguments = std::get<grammar::Select>(command.arguments);
   const bool read_only = command.verb == Verb::examine;
   // RFC 9051 §6.3.2: the present one is left even where the new one can't be had.
   if (session->selected()) {
@@ -81,9 +70,21 @@ Async<Answer> select(Session* session, Command command) {
   }
   const auto recent = (*snapshot)->size() - (*snapshot)->lower_bound(recent_from);
   say_mailbox(*session, **snapshot, *found, read_only, recent);
-  session->selected().emplace(Selected{
-      .mailbox = found->id, .path = found->path, .read_only = read_only, .view = View(*snapshot), .saved_search = {}});
+  session->selected().emplace(Selected{.mailbox = found->id,
+                                       .path = found->path,
+                                       .read_only = read_only,
+                                       .synced = (*snapshot)->head().change,
+                                       .view = View(*snapshot),
+                                       .saved_search = {}});
   if (recent_from < behind) session->selected()->view.add_recent({recent_from, behind - 1});
+  if (arguments.qresync) {
+    const auto told = co_await tell_resync(session, std::move(*arguments.qresync));
+    if (!told) {
+      session->selected().reset();
+      co_return refused(told.error());
+    }
+    if (!*told) co_return lost();
+  }
   co_return ok(read_only ? "Opened to look." : "Opened.", read_only ? "READ-ONLY" : "READ-WRITE");
 }
 

@@ -170,6 +170,11 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
   if (selected_ && answer.then != Answer::Then::end) {
     if (!co_await take_news()) co_return false;
     if (!co_await tell_changes(telling.keep_numbers, telling.uid)) co_return false;
+    if (enabled_.qresync && selected_->view.has_gone()) {
+      // RFC 7162 §3.2: who leaves now, and has heard of later changes than these removals, must ask from before them.
+      grammar::append_untagged(out(), grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", selected_->synced.value),
+                               "Removals are still to be told.");
+    }
   }
   const auto condition = answer.status == Answer::Status::ok   ? grammar::Condition::ok
                          : answer.status == Answer::Status::no ? grammar::Condition::no

@@ -94,6 +94,7 @@ struct Selected {
   MailboxId mailbox;
   std::string path;
   bool read_only = false;
+  ChangeNumber synced;  ///< no removal up to it is untold (RFC 7162 §3.2)
   View view;
   grammar::NumberSet saved_search;  ///< "$" (RFC 5182): UIDs
 };

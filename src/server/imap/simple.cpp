@@ -49,6 +49,11 @@ Async<Answer> enable(Session* session, Command command) {
     if (word == "IMAP4REV2") turn_on(enabled.rev2, "IMAP4rev2");
     if (word == "UTF8=ACCEPT") turn_on(enabled.utf8, word);
     if (word == "CONDSTORE") turn_on(enabled.condstore, word);
+    if (word == "QRESYNC") {
+      // RFC 7162 §3.2.3.
+      turn_on(enabled.qresync, word);
+      enabled.condstore = true;
+    }
   }
   session->changed_rules();
   session->out().append("* ENABLED").append(done).append("\r\n");

@@ -68,8 +68,8 @@ Async<bool> tell_stored(Session* session, const grammar::NumberSet* uids, const 
   auto& view = session->selected()->view;
   const bool modseq = session->enabled().condstore;
   std::uint32_t from = 1;
+  std::vector<std::uint32_t> told;
   while (true) {
-    std::vector<std::uint32_t> told;
     const bool all = view.visit(*uids, from, [&](std::uint32_t number, const store::MessageRow& row) {
       from = row.uid + 1;
       const auto* mine = stored->mine(row.uid);
@@ -83,10 +83,11 @@ Async<bool> tell_stored(Session* session, const grammar::NumberSet* uids, const 
       }
       return session->out().size() < session->shared().limits.window_bytes;
     });
-    view.known(grammar::NumberSet::of_sorted(told), view.snapshot());
-    if (all) co_return true;
+    if (all) break;
     if (!co_await session->drain()) co_return false;
   }
+  view.known(grammar::NumberSet::of_sorted(told), view.snapshot());
+  co_return true;
 }
 
 // The UIDs themselves, or the numbers by which the client knows them.

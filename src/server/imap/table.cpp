@@ -48,11 +48,12 @@ Handler handler_of(Verb verb) noexcept { return kTable[static_cast<std::size_t>(
 
 grammar::Features features() noexcept {
   using enum grammar::Feature;
-  return {
-      append_limit, binary,        children,      condstore,   create_special_use, enable,     esearch,        id,
-      idle,         list_extended, list_status,   move,        multi_append,       namespaces, object_id,      partial,
-      preview,      save_date,     search_result, special_use, status_size,        uid_plus,   unauthenticate, unselect,
-      utf8_accept,  within,        rev2};
+  return {append_limit, binary,      children,     condstore,      create_special_use,
+          enable,       esearch,     id,           idle,           list_extended,
+          list_status,  move,        multi_append, namespaces,     object_id,
+          partial,      preview,     qresync,      save_date,      search_result,
+          special_use,  status_size, uid_plus,     unauthenticate, unselect,
+          utf8_accept,  within,      rev2};
 }
 
 }  // namespace pabal::server::imap

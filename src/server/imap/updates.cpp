@@ -16,7 +16,8 @@ Async<Result<void>> Session::refresh() {
 void Session::append_flags_of(std::uint32_t number, const store::MessageRow& row, bool uid) {
   auto& to = out();
   fmt::format_to(std::back_inserter(to), "* {} FETCH (", number);
-  if (uid) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
+  // RFC 7162 §3.2.4: with QRESYNC the UID is always told.
+  if (uid || enabled_.qresync) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
   to.append("FLAGS (");
   append_flags(to, selected_->view.snapshot(), row, is_recent(row.uid));
   to.append(")");
@@ -27,7 +28,7 @@ void Session::append_flags_of(std::uint32_t number, const store::MessageRow& row
 void Session::append_modseq_of(std::uint32_t number, const store::MessageRow& row, bool uid) {
   auto& to = out();
   fmt::format_to(std::back_inserter(to), "* {} FETCH (", number);
-  if (uid) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
+  if (uid || enabled_.qresync) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
   fmt::format_to(std::back_inserter(to), "MODSEQ ({}))\r\n", row.change.value);
 }
 
@@ -35,9 +36,14 @@ Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
   if (!selected_ || !selected_->view.has_news(keep_numbers)) co_return true;
   auto& view = selected_->view;
   const auto due = view.tell(keep_numbers);
-  for (const auto number : due.expunged) {
-    grammar::append_count(out(), number, "EXPUNGE");
-    if (!co_await drain()) co_return false;
+  if (!view.has_gone()) selected_->synced = view.snapshot().head().change;
+  if (enabled_.qresync) {
+    grammar::append_vanished(out(), due.vanished);
+  } else {
+    for (const auto number : due.expunged) {
+      grammar::append_count(out(), number, "EXPUNGE");
+      if (!co_await drain()) co_return false;
+    }
   }
   if (due.announce) {
     grammar::append_count(out(), due.exists, "EXISTS");

@@ -26,6 +26,15 @@ Async<Result<Incoming>> content_of(Store* store, std::unique_ptr<EmailOctets> oc
   co_return content;
 }
 
+// Copies that shall not be there after all. Where they can't be removed both stay.
+Async<void> take_back(Store* store, Place place, MailboxId mailbox, std::vector<CopiedUid> copies, Log log) {
+  std::vector<std::int64_t> uids;
+  uids.reserve(copies.size());
+  for (const auto& one : copies) uids.push_back(one.to);
+  const auto gone = co_await store->expunge(place, mailbox, std::move(uids));
+  if (!gone) log.warning("copy_not_undone", {{"why", gone.error().log}});
+}
+
 std::vector<MessageRow> chosen_rows(const MailboxSnapshot& snapshot, const UidRanges& uids) {
   std::vector<MessageRow> rows;
   for (const auto& range : uids) {
@@ -111,10 +120,7 @@ Async<Result<Copied>> Store::transfer_across(Place place, MailboxId mailbox, Uid
     auto some = co_await transfer_some(&transfer, &copied);
     if (!some) {
       // All or none (RFC 9051 §6.4.7): what came before goes again.
-      UidRanges undone;
-      for (const auto& one : copied.uids) undone.push_back({one.to, one.to});
-      auto gone = co_await remove_messages(target, there->id, std::move(undone), false);
-      if (!gone) state_->around.log.warning("copy_not_undone", {{"why", gone.error().log}});
+      co_await take_back(this, target, there->id, std::move(copied.uids), state_->around.log);
       co_return pass(some);
     }
     copied.uids.insert(copied.uids.end(), some->begin(), some->end());
@@ -123,7 +129,15 @@ Async<Result<Copied>> Store::transfer_across(Place place, MailboxId mailbox, Uid
   UidRanges moved;
   for (const auto& one : copied.uids) moved.push_back({one.from, one.from});
   auto gone = co_await remove_messages(place, mailbox, std::move(moved), false);
-  if (!gone) co_return pass(gone);
+  // The mailbox went in the meantime, and its messages with it: they are where they were to go.
+  if (!gone && gone.error().kind == ErrorKind::not_found) co_return copied;
+  if (!gone) {
+    // Certainly none has gone. Whatever else fails may have happened all the same, so both stay then.
+    if (gone.error().kind == ErrorKind::busy) {
+      co_await take_back(this, target, there->id, std::move(copied.uids), state_->around.log);
+    }
+    co_return pass(gone);
+  }
   copied.source_change = gone->change;
   co_return copied;
 }

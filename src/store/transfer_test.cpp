@@ -47,5 +47,29 @@ TEST(Transfer, CopiesAndMovesBetweenShards) {
   EXPECT_EQ(store.check(), "");
 }
 
+// A source that gives nothing away any more keeps what it has, and the copies go again.
+TEST(Transfer, AMoveThatTheSourceRefusesLeavesNoCopies) {
+  MemoryFileSystem files;
+  TestStore store(files, 2);
+  ASSERT_TRUE(store.open());
+  const auto one = TestStore::place(1, 1);
+  const auto two = TestStore::place(2, 2);
+  ASSERT_TRUE(store->create_account(one, std::nullopt));
+  ASSERT_TRUE(store->create_account(two, std::nullopt));
+  ASSERT_TRUE(store.deliver("d1", letter_text(1, 20'000), {TestStore::target(1)}));
+  const auto inbox = store.run(store->find_mailbox(one, "INBOX"))->id;
+  {
+    auto connection = store.database().connect();
+    ASSERT_TRUE(connection);
+    ASSERT_TRUE((*connection)->script("UPDATE account SET state = 1 WHERE account_id = 1"));
+  }
+  const auto moved = store.run(store->move(one, inbox, {{1, 9}}, two, "Archive"));
+  ASSERT_FALSE(moved);
+  EXPECT_EQ(moved.error().kind, ErrorKind::busy);
+  EXPECT_EQ(store.read(2, "Archive", 2)->size(), 0U);
+  EXPECT_EQ(store.read(1, "INBOX", 1)->size(), 1U);
+  EXPECT_EQ(store.check(), "");
+}
+
 }  // namespace
 }  // namespace pabal::store

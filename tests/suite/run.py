@@ -70,6 +70,8 @@ def differential() -> Counts:
 BUDGETS = (
     ("idle_plain_pss_kib", 12.0, "KiB of memory for an idle plain connection"),
     ("idle_tls_pss_kib", 40.0, "KiB of memory for an idle TLS connection"),
+    ("imap_idle_plain_pss_kib", 12.0, "KiB of memory for a plain connection in IDLE with a mailbox open"),
+    ("imap_idle_tls_pss_kib", 40.0, "KiB of memory for a TLS connection in IDLE with a mailbox open"),
     ("ingest_64_flushes", 0.1, "flushes for a message from 64 senders"),
     ("ingest_1_flushes", 1.3, "flushes for a message from one sender"),
 )
@@ -78,6 +80,7 @@ ROOM_ON_A_BUSY_MACHINE = {"ingest_64_flushes": 0.15}
 LEAST = (
     ("message_parse_attachments_of_gmime", 5.0, "times GMime's rate for a letter with attachments"),
     ("message_parse_small_of_gmime", 5.0, "times GMime's rate for small letters"),
+    ("imap_flags_of_dovecot", 2.0, "times as fast as Dovecot at the flags of a whole mailbox"),
 )
 # What one processor gives: half of it will do where the benchmarks may not go before all else.
 LEAST_OF_A_QUIET_MACHINE = (

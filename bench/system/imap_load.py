@@ -14,6 +14,7 @@ from harness.peers import Dovecot, why_no_dovecot_imap
 from harness.server import PASSWORD
 
 SIZE = 10 << 10
+SHORT, LONG = 10_000, 100_000  # messages
 NEEDLE = "xylophonist"  # in one of a thousand letters
 AT_ONCE = 500  # messages of an APPEND while a mailbox is filled
 
@@ -150,6 +151,14 @@ def measure(address: str, port: int, letters: Letters, count: int, seconds: floa
     return took
 
 
+def first_select(address: str, port: int) -> float:
+    """Of a mailbox that nobody has opened since it was filled."""
+    client = Client(address, port)
+    took = client.timed("SELECT INBOX")
+    client.close()
+    return took
+
+
 def logins(address: str, port: int, seconds: float, at_once: int = 32) -> float:
     """Connections with greeting, LOGIN and LOGOUT, `at_once` under way, finished a second."""
     words = f"a LOGIN user0@{DOMAIN} \"{PASSWORD}\"\r\n".encode()
@@ -202,12 +211,12 @@ def idle_memory(server, long: bool) -> None:
     words = f"a LOGIN user0@{DOMAIN} \"{PASSWORD}\"\r\nb SELECT INBOX\r\nc IDLE\r\n"
     for name, listener, more in (("plain", "imap", []), ("tls", "imaps", ["--tls"])):
         result = figures(BENCH / "idle_connections", "--target", f"{server.address}:{server.ports[listener]}", "--connections",
-                         10_000 if long else 1000, "--pid", server.pid, "--say", words, *more, seconds=600)
+                         5000 if long else 1000, "--pid", server.pid, "--say", words, *more, seconds=600)
         say(f"imap_idle_{name}_pss_kib", result["pss_kib_each"], 2)
 
 
 def run(long: bool) -> None:
-    count = 100_000 if long else 10_000
+    count = LONG if long else SHORT
     seconds = 5.0 if long else 1.5
     letters = Letters()
     flushes = figures(BENCH / "flush_limit", tempfile.gettempdir(), 2.0 if long else 1.0)["limit_append_1"]
@@ -219,7 +228,10 @@ def run(long: bool) -> None:
         say("imap_fill_rate", count / (time.perf_counter() - begin), 0)
         server.stop()
         server.start()
-        ours = measure(server.address, server.ports["imap"], letters, count, seconds)
+        never_opened = first_select(server.address, server.ports["imap"])
+        server.stop()
+        server.start()
+        ours = {"select_never_opened": never_opened} | measure(server.address, server.ports["imap"], letters, count, seconds)
         say("imap_server_rss_mib", rss_kib(server.pid) / 1024)
         ours_logins = logins(server.address, server.ports["imap"], seconds)
         idle_memory(server, long)
@@ -236,7 +248,10 @@ def run(long: bool) -> None:
             say("peer_dovecot_imap_fill_rate", count / (time.perf_counter() - begin), 0)
             dovecot.stop()
             dovecot.start()
-            theirs = measure(dovecot.address, dovecot.port, letters, count, seconds)
+            never_opened = first_select(dovecot.address, dovecot.port)
+            dovecot.stop()
+            dovecot.start()
+            theirs = {"select_never_opened": never_opened} | measure(dovecot.address, dovecot.port, letters, count, seconds)
             theirs_logins = logins(dovecot.address, dovecot.port, seconds)
     for name, took in ours.items():
         if name == "append":

@@ -28,6 +28,8 @@ struct Options {
   int pid = 0;
   bool tls = false;
   std::string say = "EHLO idle.example\r\n";
+  std::string until;      ///< what the last reply to `say` begins with; empty: SMTP's or POP3's way
+  std::size_t users = 1;  ///< "{user}" in `say` is one of so many numbers
   double settle = 2;
   double hold = 0;
 };
@@ -72,10 +74,14 @@ class Client {
       }
     }
     read_reply();
-    if (!options.say.empty()) {
-      write(options.say);
-      read_reply();
+    if (options.say.empty()) return;
+    auto words = options.say;
+    constexpr std::string_view kUser = "{user}";
+    if (const auto at = words.find(kUser); at != std::string::npos) {
+      words.replace(at, kUser.size(), std::to_string(number % options.users));
     }
+    write(words);
+    read_reply(options.until);
   }
 
  private:
@@ -101,8 +107,9 @@ class Client {
     }
   }
 
-  /// Reads up to the end of a reply: a line whose fourth octet is no hyphen (SMTP), or any line (POP3).
-  void read_reply() {
+  /// Reads up to the end of a reply: a line that begins with `until`, or else one whose fourth octet is no hyphen
+  /// (SMTP), or any line (POP3).
+  void read_reply(const std::string& until = {}) {
     std::string in;
     std::array<char, 4096> buffer{};
     while (true) {
@@ -125,7 +132,9 @@ class Client {
       if (!in.ends_with("\n")) continue;
       const auto last = in.rfind('\n', in.size() - 2);
       const auto begin = last == std::string::npos ? 0 : last + 1;
-      if (in.size() < begin + 4 || in[begin + 3] != '-') return;
+      if (until.empty() ? in.size() < begin + 4 || in[begin + 3] != '-' : in.compare(begin, until.size(), until) == 0) {
+        return;
+      }
     }
   }
 
@@ -156,6 +165,8 @@ void run(const Options& options) {
   fmt::print("connections={}\nopened_per_second={:.0f}\npss_kib_each={:.2f}\nrss_kib_each={:.2f}\n",
              options.connections, each / seconds, (memory_kib(options.pid, "Pss") - pss) / each,
              (memory_kib(options.pid, "Rss") - rss) / each);
+  // All that the process has, whatever it is for, shared among those that are there.
+  fmt::print("process_pss_kib_each={:.2f}\n", memory_kib(options.pid, "Pss") / static_cast<double>(clients.size()));
   std::fflush(stdout);
   std::this_thread::sleep_for(std::chrono::duration<double>(options.hold));
 }
@@ -173,6 +184,8 @@ int main(int argc, char** argv) {
   app.add_option("--pid", options.pid, "the server's process")->required();
   app.add_flag("--tls", options.tls, "TLS from the first octet");
   app.add_option("--say", options.say, "a command to send before the silence; may be empty");
+  app.add_option("--until", options.until, "how the last line of the reply to it begins");
+  app.add_option("--users", options.users, "{user} in it is a number below this");
   app.add_option("--settle", options.settle, "seconds of silence before memory is read");
   app.add_option("--hold", options.hold, "seconds to keep the connections afterwards");
   CLI11_PARSE(app, argc, argv);

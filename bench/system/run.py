@@ -148,6 +148,30 @@ def idle(long: bool) -> None:
                              server.pid, *more, seconds=600)
             say(f"idle_{name}_pss_kib", result["pss_kib_each"], 2)
             say(f"idle_{name}_opened_per_second", result["opened_per_second"], 0)
+    idle_imap(long)
+
+
+def idle_imap(long: bool) -> None:
+    """Readers that have INBOX open and wait in IDLE; and logins whose password is remembered."""
+    count, users = 9_900 if long else 5_000, USERS
+    words = f"a LOGIN user{{user}}@{DOMAIN} {PASSWORD}\r\nb SELECT INBOX\r\nc IDLE\r\n"
+    with server_with_users(users) as server:
+        server.start()
+        load(target(server, "smtp"), 8, 0, messages=users * 10, users=users)
+        # Every password once, slowly.
+        figures(BENCH / "imap_logins", "--target", target(server, "imap"), "--users", users, "--logins", users, "--threads", 2,
+                "--password", PASSWORD, "--domain", DOMAIN)
+        result = figures(BENCH / "imap_logins", "--target", target(server, "imap"), "--users", users, "--seconds", 4,
+                         "--threads", 4, "--password", PASSWORD, "--domain", DOMAIN)
+        say("imap_logins_per_second", result["rate"], 0)
+    for name, listener, more in (("plain", "imap", []), ("tls", "imaps", ["--tls"])):
+        with server_with_users(users) as server:
+            server.start()
+            load(target(server, "smtp"), 8, 0, messages=users * 10, users=users)
+            result = figures(BENCH / "idle_connections", "--target", target(server, listener), "--connections", count, "--pid",
+                             server.pid, "--say", words, "--until", "+ ", "--users", users, "--settle", 8, *more, seconds=900)
+            say(f"idle_imap_{name}_pss_kib", result["pss_kib_each"], 2)
+            say(f"idle_imap_{name}_process_kib", result["process_pss_kib_each"], 2)
 
 
 def go_first() -> bool:

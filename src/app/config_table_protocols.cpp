@@ -244,6 +244,10 @@ std::vector<Setting<Config>> protocol_settings() {
   add(number<C>(
       {"imap", "max_messages_in_append", "Messages of one APPEND (MULTIAPPEND)."},
       [](C& c) -> auto& { return c.imap.max_messages_in_append; }, 1, 100'000));
+  add(number<C>(
+      {"imap", "save_limit",
+       "Messages of one COPY or APPEND: announced (SAVELIMIT), and enforced. 0: no limit, and nothing is announced."},
+      [](C& c) -> auto& { return c.imap.save_limit; }, 0, 1'000'000));
   add(boolean<C>(
       {"imap", "literal_plus", "Announce LITERAL+ instead of LITERAL-: literals of any size without waiting."},
       [](C& c) -> auto& { return c.imap.literal_plus; }));

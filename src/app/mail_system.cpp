@@ -173,7 +173,7 @@ Result<void> MailSystem::make_handlers() {
   all->rates = rates_stay ? before->rates : std::make_shared<server::smtp::RateLimits>(config_.smtp, machine_.random);
   all->settings = config_.smtp;
   all->imap = std::make_unique<server::imap::Server>(*serving_->logins, site_->store(), machine_.clock,
-                                                     machine_.metrics, config_.imap);
+                                                     machine_.metrics, config_.imap, config_.hostname);
   all->pop3 = std::make_unique<server::pop3::Server>(*serving_->logins, *serving_->mailboxes, machine_.clock,
                                                      machine_.metrics, config_.pop3);
   for (const ListenerSettings& listener : config_.listeners) {

@@ -14,6 +14,18 @@ constexpr std::size_t kTail = 40;              // enough for "~{9223372036854775
 constexpr std::size_t kTagOctets = 256;        // of a line that is too long, to find its tag
 constexpr std::uint64_t kLiteralMinus = 4096;  // RFC 7888 §5
 
+// An APPEND or REPLACE whose message is put together (RFC 4469): of URLs alone it has no literal.
+bool is_put_together(std::string_view line, const ParseRules& rules) {
+  Cursor in(line, rules);
+  const auto beginning = parse_beginning(in);
+  if (beginning.verb != Verb::append && beginning.verb != Verb::replace) return false;
+  constexpr std::string_view kWord = " CATENATE (";
+  for (auto at = line.find(kWord[0]); at != std::string_view::npos; at = line.find(kWord[0], at + 1)) {
+    if (starts_with_ignoring_case(line.substr(at), kWord)) return true;
+  }
+  return false;
+}
+
 std::string_view without_cr(std::string_view line) noexcept {
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
@@ -224,6 +236,14 @@ std::optional<ReaderEvent> CommandReader::read_line(std::string_view& input) {
 
 std::optional<ReaderEvent> CommandReader::whole_line(std::string_view line) {
   auto parsed = parse_command(line, rules_);
+  if (!parsed && limits_.messages && is_put_together(line, rules_)) {
+    std::string whole(line);
+    start_anew();
+    buffer_ = std::move(whole);
+    append_.emplace();
+    state_ = State::scan;
+    return std::nullopt;
+  }
   start_anew();
   if (!parsed) return Rejected{std::move(parsed.error())};
   return std::move(*parsed);

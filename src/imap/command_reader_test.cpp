@@ -191,7 +191,11 @@ TEST(CommandReader, WrongAppends) {
             "begin a APPEND <x>\nmessage ()\ntext 3\ndata [abc]\nmessage end\na BAD a space is missing\nb NOOP\n");
   EXPECT_EQ(read("a APPEND x UTF8 ({3+}\r\nabc)\r\nb NOOP\r\n"),
             "begin a APPEND <x>\nmessage () utf8\na BAD a message is missing\nb NOOP\n");
-  EXPECT_EQ(read("a APPEND x CATENATE ()\r\n"), "a BAD a message is missing\n");
+  EXPECT_EQ(read("a APPEND x CATENATE ()\r\n"), "begin a APPEND <x>\nmessage () catenate\na BAD TEXT or URL\n");
+  EXPECT_EQ(read("a APPEND x catenate (URL /y URL \"/z\")\r\nb NOOP\r\n"),
+            "begin a APPEND <x>\nmessage () catenate\nurl [/y]\nurl [/z]\nmessage end\nend\nb NOOP\n");
+  EXPECT_EQ(read("a APPEND x CATENATE (URL /y\r\nb NOOP\r\n"),
+            "begin a APPEND <x>\nmessage () catenate\nurl [/y]\na BAD arguments are missing\nb NOOP\n");
   EXPECT_EQ(read("a APPEND x CATENATE (TEXT {1+}\r\na FOO)\r\nb NOOP\r\n"),
             "begin a APPEND <x>\nmessage () catenate\ntext 1\ndata [a]\na BAD TEXT or URL\nb NOOP\n");
   EXPECT_EQ(read("a REPLACE 4 x {1+}\r\na {1+}\r\nb\r\nb NOOP\r\n"),

@@ -8,6 +8,10 @@
 
 namespace pabal::imap {
 
+namespace {
+constexpr std::size_t kMostKeywords = 500;  // of one command's list
+}  // namespace
+
 void Cursor::bad(std::string_view text) { refuse({Refusal::Status::bad, {}, std::string(text)}); }
 
 void Cursor::refuse(Refusal refusal) {
@@ -217,6 +221,8 @@ void Cursor::flag(FlagList& flags) {
   const bool backslash = take('\\');
   std::string text(backslash ? "\\" : "");
   text.append(atom());
+  // Each is compared with those before it.
+  if (flags.keywords.size() >= kMostKeywords) refuse({Refusal::Status::no, "LIMIT", "too many keywords"});
   if (ok() && !add_flag(flags, text)) bad("a flag that can't be set");
 }
 

@@ -198,4 +198,6 @@ Fetch parse_fetch(Cursor& in, bool uid) {
   return fetch;
 }
 
+Section parse_section(Cursor& in) { return section_spec(in, false); }
+
 }  // namespace pabal::imap

@@ -20,6 +20,7 @@ struct AppendWrite {
   std::string path;
   SystemTime now;
   std::vector<Letter> letters;
+  std::optional<Replaced> replaced;
   std::vector<Append> records;  ///< of the blobs that are in segments; pins these
   std::optional<Appended> appended;
   bool in_doubt = false;  ///< the commit failed, and may have happened
@@ -70,6 +71,14 @@ Result<Appended> append_rows(db::Connection& connection, const AppendWrite& writ
   const auto count = static_cast<std::int64_t>(write.letters.size());
   MailboxCounts counts;
   for (const auto& one : write.letters) counts.bytes += static_cast<std::int64_t>(one.blob.size);
+  if (write.replaced) {
+    // First, so that its octets are free for those that come.
+    const auto uid = write.replaced->uid;
+    auto gone = expunge(connection, write.account, write.replaced->mailbox, {{.first = uid, .last = uid}}, Which::all,
+                        write.now);
+    if (!gone) return pass(gone);
+    if (gone->uids.empty()) return fail(ErrorKind::exists, "The message is gone.", "append: the replaced one is gone");
+  }
   auto last = take_space(connection, write.account, counts.bytes, count);
   if (!last) return pass(last);
   auto first_uid = take_uids(connection, write.account, info->id, count);
@@ -153,7 +162,8 @@ Async<Result<Appended>> Shard::commit_letters(std::shared_ptr<AppendWrite> write
   co_return std::move(*write->appended);
 }
 
-Async<Result<Appended>> Shard::append(AccountId account, std::string path, std::vector<AppendedLetter> letters) {
+Async<Result<Appended>> Shard::append(AccountId account, std::string path, std::vector<AppendedLetter> letters,
+                                      std::optional<Replaced> replaced) {
   const Counted under_way(under_way_);
   if (!healthy()) co_return refusal();
   if (letters.empty()) co_return fail(ErrorKind::state, "local error", "an append needs letters");
@@ -161,6 +171,7 @@ Async<Result<Appended>> Shard::append(AccountId account, std::string path, std::
   write->account = account;
   write->path = std::move(path);
   write->now = around_.clock->now();
+  write->replaced = replaced;
   const bool alone = under_way.before() == 0 && letters.size() == 1;
   for (auto& letter : letters) {
     auto number = numbers_.take();

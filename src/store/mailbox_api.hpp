@@ -104,6 +104,11 @@ struct AppendedLetter {
   FlagSet flags;
   std::optional<SystemTime> received;  ///< the date given (INTERNALDATE); now where there is none
 };
+/// The message, of the same account, whose place an appended one takes (RFC 8508).
+struct Replaced {
+  MailboxId mailbox;
+  std::uint32_t uid = 0;
+};
 struct Appended {
   std::uint32_t uid_validity = 0;
   MailboxId mailbox;

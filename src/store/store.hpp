@@ -214,8 +214,10 @@ class Store {
   /// only between shards may a failure leave both (never neither).
   [[nodiscard]] Async<Result<Copied>> move(Place place, MailboxId mailbox, UidRanges uids, Place target,
                                            std::string target_path);
-  /// Adds letters, all or none (RFC 3502); as durable as deliver().
-  [[nodiscard]] Async<Result<Appended>> append(Place place, std::string path, std::vector<AppendedLetter> letters);
+  /// Adds letters, all or none (RFC 3502); as durable as deliver(). In the same transaction `replaced`, if there is
+  /// one, goes; its octets don't count for the quota then. `exists`: it is gone already, and nothing was added.
+  [[nodiscard]] Async<Result<Appended>> append(Place place, std::string path, std::vector<AppendedLetter> letters,
+                                               std::optional<Replaced> replaced = {});
   /// Removes those among `uids` that are \Deleted.
   [[nodiscard]] Async<Result<Expunged>> expunge_deleted(Place place, MailboxId mailbox, UidRanges uids);
 

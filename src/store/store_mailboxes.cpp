@@ -187,10 +187,11 @@ Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges 
   co_return copied;
 }
 
-Async<Result<Appended>> Store::append(Place place, std::string path, std::vector<AppendedLetter> letters) {
+Async<Result<Appended>> Store::append(Place place, std::string path, std::vector<AppendedLetter> letters,
+                                      std::optional<Replaced> replaced) {
   Shard* const shard = state_->find(place.shard);
   if (shard == nullptr) co_return no_shard(place.shard);
-  auto appended = co_await shard->append(place.account, std::move(path), std::move(letters));
+  auto appended = co_await shard->append(place.account, std::move(path), std::move(letters), replaced);
   if (appended) tell(place.account, appended->change);
   co_return appended;
 }

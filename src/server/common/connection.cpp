@@ -97,4 +97,11 @@ Async<bool> Connection::begin_tls() {
   co_return true;
 }
 
+Async<bool> Connection::begin_compression() {
+  if (!co_await flush()) co_return false;
+  compressed_ = std::make_unique<net::DeflateStream>(*stream_);
+  stream_ = compressed_.get();
+  co_return true;
+}
+
 }  // namespace pabal::server::common

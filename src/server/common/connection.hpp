@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "net/deflate_stream.hpp"
 #include "net/server.hpp"
 #include "net/stream.hpp"
 #include "server/common/client_facts.hpp"
@@ -75,10 +76,14 @@ class Connection {
   /// Says what is gathered and speaks TLS from then on. What the peer sent before is thrown away (CVE-2011-0411); what
   /// the session has learned before is the session's own to forget.
   [[nodiscard]] Async<bool> begin_tls();
+  /// Says what is gathered; from then on both directions are compressed (RFC 4978), what has come already included.
+  [[nodiscard]] Async<bool> begin_compression();
+  [[nodiscard]] bool is_compressed() const noexcept { return compressed_ != nullptr; }
 
  private:
   Shared* shared_;
-  net::Stream* stream_;
+  net::Stream* stream_;  ///< the connection, or `compressed_` over it
+  std::unique_ptr<net::DeflateStream> compressed_;
   std::string id_;
   Log log_;
   Policy policy_;

@@ -1,17 +1,42 @@
-// APPEND (RFC 9051 §6.3.12; MULTIAPPEND, RFC 3502; UTF8, RFC 6855 §4): its messages go into the store's buffers as they
-// come, and are stored together when the command is whole.
+// APPEND (RFC 9051 §6.3.12; MULTIAPPEND, RFC 3502; UTF8, RFC 6855 §4; CATENATE, RFC 4469) and REPLACE (RFC 8508): their
+// messages go into the store's buffers as they come, and are stored together when the command is whole.
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
+#include "server/imap/url_part.hpp"
 
 namespace pabal::server::imap {
 
 namespace {
+
 /// Octets of an APPEND's messages that may lie in memory.
 constexpr std::uint64_t kInMemory = 4U << 20;
+
+const std::string& target_of(const Command& command) {
+  if (const auto* replace = std::get_if<grammar::Replace>(&command.arguments)) return replace->mailbox.text();
+  return std::get<grammar::Append>(command.arguments).mailbox.text();
+}
+
+Answer no_target(const Error& error) {
+  auto answer = refused(error);
+  if (error.kind == ErrorKind::not_found) answer.code = "TRYCREATE";
+  return answer;
+}
+
+Answer too_big() { return no("The message is too big.", "TOOBIG"); }
+
 }  // namespace
 
-// Octets of a message; a view into the stream's input.
+// The rest of it, as far as the client sends it without being asked, is thrown away.
+Async<bool> Session::give_up_append(Answer answer) {
+  const auto tag = appending_->command.tag;
+  appending_.reset();
+  stream().expect_bulk(false);
+  reader_.refuse();
+  co_return co_await respond(tag, std::move(answer), {});
+}
+
+// Octets of a message; a view into the stream's input, or into a window of a letter.
 Async<bool> Session::take_data(std::string_view octets) {
   heard();
   auto& content = appending_->letters.back().content;
@@ -24,75 +49,131 @@ Async<bool> Session::take_data(std::string_view octets) {
   const auto spilled = co_await content.spill();
   if (spilled) co_return true;
   log().error("append_failed", {{"why", spilled.error().log}});
-  const auto tag = appending_->command.tag;
-  appending_.reset();
-  stream().expect_bulk(false);
-  reader_.refuse();
-  co_return co_await respond(tag, refused(spilled.error()), {});
+  co_return co_await give_up_append(refused(spilled.error()));
+}
+
+// RFC 4469 §3: a part that is fetched here.
+Async<bool> Session::take_url(std::string url) {
+  const auto part = co_await open_own_url(this, url);
+  if (!part) {
+    if (part.error().temporary()) co_return co_await give_up_append(refused(part.error()));
+    co_return co_await give_up_append(no("A part can't be had.", bad_url_code(url)));
+  }
+  if (appending_->letters.back().content.size() + part->size() > shared_->limits.max_message_bytes) {
+    co_return co_await give_up_append(too_big());
+  }
+  const std::uint64_t window = shared_->limits.window_bytes;
+  for (std::uint64_t at = 0; at < part->size(); at += window) {
+    const auto octets = co_await part->read(at, std::min(window, part->size() - at));
+    if (!octets) co_return co_await give_up_append(refused(octets.error()));
+    if (!co_await take_data(*octets)) co_return false;
+    if (!appending_) co_return true;
+    if (turns_.step()) co_await net::give_way();
+  }
+  co_return true;
+}
+
+// What of a REPLACE is refused before its message comes: the message that goes must be there.
+std::expected<store::Replaced, Answer> Session::replaced_by(const Command& command) {
+  const auto& message = std::get<grammar::Replace>(command.arguments).message;
+  auto named = named_by(message, command.uid);
+  if (!named) return std::unexpected(std::move(named.error()));
+  if (named->uids.count() != 1) {
+    return std::unexpected(named->some_are_gone ? no("The message is gone.", "EXPUNGEISSUED")
+                                                : no("There is no such message.", "NONEXISTENT"));
+  }
+  return store::Replaced{.mailbox = selected_->mailbox, .uid = named->uids.ranges().front().first};
+}
+
+Async<bool> Session::begin_append(Command command) {
+  shared_->commands[static_cast<std::size_t>(command.verb)].add();
+  auto tag = command.tag;
+  if (auto refusal = grammar::refusal(command, facts())) {
+    reader_.refuse();
+    co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
+  }
+  std::optional<store::Replaced> replaced;
+  if (command.verb == Verb::replace) {
+    auto found = replaced_by(command);
+    if (!found) {
+      reader_.refuse();
+      co_return co_await respond(std::move(tag), std::move(found.error()), {});
+    }
+    replaced = *found;
+  }
+  // Whoever waits to be asked is told at once that it has no sense (RFC 9051 §6.3.12).
+  const auto target = co_await store().find_mailbox(user_->place, target_of(command));
+  if (!target) {
+    reader_.refuse();
+    co_return co_await respond(std::move(tag), no_target(target.error()), {});
+  }
+  appending_ =
+      std::make_unique<Appending>(Appending{.command = std::move(command), .letters = {}, .replaced = replaced});
+  co_return true;
+}
+
+Async<bool> Session::begin_letter(grammar::AppendMessage message) {
+  store::AppendedLetter letter;
+  letter.flags = flags_of(message.flags);
+  if (message.date) letter.received = message.date->time;
+  if (message.catenate) letter.content = store().receive(0);
+  appending_->catenate = message.catenate;
+  appending_->letters.push_back(std::move(letter));
+  const auto count = appending_->letters.size();
+  const auto& limits = shared_->limits;
+  if (limits.save_limit != 0 && count > limits.save_limit) {
+    co_return co_await give_up_append(no("Too many messages.", fmt::format("MESSAGELIMIT {}", limits.save_limit)));
+  }
+  if (count <= limits.max_messages_in_append) co_return true;
+  co_return co_await give_up_append(no("Too many messages.", "LIMIT"));
+}
+
+Async<bool> Session::begin_text(std::uint64_t size) {
+  auto& content = appending_->letters.back().content;
+  if (!appending_->catenate) {
+    content = store().receive(size);
+  } else if (content.size() + size > shared_->limits.max_message_bytes) {
+    co_return co_await give_up_append(too_big());
+  }
+  stream().expect_bulk(true);
+  co_return true;
+}
+
+Async<bool> Session::end_append() {
+  const auto done = std::move(appending_);
+  const auto& command = done->command;
+  auto answer = co_await append(this, target_of(command), std::move(done->letters), done->replaced);
+  co_return co_await respond(command.tag, std::move(answer), {.keep_numbers = false, .uid = command.uid});
 }
 
 Async<bool> Session::take_append(grammar::ReaderEvent event) {
-  if (auto* begun = std::get_if<grammar::AppendBegun>(&event)) {
-    shared_->commands[static_cast<std::size_t>(begun->command.verb)].add();
-    auto tag = begun->command.tag;
-    if (auto refusal = grammar::refusal(begun->command, facts())) {
-      reader_.refuse();
-      co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
-    }
-    const auto& mailbox = std::get<grammar::Append>(begun->command.arguments).mailbox;
-    // Whoever waits to be asked is told at once that it has no sense (RFC 9051 §6.3.12).
-    const auto found = co_await store().find_mailbox(user_->place, mailbox.text());
-    if (!found) {
-      reader_.refuse();
-      auto answer = refused(found.error());
-      if (found.error().kind == ErrorKind::not_found) answer.code = "TRYCREATE";
-      co_return co_await respond(std::move(tag), std::move(answer), {});
-    }
-    appending_ = std::make_unique<Appending>(Appending{.command = std::move(begun->command), .letters = {}});
-    co_return true;
-  }
-  if (const auto* message = std::get_if<grammar::AppendMessage>(&event)) {
-    store::AppendedLetter letter;
-    letter.flags = flags_of(message->flags);
-    if (message->date) letter.received = message->date->time;
-    appending_->letters.push_back(std::move(letter));
-    std::optional<Answer> no_more;
-    if (message->catenate) no_more = no("CATENATE is not served.", "CANNOT");
-    if (appending_->letters.size() > shared_->limits.max_messages_in_append)
-      no_more = no("Too many messages.", "LIMIT");
-    if (!no_more) co_return true;
-    auto tag = std::move(appending_->command.tag);
-    appending_.reset();
-    reader_.refuse();
-    co_return co_await respond(std::move(tag), std::move(*no_more), {});
-  }
-  if (const auto* text = std::get_if<grammar::AppendText>(&event)) {
-    appending_->letters.back().content = store().receive(text->size);
-    stream().expect_bulk(true);
-    co_return true;
-  }
-  if (std::holds_alternative<grammar::AppendTextEnd>(event)) {
-    stream().expect_bulk(false);
-    co_return true;
-  }
-  if (!std::holds_alternative<grammar::AppendEnded>(event)) co_return true;
-  const auto done = std::move(appending_);
-  auto answer = co_await append(this, std::get<grammar::Append>(done->command.arguments).mailbox.text(),
-                                std::move(done->letters));
-  co_return co_await respond(std::move(done->command.tag), std::move(answer), {});
+  if (auto* begun = std::get_if<grammar::AppendBegun>(&event))
+    co_return co_await begin_append(std::move(begun->command));
+  if (auto* message = std::get_if<grammar::AppendMessage>(&event)) co_return co_await begin_letter(std::move(*message));
+  if (const auto* text = std::get_if<grammar::AppendText>(&event)) co_return co_await begin_text(text->size);
+  if (auto* url = std::get_if<grammar::AppendUrl>(&event)) co_return co_await take_url(std::move(url->url));
+  if (std::holds_alternative<grammar::AppendTextEnd>(event)) stream().expect_bulk(false);
+  if (std::holds_alternative<grammar::AppendEnded>(event)) co_return co_await end_append();
+  co_return true;
 }
 
-Async<Answer> append(Session* session, std::string mailbox, std::vector<store::AppendedLetter> letters) {
+Async<Answer> append(Session* session, std::string mailbox, std::vector<store::AppendedLetter> letters,
+                     std::optional<store::Replaced> replaced) {
   for (const auto& letter : letters) {
     if (letter.content.size() == 0) co_return no("A message has at least one octet.", "CANNOT");
   }
-  const auto done = co_await session->store().append(session->user().place, std::move(mailbox), std::move(letters));
+  const auto done =
+      co_await session->store().append(session->user().place, std::move(mailbox), std::move(letters), replaced);
   if (!done) {
-    auto answer = refused(done.error());
-    if (done.error().kind == ErrorKind::not_found) answer.code = "TRYCREATE";
-    co_return answer;
+    if (replaced && done.error().kind == ErrorKind::exists) co_return no("The message is gone.", "EXPUNGEISSUED");
+    co_return no_target(done.error());
   }
-  co_return ok("Appended.", grammar::append_uid_code(done->uid_validity, grammar::NumberSet::of_sorted(done->uids)));
+  auto code = grammar::append_uid_code(done->uid_validity, grammar::NumberSet::of_sorted(done->uids));
+  if (!replaced) co_return ok("Appended.", std::move(code));
+  // RFC 8508 §3.1: the new UID is told before the old message's removal.
+  grammar::append_untagged(session->out(), grammar::Condition::ok, code, "The replacement is there.");
+  if (const auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
+  co_return ok("Replaced.");
 }
 
 }  // namespace pabal::server::imap

@@ -14,6 +14,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> authenticate(Session* session, Command command);
 [[nodiscard]] Async<Answer> capability(Session* session, Command command);
 [[nodiscard]] Async<Answer> close(Session* session, Command command);
+[[nodiscard]] Async<Answer> compress(Session* session, Command command);
 [[nodiscard]] Async<Answer> copy(Session* session, Command command);
 [[nodiscard]] Async<Answer> create(Session* session, Command command);
 [[nodiscard]] Async<Answer> delete_mailbox(Session* session, Command command);
@@ -22,6 +23,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> fetch(Session* session, Command command);
 [[nodiscard]] Async<Answer> id(Session* session, Command command);
 [[nodiscard]] Async<Answer> idle(Session* session, Command command);
+[[nodiscard]] Async<Answer> language(Session* session, Command command);
 [[nodiscard]] Async<Answer> list(Session* session, Command command);
 [[nodiscard]] Async<Answer> login(Session* session, Command command);
 [[nodiscard]] Async<Answer> logout(Session* session, Command command);
@@ -37,8 +39,9 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> subscribe(Session* session, Command command);
 [[nodiscard]] Async<Answer> unauthenticate(Session* session, Command command);
 
-/// The message or messages of an APPEND that has come in whole.
-[[nodiscard]] Async<Answer> append(Session* session, std::string mailbox, std::vector<store::AppendedLetter> letters);
+/// The message or messages of an APPEND or REPLACE that has come in whole.
+[[nodiscard]] Async<Answer> append(Session* session, std::string mailbox, std::vector<store::AppendedLetter> letters,
+                                   std::optional<store::Replaced> replaced);
 
 /// What CAPABILITY says now: "IMAP4rev2 …".
 [[nodiscard]] std::string capabilities(Session& session);

@@ -19,6 +19,21 @@ std::string code_of(const store::Copied& copied) {
                                 grammar::NumberSet::of_sorted(to).text());
 }
 
+// RFC 9738 §3.1: nothing is done where more are named than may be saved at once; the UID from which on the rest could
+// have been.
+std::optional<Answer> too_many(const Session& session, const grammar::NumberSet& uids) {
+  const auto limit = session.limits().save_limit;
+  if (limit == 0 || uids.count() <= limit) return std::nullopt;
+  auto left = limit;
+  std::uint32_t lowest = 0;
+  for (auto range = uids.ranges().rbegin(); left > 0; ++range) {
+    const auto taken = std::min<std::uint64_t>(left, std::uint64_t{range->last} - range->first + 1);
+    lowest = static_cast<std::uint32_t>(range->last - taken + 1);
+    left -= taken;
+  }
+  return no("Too many messages.", fmt::format("MESSAGELIMIT {} {}", limit, lowest));
+}
+
 Answer failed(const Error& error) {
   auto answer = refused(error);
   if (error.kind == ErrorKind::not_found) answer.code = "TRYCREATE";
@@ -34,9 +49,11 @@ Async<Answer> copy(Session* session, Command command) {
   // RFC 9051 §6.4.7: a COPY that fails leaves the target as it was. UIDs that aren't there are passed over; numbers
   // whose letters are gone (RFC 5530: the client looks with NOOP) aren't.
   if (named->some_are_gone) co_return no("Some of the messages are gone.", "EXPUNGEISSUED");
+  if (auto refused = too_many(*session, named->uids)) co_return std::move(*refused);
   const auto place = session->user().place;
-  const auto done = co_await session->store().copy(place, session->selected()->mailbox, ranges_of(named->uids), place,
-                                                   arguments.mailbox.text());
+  const auto done = co_await session->patiently(
+      command.tag, session->store().copy(place, session->selected()->mailbox, ranges_of(named->uids), place,
+                                         arguments.mailbox.text()));
   if (!done) co_return failed(done.error());
   co_return ok("Copied.", done->uids.empty() ? std::string() : code_of(*done));
 }
@@ -46,8 +63,9 @@ Async<Answer> move(Session* session, Command command) {
   const auto named = session->named_by(arguments.set, command.uid);
   if (!named) co_return named.error();
   const auto place = session->user().place;
-  const auto done = co_await session->store().move(place, session->selected()->mailbox, ranges_of(named->uids), place,
-                                                   arguments.mailbox.text());
+  const auto done = co_await session->patiently(
+      command.tag, session->store().move(place, session->selected()->mailbox, ranges_of(named->uids), place,
+                                         arguments.mailbox.text()));
   if (!done) co_return failed(done.error());
   // RFC 6851 §4.3: the new UIDs are told before the removals.
   if (!done->uids.empty()) {

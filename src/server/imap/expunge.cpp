@@ -11,8 +11,9 @@ Async<Answer> expunge(Session* session, Command command) {
     if (!named) co_return named.error();
     uids = ranges_of(named->uids);
   }
-  const auto gone =
-      co_await session->store().expunge_deleted(session->user().place, session->selected()->mailbox, std::move(uids));
+  const auto gone = co_await session->patiently(
+      command.tag,
+      session->store().expunge_deleted(session->user().place, session->selected()->mailbox, std::move(uids)));
   if (!gone) co_return refused(gone.error());
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
   co_return ok("Done.", session->enabled().condstore && !gone->uids.empty()

@@ -79,8 +79,9 @@ class Fetcher {
   Fetcher(Session& session, grammar::FetchItems items, bool uid, bool modseq)
       : session_(&session), items_(std::move(items)) {
     const auto asked = [&](Kind kind) { return asks_for(items_, kind); };
-    // RFC 9051 §6.4.9: UID FETCH tells the UID in any case; RFC 7162 §3.1.4.2 the MODSEQ with CHANGEDSINCE.
-    if (uid && !asked(Kind::uid)) items_.insert(items_.begin(), item_of(Kind::uid));
+    // RFC 9051 §6.4.9: UID FETCH tells the UID in any case (UIDFETCH has it as it is); RFC 7162 §3.1.4.2 the MODSEQ
+    // with CHANGEDSINCE.
+    if (uid && !asked(Kind::uid) && !session.enabled().uid_only) items_.insert(items_.begin(), item_of(Kind::uid));
     if (modseq && !asked(Kind::modseq)) items_.push_back(item_of(Kind::modseq));
     rows_ = std::ranges::any_of(items_, needs_row);
     derived_ = std::ranges::any_of(items_, needs_derived);
@@ -190,9 +191,7 @@ bool Fetcher::tell_simply(const Wanted& wanted, const store::EmailRow* row, cons
   }
   auto& out = session_->out();
   const auto before = out.size();
-  out.append("* ");
-  grammar::append_number(out, wanted.number);
-  out.append(" FETCH (");
+  session_->begin_fetch(wanted.number, wanted.row.uid);
   bool first = true;
   for (const auto& item : items_) {
     if (!first) out.push_back(' ');
@@ -229,9 +228,7 @@ Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRo
     co_return true;
   }
   in_response_ = true;
-  session_->out().append("* ");
-  grammar::append_number(session_->out(), wanted->number);
-  session_->out().append(" FETCH (");
+  session_->begin_fetch(wanted->number, wanted->row.uid);
   bool first = true;
   for (const auto& item : items_) {
     if (!first) session_->out().push_back(' ');

@@ -20,12 +20,11 @@ Section section_of(const grammar::FetchItem& item) {
   return item.section;
 }
 
-// Where it lies in what the store has: the private prefix stands before all that was derived, and belongs to the header
-// section of the whole.
-grammar::Span place_of(const grammar::SectionOctets& found, const Section& section, const store::EmailRow& row) {
-  const bool from_the_top = found.begin == 0 && section.text != Section::Text::text &&
-                            (section.part.empty() || section.text == Section::Text::mime);
-  return {.begin = from_the_top ? 0 : found.begin + row.prefix_size, .end = found.end + row.prefix_size};
+// Work over so many octets, away from the thread of all sessions unless it is nothing.
+template <class Work>
+Async<std::invoke_result_t<Work&>> off_home(Session* session, std::uint64_t octets, Work work) {
+  if (octets <= session->shared().limits.window_bytes) co_return work();
+  co_return co_await session->shared().workers.run(std::move(work));
 }
 
 Async<Result<std::string>> read_all(store::EmailOctets* octets, grammar::Span place) {
@@ -93,13 +92,21 @@ Async<Result<bool>> tell_binary(Session* session, const grammar::FetchItem* item
   }
   const bool plain =
       encoding != codec::TransferEncoding::base64 && encoding != codec::TransferEncoding::quoted_printable;
-  const auto encoded = co_await read_all(octets, place);
+  auto encoded = co_await read_all(octets, place);
   if (!encoded) co_return pass(encoded);
-  const auto decoded = plain ? *encoded : codec::decode_body(encoding, *encoded).octets;
+  if (plain) co_return co_await tell_string(session, &*encoded, &item->partial);
+  auto decode = [encoding, text = std::move(*encoded)] { return codec::decode_body(encoding, text).octets; };
+  const auto decoded = co_await off_home(session, place.size(), std::move(decode));
   co_return co_await tell_string(session, &decoded, &item->partial);
 }
 
 }  // namespace
+
+grammar::Span place_of(const grammar::SectionOctets& found, const Section& section, const store::EmailRow& row) {
+  const bool from_the_top = found.begin == 0 && section.text != Section::Text::text &&
+                            (section.part.empty() || section.text == Section::Text::mime);
+  return {.begin = from_the_top ? 0 : found.begin + row.prefix_size, .end = found.end + row.prefix_size};
+}
 
 bool is_whole_letter(const grammar::FetchItem& item) noexcept {
   if (item.kind == Kind::rfc822) return true;
@@ -118,9 +125,10 @@ Async<Result<message::Derived>> derived_of(Session* session, const store::EmailR
     opened = std::move(*found);
     octets = opened.get();
   }
-  const auto whole = co_await read_all(octets, {.begin = row->prefix_size, .end = octets->size()});
+  auto whole = co_await read_all(octets, {.begin = row->prefix_size, .end = octets->size()});
   if (!whole) co_return pass(whole);
-  co_return message::derive(*whole);
+  const auto size = whole->size();
+  co_return co_await off_home(session, size, [text = std::move(*whole)] { return message::derive(text); });
 }
 
 bool is_undecodable(const grammar::FetchItem& item, const message::Derived& derived) {

@@ -1,5 +1,6 @@
 // The items of FETCH that need a letter's octets, or what was derived of them.
 #pragma once
+#include "imap/body_section.hpp"
 #include "imap/fetch_items.hpp"
 #include "message/derived.hpp"
 #include "server/imap/session.hpp"
@@ -8,6 +9,11 @@ namespace pabal::server::imap {
 
 /// BODY[] and what means the same: its octets are the letter's, whatever is known of it.
 [[nodiscard]] bool is_whole_letter(const grammar::FetchItem& item) noexcept;
+
+/// Where a section lies in what the store has: the private prefix stands before all that was derived, and belongs to
+/// the header section of the whole.
+[[nodiscard]] grammar::Span place_of(const grammar::SectionOctets& found, const grammar::Section& section,
+                                     const store::EmailRow& row);
 
 /// What stands beside the row, whole; where it doesn't, the letter is opened (and `octets` may be null).
 [[nodiscard]] Async<Result<message::Derived>> derived_of(Session* session, const store::EmailRow* row,

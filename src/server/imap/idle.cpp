@@ -17,7 +17,7 @@ Async<Answer> idle(Session* session, Command /*command*/) {
   while (true) {
     if (session->selected() && session->news().take()) {
       if (const auto looked = co_await session->refresh(); !looked) {
-        grammar::append_untagged(session->out(), grammar::Condition::bye, {}, "The mailbox is not there any more.");
+        session->say_bye("The mailbox is not there any more.");
         answer = ended();
         break;
       }

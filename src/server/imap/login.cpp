@@ -14,7 +14,7 @@ Answer Session::log_in(Result<account::Account> account) {
     if (error.kind == ErrorKind::policy) return no("Use TLS first.", "PRIVACYREQUIRED");
     auto answer = no("Authentication failed.", "AUTHENTICATIONFAILED");
     if (too_many) {
-      grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many failed logins.");
+      say_bye("Too many failed logins.");
       answer.then = Answer::Then::end;
     }
     return answer;

@@ -18,8 +18,9 @@ void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const
   grammar::append_count(out, snapshot.size(), "EXISTS");
   if (!session.enabled().rev2) {
     grammar::append_count(out, recent, "RECENT");
-    // RFC 3501 §7.1.
-    if (const auto unseen = snapshot.first_unseen()) {
+    // RFC 3501 §7.1; RFC 9586 §3.5: not as a number.
+    const auto unseen = session.enabled().uid_only ? std::nullopt : snapshot.first_unseen();
+    if (unseen) {
       grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UNSEEN {}", *unseen + 1), "First unseen.");
     }
   }

@@ -4,14 +4,23 @@
 
 namespace pabal::server::imap {
 
-Shared::Shared(account::Logins& who, store::Store& where, const Clock& time, Metrics& metrics, Limits settings)
+namespace {
+constexpr std::size_t kWorkers = 2;
+}  // namespace
+
+Shared::Shared(account::Logins& who, store::Store& where, const Clock& time, Metrics& metrics, Limits settings,
+               std::string own_name)
     : common::Shared("imap", common::names_of(grammar::all_verbs()), time, metrics,
                      common::ConnectionLimits::of(settings)),
       logins(&who),
       store(&where),
-      limits(settings) {}
+      limits(settings),
+      hostname(std::move(own_name)),
+      workers(kWorkers, Log()) {}
 
-Server::Server(account::Logins& logins, store::Store& store, const Clock& clock, Metrics& metrics, Limits limits)
-    : Service(common::sessions_of<Session>(std::make_shared<Shared>(logins, store, clock, metrics, limits))) {}
+Server::Server(account::Logins& logins, store::Store& store, const Clock& clock, Metrics& metrics, Limits limits,
+               std::string hostname)
+    : Service(common::sessions_of<Session>(
+          std::make_shared<Shared>(logins, store, clock, metrics, limits, std::move(hostname)))) {}
 
 }  // namespace pabal::server::imap

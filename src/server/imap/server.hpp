@@ -26,6 +26,7 @@ struct Limits {
   std::size_t window_bytes = 64 << 10;         ///< what is gathered before it is written
   std::uint64_t max_message_bytes = 50 << 20;  ///< of a message that is appended (RFC 7889)
   std::size_t max_messages_in_append = 1'000;  ///< MULTIAPPEND
+  std::size_t save_limit = 0;                  ///< messages of one COPY or APPEND (RFC 9738); 0: nothing is announced
   bool literal_plus = false;                   ///< LITERAL+ instead of LITERAL-
 };
 
@@ -33,8 +34,10 @@ using common::Policy;
 
 class Server : public common::Service {
  public:
-  /// All must outlive the server and its sessions. A later server with other limits may stand beside an earlier one.
-  Server(account::Logins& logins, store::Store& store, const Clock& clock, Metrics& metrics, Limits limits);
+  /// `hostname` is how URLs name this server. All must outlive the server and its sessions. A later server with other
+  /// limits may stand beside an earlier one.
+  Server(account::Logins& logins, store::Store& store, const Clock& clock, Metrics& metrics, Limits limits,
+         std::string hostname = {});
 };
 
 }  // namespace pabal::server::imap

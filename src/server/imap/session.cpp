@@ -45,10 +45,22 @@ Async<bool> Session::drain() {
   co_return co_await flush();
 }
 
+void Session::say_bye(std::string_view text, std::string_view code) {
+  grammar::append_untagged(out(), grammar::Condition::bye, code, in_language(language_, text));
+}
+
+// RFC 9585 §3: the tag, and neither how much is done nor how much there is, which the store doesn't tell.
+Async<bool> Session::say_progress(std::string tag) {
+  // A tag may hold what would end a quoted string.
+  const bool plain = tag.find_first_of("\"\\") == std::string::npos;
+  grammar::append_untagged(out(), grammar::Condition::ok,
+                           plain ? fmt::format("INPROGRESS (\"{}\" NIL NIL)", tag) : std::string("INPROGRESS"),
+                           in_language(language_, "Still at it."));
+  return flush();
+}
+
 bool Session::goes_on(Waited waited) {
-  if (waited == Waited::too_long) {
-    grammar::append_untagged(out(), grammar::Condition::bye, {}, "Idle for too long.");
-  }
+  if (waited == Waited::too_long) say_bye("Idle for too long.");
   return waited == Waited::input || waited == Waited::woken;
 }
 
@@ -124,7 +136,7 @@ grammar::SessionFacts Session::facts() const {
           .tls = stream().tls() != nullptr,
           .tls_available = policy().starttls,
           .plaintext_allowed = plaintext_allowed(),
-          .compressed = false,
+          .compressed = is_compressed(),
           .read_only = selected_ && selected_->read_only,
           .uid_only = enabled_.uid_only,
           .qresync = enabled_.qresync};
@@ -134,6 +146,7 @@ void Session::log_out() {
   selected_.reset();
   user_.reset();
   enabled_ = {};
+  language_ = Language::english;
   note_logout();
   set_reader();
 }
@@ -154,8 +167,7 @@ Async<bool> Session::take_news() {
   log().error("mailbox_unreadable", {{"why", looked.error().log}});
   // What the client knows of it is worth nothing any more.
   const bool gone = looked.error().kind == ErrorKind::not_found;
-  grammar::append_untagged(out(), grammar::Condition::bye, {},
-                           gone ? "The mailbox is not there any more." : "The mailbox can't be read now.");
+  say_bye(gone ? "The mailbox is not there any more." : "The mailbox can't be read now.");
   co_return false;
 }
 
@@ -179,22 +191,24 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
   const auto condition = answer.status == Answer::Status::ok   ? grammar::Condition::ok
                          : answer.status == Answer::Status::no ? grammar::Condition::no
                                                                : grammar::Condition::bad;
-  grammar::append_tagged(out(), tag, condition, answer.code, answer.text);
+  grammar::append_tagged(out(), tag, condition, answer.code, in_language(language_, answer.text));
   if (answer.status != Answer::Status::bad) forget_errors();
   if (answer.status == Answer::Status::bad && one_error_too_many()) {
-    grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many errors.");
+    say_bye("Too many errors.");
     co_return false;
   }
   if (answer.then == Answer::Then::begin_tls) co_return co_await begin_tls();
+  if (answer.then == Answer::Then::begin_compression) co_return co_await begin_compression();
   co_return answer.then == Answer::Then::go_on;
 }
 
 Async<bool> Session::reject(grammar::BadCommand why) {
   shared_->wrong_commands.add();
+  why.refusal.text = in_language(language_, why.refusal.text);
   grammar::append_refusal(out(), why.tag, why.refusal);
   if (why.refusal.status == grammar::Refusal::Status::bye) co_return false;
   if (why.refusal.status == grammar::Refusal::Status::bad && one_error_too_many()) {
-    grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many errors.");
+    say_bye("Too many errors.");
     co_return false;
   }
   co_return true;
@@ -202,7 +216,7 @@ Async<bool> Session::reject(grammar::BadCommand why) {
 
 Async<bool> Session::serve(Command command) {
   if (one_command_too_many()) {
-    grammar::append_untagged(out(), grammar::Condition::bye, {}, "Too many commands.");
+    say_bye("Too many commands.");
     co_return false;
   }
   shared_->commands[static_cast<std::size_t>(command.verb)].add();
@@ -256,7 +270,7 @@ Async<> Session::run() {
     }
     if (stream().interrupted()) {
       if (!is_cut() && (going || !has_output())) {
-        grammar::append_untagged(out(), grammar::Condition::bye, "UNAVAILABLE", "The server is stopping.");
+        say_bye("The server is stopping.", "UNAVAILABLE");
       }
       going = false;
     }

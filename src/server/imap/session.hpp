@@ -17,6 +17,8 @@
 #include "imap/rules.hpp"
 #include "net/give_way.hpp"
 #include "server/common/connection.hpp"
+#include "server/imap/language.hpp"
+#include "server/imap/progress.hpp"
 #include "server/imap/recents.hpp"
 #include "server/imap/server.hpp"
 
@@ -28,12 +30,15 @@ using grammar::Verb;
 
 /// What the sessions of a server share.
 struct Shared : common::Shared {
-  Shared(account::Logins& who, store::Store& where, const Clock& time, Metrics& metrics, Limits settings);
+  Shared(account::Logins& who, store::Store& where, const Clock& time, Metrics& metrics, Limits settings,
+         std::string own_name);
 
   account::Logins* logins;
   store::Store* store;
   Limits limits;
   Recents recents;
+  std::string hostname;  ///< under which URLs name this server
+  Pool workers;          ///< for what takes long in memory: decoding, deriving
 };
 
 /// What a command gives back for its tagged response.
@@ -42,6 +47,7 @@ struct Answer {
   enum class Then : std::uint8_t {
     go_on,
     begin_tls,
+    begin_compression,
     end,
     cut,  ///< what was said is torn, or nobody hears it: not a word more
   };
@@ -103,7 +109,9 @@ struct Selected {
 struct Appending {
   Command command;
   std::vector<store::AppendedLetter> letters;
-  std::uint64_t octets = 0;  ///< of the messages that lie in memory
+  std::optional<store::Replaced> replaced = {};  ///< by REPLACE
+  bool catenate = false;                         ///< the present one is put together of parts
+  std::uint64_t octets = 0;                      ///< of the messages that lie in memory
 };
 
 /// What was switched on by ENABLE, or by a command that implies it.
@@ -127,6 +135,7 @@ class Session : public common::Connection {
 
   // For the commands.
   [[nodiscard]] Shared& shared() noexcept { return *shared_; }
+  [[nodiscard]] const Limits& limits() const noexcept { return shared_->limits; }
   [[nodiscard]] store::Store& store() noexcept { return *shared_->store; }
   [[nodiscard]] grammar::SessionFacts facts() const;
   [[nodiscard]] Enabled& enabled() noexcept { return enabled_; }
@@ -144,6 +153,15 @@ class Session : public common::Connection {
   [[nodiscard]] Async<bool> drain();
   /// The end of a login. `account` is who it was, or why not.
   [[nodiscard]] Answer log_in(Result<account::Account> account);
+  /// From now on people are told in this language (RFC 5255).
+  void set_language(Language language) noexcept { language_ = language; }
+  /// `* BYE text`, in the client's language.
+  void say_bye(std::string_view text, std::string_view code = {});
+  /// Awaits work of the store; where it takes long the client hears that it goes on (RFC 9585).
+  template <class T>
+  [[nodiscard]] Async<T> patiently(std::string tag, Async<T> work) {
+    return with_progress(std::move(work), kProgressEvery, [this, tag = std::move(tag)] { return say_progress(tag); });
+  }
   /// Sends "+ text" and waits for the client's line. Nothing: the connection is at its end, or the line was too long.
   [[nodiscard]] Async<std::optional<std::string>> ask(std::string text);
   /// Looks what has changed in the selected mailbox and takes it into the view.
@@ -151,6 +169,8 @@ class Session : public common::Connection {
   /// Tells what the client doesn't know yet; without removals where numbers have to stay. `uid`: with UIDs, as the
   /// answer to a command with UID.
   [[nodiscard]] Async<bool> tell_changes(bool keep_numbers, bool uid);
+  /// `* n FETCH (`, or `* uid UIDFETCH (` once the client knows no numbers (RFC 9586 §3.3).
+  void begin_fetch(std::uint32_t number, std::uint32_t uid);
   /// `* n FETCH (…` up to and with the flags, and MODSEQ where the client knows it.
   void append_flags_of(std::uint32_t number, const store::MessageRow& row, bool uid);
   void append_modseq_of(std::uint32_t number, const store::MessageRow& row, bool uid);
@@ -172,6 +192,7 @@ class Session : public common::Connection {
   [[nodiscard]] std::expected<Named, Answer> named_by(const grammar::SequenceSet& set, bool uid);
 
  private:
+  [[nodiscard]] Async<bool> say_progress(std::string tag);
   [[nodiscard]] Async<bool> serve(Command command);
   /// How changes are told with an answer.
   struct Telling {
@@ -184,7 +205,14 @@ class Session : public common::Connection {
   [[nodiscard]] Async<bool> take(grammar::ReaderEvent event);
   // append.cpp
   [[nodiscard]] Async<bool> take_append(grammar::ReaderEvent event);
+  [[nodiscard]] Async<bool> begin_append(Command command);
+  [[nodiscard]] std::expected<store::Replaced, Answer> replaced_by(const Command& command);
+  [[nodiscard]] Async<bool> begin_letter(grammar::AppendMessage message);
+  [[nodiscard]] Async<bool> begin_text(std::uint64_t size);
   [[nodiscard]] Async<bool> take_data(std::string_view octets);
+  [[nodiscard]] Async<bool> take_url(std::string url);
+  [[nodiscard]] Async<bool> give_up_append(Answer answer);
+  [[nodiscard]] Async<bool> end_append();
   [[nodiscard]] Async<bool> begin_tls();
   void set_reader();
 
@@ -195,6 +223,7 @@ class Session : public common::Connection {
   std::optional<Selected> selected_;
   std::unique_ptr<Appending> appending_;
   Enabled enabled_;
+  Language language_ = Language::english;
   net::Turns turns_{net::kCommandsATurn};
 };
 

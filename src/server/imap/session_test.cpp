@@ -8,10 +8,10 @@ TEST(ImapSession, GreetsAndLogsIn) {
   StoreWorld world;
   const auto out = run(
       world, {"a LOGIN alice@seoul.example wrong\r\nb LOGIN {19}\r\nalice@seoul.example {4+}\r\ndemo\r\nc LOGOUT\r\n"});
-  EXPECT_TRUE(
-      out.starts_with("* OK [CAPABILITY IMAP4rev2 IMAP4rev1 LITERAL- ENABLE ID SASL-IR AUTH=TEST-FINAL AUTH=PLAIN "
-                      "AUTH=LOGIN] Pabal is ready.\r\na NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"
-                      "+ "))
+  EXPECT_TRUE(out.starts_with(
+      "* OK [CAPABILITY IMAP4rev2 IMAP4rev1 LITERAL- ENABLE ID LANGUAGE SASL-IR AUTH=TEST-FINAL AUTH=PLAIN "
+      "AUTH=LOGIN] Pabal is ready.\r\na NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"
+      "+ "))
       << out;
   EXPECT_NE(out.find("\r\nb OK [CAPABILITY IMAP4rev2 "), std::string::npos) << out;
   EXPECT_TRUE(out.ends_with("* BYE Goodbye.\r\nc OK Done.\r\n")) << out;

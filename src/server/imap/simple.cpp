@@ -9,17 +9,18 @@ std::string capabilities(Session& session) {
   const auto facts = session.facts();
   const auto mechanisms = session.shared().logins->mechanisms(session.client());
   const auto& limits = session.shared().limits;
-  return grammar::capabilities({.features = facts.features,
-                                .logged_in = facts.state != grammar::SessionState::not_authenticated,
-                                .tls = facts.tls,
-                                .tls_available = facts.tls_available,
-                                .plaintext_allowed = facts.plaintext_allowed,
-                                .compressed = facts.compressed,
-                                .literal_minus = !limits.literal_plus,
-                                .mechanisms = mechanisms,
-                                .append_limit = limits.max_message_bytes,
-                                .message_limit = std::nullopt,
-                                .save_limit = std::nullopt});
+  return grammar::capabilities(
+      {.features = facts.features,
+       .logged_in = facts.state != grammar::SessionState::not_authenticated,
+       .tls = facts.tls,
+       .tls_available = facts.tls_available,
+       .plaintext_allowed = facts.plaintext_allowed,
+       .compressed = facts.compressed,
+       .literal_minus = !limits.literal_plus,
+       .mechanisms = mechanisms,
+       .append_limit = limits.max_message_bytes,
+       .message_limit = std::nullopt,
+       .save_limit = limits.save_limit == 0 ? std::nullopt : std::optional<std::uint64_t>(limits.save_limit)});
 }
 
 Async<Answer> capability(Session* session, Command /*command*/) {
@@ -49,6 +50,7 @@ Async<Answer> enable(Session* session, Command command) {
     if (word == "IMAP4REV2") turn_on(enabled.rev2, "IMAP4rev2");
     if (word == "UTF8=ACCEPT") turn_on(enabled.utf8, word);
     if (word == "CONDSTORE") turn_on(enabled.condstore, word);
+    if (word == "UIDONLY") turn_on(enabled.uid_only, word);
     if (word == "QRESYNC") {
       // RFC 7162 §3.2.3.
       turn_on(enabled.qresync, word);
@@ -70,7 +72,7 @@ Async<Answer> starttls(Session* /*session*/, Command /*command*/) {
 }
 
 Async<Answer> logout(Session* session, Command /*command*/) {
-  grammar::append_untagged(session->out(), grammar::Condition::bye, {}, "Goodbye.");
+  session->say_bye("Goodbye.");
   co_return Answer{.text = "Done.", .then = Answer::Then::end};
 }
 

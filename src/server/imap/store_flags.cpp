@@ -123,7 +123,8 @@ Async<Answer> store_flags(Session* session, Command command) {
     const auto most = std::min<std::uint64_t>(*arguments.unchanged_since, INT64_MAX);
     change.unchanged_since = ChangeNumber{static_cast<std::int64_t>(most)};
   }
-  auto done = co_await session->store().change_flags(session->user().place, selected.mailbox, std::move(change));
+  auto done = co_await session->patiently(
+      command.tag, session->store().change_flags(session->user().place, selected.mailbox, std::move(change)));
   if (!done) co_return refused(done.error());
   stored.done = std::move(*done);
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());

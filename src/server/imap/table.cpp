@@ -13,6 +13,7 @@ constexpr auto kTable = [] {
   set(Verb::capability, capability);
   set(Verb::check, noop);
   set(Verb::close, close);
+  set(Verb::compress, compress);
   set(Verb::copy, copy);
   set(Verb::create, create);
   set(Verb::delete_, delete_mailbox);
@@ -22,6 +23,7 @@ constexpr auto kTable = [] {
   set(Verb::fetch, fetch);
   set(Verb::id, id);
   set(Verb::idle, idle);
+  set(Verb::language, language);
   set(Verb::list, list);
   set(Verb::login, login);
   set(Verb::logout, logout);
@@ -48,12 +50,40 @@ Handler handler_of(Verb verb) noexcept { return kTable[static_cast<std::size_t>(
 
 grammar::Features features() noexcept {
   using enum grammar::Feature;
-  return {append_limit, binary,      children,     condstore,      create_special_use,
-          enable,       esearch,     id,           idle,           list_extended,
-          list_status,  move,        multi_append, namespaces,     object_id,
-          partial,      preview,     qresync,      save_date,      search_result,
-          special_use,  status_size, uid_plus,     unauthenticate, unselect,
-          utf8_accept,  within,      rev2};
+  return {append_limit,
+          in_progress,
+          language,
+          catenate,
+          compress,
+          replace,
+          uid_only,
+          binary,
+          children,
+          condstore,
+          create_special_use,
+          enable,
+          esearch,
+          id,
+          idle,
+          list_extended,
+          list_status,
+          move,
+          multi_append,
+          namespaces,
+          object_id,
+          partial,
+          preview,
+          qresync,
+          save_date,
+          search_result,
+          special_use,
+          status_size,
+          uid_plus,
+          unauthenticate,
+          unselect,
+          utf8_accept,
+          within,
+          rev2};
 }
 
 }  // namespace pabal::server::imap

@@ -13,11 +13,18 @@ Async<Result<void>> Session::refresh() {
   co_return Result<void>();
 }
 
-void Session::append_flags_of(std::uint32_t number, const store::MessageRow& row, bool uid) {
+void Session::begin_fetch(std::uint32_t number, std::uint32_t uid) {
   auto& to = out();
-  fmt::format_to(std::back_inserter(to), "* {} FETCH (", number);
+  to.append("* ");
+  grammar::append_number(to, enabled_.uid_only ? uid : number);
+  to.append(enabled_.uid_only ? " UIDFETCH (" : " FETCH (");
+}
+
+void Session::append_flags_of(std::uint32_t number, const store::MessageRow& row, bool uid) {
+  begin_fetch(number, row.uid);
+  auto& to = out();
   // RFC 7162 §3.2.4: with QRESYNC the UID is always told.
-  if (uid || enabled_.qresync) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
+  if ((uid || enabled_.qresync) && !enabled_.uid_only) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
   to.append("FLAGS (");
   append_flags(to, selected_->view.snapshot(), row, is_recent(row.uid));
   to.append(")");
@@ -26,9 +33,9 @@ void Session::append_flags_of(std::uint32_t number, const store::MessageRow& row
 }
 
 void Session::append_modseq_of(std::uint32_t number, const store::MessageRow& row, bool uid) {
+  begin_fetch(number, row.uid);
   auto& to = out();
-  fmt::format_to(std::back_inserter(to), "* {} FETCH (", number);
-  if (uid || enabled_.qresync) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
+  if ((uid || enabled_.qresync) && !enabled_.uid_only) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
   fmt::format_to(std::back_inserter(to), "MODSEQ ({}))\r\n", row.change.value);
 }
 
@@ -37,7 +44,8 @@ Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
   auto& view = selected_->view;
   const auto due = view.tell(keep_numbers);
   if (!view.has_gone()) selected_->synced = view.snapshot().head().change;
-  if (enabled_.qresync) {
+  // RFC 7162 §3.2.10, RFC 9586 §3.4.
+  if (enabled_.qresync || enabled_.uid_only) {
     grammar::append_vanished(out(), due.vanished);
   } else {
     for (const auto number : due.expunged) {

@@ -1,0 +1,143 @@
+#include "net/deflate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <new>
+
+#include <zlib.h>
+
+namespace pabal::net {
+
+namespace {
+
+constexpr int kRaw = -15;   // RFC 4978 §3: no zlib header, 32 KiB of history
+constexpr int kLevel = 4;   // a third of the default's time for nearly its size
+constexpr int kMemory = 8;  // zlib's own choice
+constexpr std::size_t kChunk = 16UL << 10;
+constexpr std::size_t kWindow = 32UL << 10;
+
+// zlib's type for octets has no const.
+Bytef* bytes(std::string_view octets) noexcept {
+  return const_cast<Bytef*>(
+      reinterpret_cast<const Bytef*>(octets.data()));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+uInt size_of(std::size_t size) noexcept {
+  return static_cast<uInt>(std::min<std::size_t>(size, std::numeric_limits<uInt>::max()));
+}
+
+}  // namespace
+
+struct Deflater::State {
+  State() {
+    if (deflateInit2(&stream, kLevel, Z_DEFLATED, kRaw, kMemory, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
+  }
+  ~State() { deflateEnd(&stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  z_stream stream{};
+};
+
+Deflater::Deflater() = default;
+Deflater::~Deflater() = default;
+Deflater::Deflater(Deflater&&) noexcept = default;
+Deflater& Deflater::operator=(Deflater&&) noexcept = default;
+
+void Deflater::rest() noexcept { state_.reset(); }
+
+void Deflater::write(std::string_view octets, std::string& out) {
+  if (octets.empty()) return;
+  if (!state_) state_ = std::make_unique<State>();
+  auto& stream = state_->stream;
+  do {
+    const auto part = octets.substr(0, size_of(octets.size()));
+    octets.remove_prefix(part.size());
+    stream.next_in = bytes(part);
+    stream.avail_in = size_of(part.size());
+    bool more = true;
+    while (more) {
+      const auto before = out.size();
+      out.resize(before + kChunk);
+      stream.next_out = bytes(std::string_view(out).substr(before));
+      stream.avail_out = size_of(kChunk);
+      // Z_BUF_ERROR says only that there was nothing to do.
+      if (deflate(&stream, octets.empty() ? Z_SYNC_FLUSH : Z_NO_FLUSH) == Z_STREAM_ERROR) throw std::bad_alloc();
+      more = stream.avail_out == 0;
+      out.resize(out.size() - stream.avail_out);
+    }
+  } while (!octets.empty());
+}
+
+struct Inflater::State {
+  State() {
+    if (inflateInit2(&stream, kRaw) != Z_OK) throw std::bad_alloc();
+  }
+  ~State() { inflateEnd(&stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  z_stream stream{};
+};
+
+Inflater::Inflater() = default;
+Inflater::~Inflater() = default;
+Inflater::Inflater(Inflater&&) noexcept = default;
+Inflater& Inflater::operator=(Inflater&&) noexcept = default;
+
+Result<void> Inflater::wake() {
+  state_ = std::make_unique<State>();
+  if (window_size_ == 0) return {};
+  std::string window(window_size_, '\0');
+  uLongf size = window.size();
+  const bool whole = uncompress(bytes(window), &size, bytes(window_), window_.size()) == Z_OK;
+  if (!whole || inflateSetDictionary(&state_->stream, bytes(window), size_of(size)) != Z_OK) {
+    return fail(ErrorKind::io, "local error", "the history of a compressed connection is lost");
+  }
+  window_ = {};
+  window_size_ = 0;
+  return {};
+}
+
+Result<void> Inflater::read(std::string_view& input, std::string& out, std::size_t most) {
+  if (ended_) return {};
+  if (!state_) {
+    if (input.empty()) return {};
+    if (auto woken = wake(); !woken) return woken;
+  }
+  auto& stream = state_->stream;
+  const auto given = size_of(input.size());
+  const auto before = out.size();
+  out.resize(before + most);
+  stream.next_in = bytes(input);
+  stream.avail_in = given;
+  stream.next_out = bytes(std::string_view(out).substr(before));
+  stream.avail_out = size_of(most);
+  const int done = inflate(&stream, Z_NO_FLUSH);
+  const auto taken = given - stream.avail_in;
+  const auto got = most - stream.avail_out;
+  input.remove_prefix(taken);
+  out.resize(before + got);
+  if (done == Z_STREAM_END) {
+    ended_ = true;
+  } else if (done != Z_OK && done != Z_BUF_ERROR) {
+    return fail(ErrorKind::syntax, "That is not compressed.",
+                fmt::format("inflate: {}", stream.msg == nullptr ? "error" : stream.msg));
+  }
+  // zlib.h, inflate(): 128 is the end of a block, the lowest bits are those left of the last octet.
+  if (taken > 0 || got > 0) between_ = (stream.data_type & 128) != 0 && (stream.data_type & 7) == 0;
+  return {};
+}
+
+void Inflater::rest() {
+  if (!state_ || !between_ || ended_) return;
+  std::string window(kWindow, '\0');
+  uInt size = 0;
+  if (inflateGetDictionary(&state_->stream, bytes(window), &size) != Z_OK) return;
+  std::string packed(compressBound(size), '\0');
+  uLongf packed_size = packed.size();
+  if (size > 0 && compress2(bytes(packed), &packed_size, bytes(window), size, Z_BEST_SPEED) != Z_OK) return;
+  window_ = size == 0 ? std::string() : std::string(packed, 0, packed_size);
+  window_size_ = size;
+  state_.reset();
+}
+
+}  // namespace pabal::net

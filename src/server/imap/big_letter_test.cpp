@@ -1,0 +1,46 @@
+// Letters and parts whose decoding takes long: done beside the sessions, and right however they are cut.
+#include <gtest/gtest.h>
+
+#include "codec/transfer.hpp"
+#include "server/imap/session_world.hpp"
+
+namespace pabal::server::imap {
+namespace {
+
+TEST(ImapBigLetter, BinaryOfABigPart) {
+  SessionWorld c;
+  c.limits.window_bytes = 4096;
+  std::string octets;
+  while (octets.size() < 1'000'000) octets += fmt::format("{}\n", octets.size());
+  c.world.deliver("Content-Transfer-Encoding: base64\r\n\r\n" + codec::encode_base64_body(octets));
+  const auto out = c.in_inbox("a FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[1])\r\nb FETCH 1 BINARY.PEEK[1]<777777.20>\r\n");
+  EXPECT_EQ(out, fmt::format("* 1 FETCH (BINARY.SIZE[1] {0} BINARY[1] {{{0}}}\r\n{1})\r\na OK Done.\r\n"
+                             "* 1 FETCH (BINARY[1]<777777> {{20}}\r\n{2})\r\nb OK Done.\r\n",
+                             octets.size(), octets, octets.substr(777'777, 20)));
+}
+
+// The structure of many parts doesn't fit beside the row, and is derived when it is asked for.
+TEST(ImapBigLetter, StructureOfManyParts) {
+  SessionWorld c;
+  std::string text = "Subject: many\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+  for (int i = 0; i < 900; ++i) {
+    text += fmt::format("--b\r\nContent-Type: text/plain; name=\"{:0>60}\"\r\n\r\n{}\r\n", i, i);
+  }
+  c.world.deliver(text + "--b--\r\n");
+  const auto out = c.in_inbox("a FETCH 1 (BODYSTRUCTURE)\r\nb FETCH 1 BODY.PEEK[900]\r\n");
+  EXPECT_NE(out.find("00899\""), std::string::npos) << out.substr(0, 300);
+  EXPECT_TRUE(out.ends_with("* 1 FETCH (BODY[900] {3}\r\n899)\r\nb OK Done.\r\n")) << out.substr(out.size() - 100);
+}
+
+// So many names in one command would each be compared with all before it.
+TEST(ImapBigLetter, KeywordsOfOneCommandAreBounded) {
+  SessionWorld c;
+  c.world.deliver("A: b\r\n\r\n");
+  std::string flags;
+  for (int i = 0; i < 8000; ++i) flags += fmt::format("{}k{}", i == 0 ? "" : " ", i);
+  EXPECT_EQ(c.in_inbox("a STORE 1 +FLAGS (" + flags + ")\r\nb NOOP\r\n"),
+            "a NO [LIMIT] too many keywords\r\nb OK Done.\r\n");
+}
+
+}  // namespace
+}  // namespace pabal::server::imap

@@ -1,0 +1,39 @@
+// LANGUAGE (RFC 5255 §3): the forms of its examples.
+#include "server/imap/language.hpp"
+
+#include <gtest/gtest.h>
+
+#include "server/imap/session_world.hpp"
+
+namespace pabal::server::imap {
+namespace {
+
+TEST(ImapLanguage, IsChosenAndForgotten) {
+  SessionWorld c;
+  EXPECT_EQ(c.say("a LANGUAGE\r\nb LANGUAGE fr de\r\nc LANGUAGE fr ko-KR\r\nd SELECT Nowhere\r\ne FETCH 1 UID\r\n"
+                  "f NOOP\r\ng LANGUAGE xx\r\nh LANGUAGE default\r\ni NOOP\r\n"),
+            "* LANGUAGE (en ko i-default)\r\na OK Done.\r\nb NO Unsupported language.\r\n* LANGUAGE (ko)\r\n"
+            "c OK 완료했습니다.\r\nd NO [NONEXISTENT] 그런 메일함이 없습니다.\r\ne BAD 열린 메일함이 없습니다.\r\n"
+            "f OK 완료했습니다.\r\ng NO 지원하지 않는 언어입니다.\r\n* LANGUAGE (en)\r\nh OK Done.\r\ni OK Done.\r\n");
+  // Before the login too, and through it; BYE as well.
+  const auto out = c.run("a LANGUAGE ko\r\nb LOGIN alice@seoul.example demo\r\nc LOGOUT\r\n");
+  EXPECT_NE(out.find("] 로그인했습니다.\r\n"), std::string::npos) << out;
+  EXPECT_TRUE(out.ends_with("c OK 완료했습니다.\r\n")) << out;
+  std::string many = "a LANGUAGE ko\r\n";
+  for (int i = 0; i < 30; ++i) many += "x NONSENSE\r\n";
+  EXPECT_TRUE(c.say(many).ends_with("* BYE 오류가 너무 많습니다.\r\n"));
+  // RFC 8437 §3: another user begins anew.
+  EXPECT_NE(c.say("a LANGUAGE ko\r\nb UNAUTHENTICATE\r\nc NOOP\r\n").find("c OK Done."), std::string::npos);
+}
+
+TEST(ImapLanguage, RangesAreLookedUp) {
+  EXPECT_EQ(find_language("KO"), Language::korean);
+  EXPECT_EQ(find_language("ko-Hang-KR"), Language::korean);
+  EXPECT_EQ(find_language("i-DEFAULT"), Language::english);
+  EXPECT_EQ(find_language("korean"), std::nullopt);
+  EXPECT_EQ(find_language(""), std::nullopt);
+  EXPECT_EQ(in_language(Language::korean, "a text of tomorrow"), "a text of tomorrow");
+}
+
+}  // namespace
+}  // namespace pabal::server::imap

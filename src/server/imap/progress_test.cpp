@@ -1,0 +1,71 @@
+// INPROGRESS (RFC 9585): ticks beside work that takes its time.
+#include "server/imap/progress.hpp"
+
+#include <gtest/gtest.h>
+
+#include "net/test_support.hpp"
+
+namespace pabal::server::imap {
+namespace {
+
+using namespace std::chrono_literals;
+
+Async<int> work_for(std::chrono::milliseconds time, bool fails) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  timer.expires_after(time);
+  co_await timer.async_wait(use_async);
+  if (fails) throw std::runtime_error("broken");
+  co_return 7;
+}
+
+struct Heard {
+  int ticks = 0;
+  bool saying = false;
+  bool hears = true;
+};
+
+Async<bool> tick(Heard* run) {
+  run->saying = true;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  timer.expires_after(3ms);
+  co_await timer.async_wait(use_async);
+  run->saying = false;
+  ++run->ticks;
+  co_return run->hears;
+}
+
+TEST(ImapProgress, TicksWhileItTakesLong) {
+  Heard slow;
+  Heard fast;
+  Heard deaf{.hears = false};
+  net::run_to_end([](Heard* a, Heard* b, Heard* c) -> Async<> {
+    const auto first = co_await with_progress(work_for(200ms, false), 10ms, [a] { return tick(a); });
+    EXPECT_EQ(first, 7);
+    EXPECT_FALSE(a->saying);
+    const auto second = co_await with_progress(work_for(1ms, false), 10s, [b] { return tick(b); });
+    EXPECT_EQ(second, 7);
+    const auto third = co_await with_progress(work_for(100ms, false), 10ms, [c] { return tick(c); });
+    EXPECT_EQ(third, 7);
+  }(&slow, &fast, &deaf));
+  EXPECT_GE(slow.ticks, 3);
+  EXPECT_LE(slow.ticks, 16);
+  EXPECT_EQ(fast.ticks, 0);
+  EXPECT_EQ(deaf.ticks, 1);
+}
+
+TEST(ImapProgress, EndsWithWorkThatThrows) {
+  Heard run;
+  bool thrown = false;
+  net::run_to_end([](Heard* ticks, bool* caught) -> Async<> {
+    try {
+      static_cast<void>(co_await with_progress(work_for(50ms, true), 10ms, [ticks] { return tick(ticks); }));
+    } catch (const std::runtime_error&) {
+      *caught = true;
+    }
+    EXPECT_FALSE(ticks->saying);
+  }(&run, &thrown));
+  EXPECT_TRUE(thrown);
+}
+
+}  // namespace
+}  // namespace pabal::server::imap

@@ -1,0 +1,100 @@
+#include "server/imap/url_part.hpp"
+
+#include "base/text.hpp"
+#include "server/imap/fetch_letter.hpp"
+
+namespace pabal::server::imap {
+
+namespace {
+
+constexpr std::size_t kMostOfUrlInCode = 1'000;
+
+std::unexpected<Error> nothing(std::string_view why) {
+  return fail(ErrorKind::not_found, "The URL leads to nothing here.", fmt::format("url: {}", why));
+}
+
+bool fits(const std::optional<std::uint32_t>& asked, std::uint32_t validity) { return !asked || *asked == validity; }
+
+}  // namespace
+
+Async<Result<std::string>> UrlPart::read(std::uint64_t offset, std::uint64_t count) const {
+  const auto begin = place_.begin + offset;
+  if (!letter_) co_return text_.substr(begin, count);
+  std::string out;
+  if (letter_->try_read(begin, count, out)) co_return out;
+  co_return co_await letter_->read(begin, count);
+}
+
+bool is_here(Session& session, const grammar::Url& url) {
+  if (!url.server) return true;
+  const auto& host = url.server->host;
+  if (equal_ignoring_case(host, session.shared().hostname)) return true;
+  const auto& local = session.stream().local();
+  return local.address && host == local.host();
+}
+
+Async<Result<UrlPart>> open_part(Session* session, store::Place place, store::MailboxInfo mailbox, grammar::Url url) {
+  if (!fits(url.uid_validity, mailbox.uid_validity)) co_return nothing("UIDVALIDITY");
+  const auto snapshot = co_await session->store().snapshot(place, mailbox.id);
+  if (!snapshot) co_return pass(snapshot);
+  const auto at = url.uid ? (*snapshot)->find(*url.uid) : std::nullopt;
+  if (!at) co_return nothing("UID");
+  const auto email = (**snapshot)[*at].email;
+  const auto rows = co_await session->store().email_rows(place, {email});
+  if (!rows) co_return pass(rows);
+  auto letter = co_await session->store().open_email(place, email);
+  if (!letter) co_return pass(letter);
+  if (rows->empty()) co_return nothing("email");
+  const auto& row = rows->front();
+  const auto derived = co_await derived_of(session, &row, letter->get());
+  if (!derived) co_return pass(derived);
+  const auto found = grammar::find_octets(derived->parts, row.size - row.prefix_size, url.section);
+  if (!found) co_return nothing("section");
+  auto span = place_of(*found, url.section, row);
+  if (!found->filtered) {
+    const auto part = grammar::part_of(span.size(), url.partial);
+    co_return UrlPart(std::move(*letter), {.begin = span.begin + part.begin, .end = span.begin + part.end});
+  }
+  const UrlPart header(std::move(*letter), span);
+  grammar::HeaderFieldsFilter filter(url.section);
+  std::string fields;
+  const std::uint64_t window = session->shared().limits.window_bytes;
+  for (std::uint64_t begin = 0; begin < header.size(); begin += window) {
+    const auto octets = co_await header.read(begin, std::min(window, header.size() - begin));
+    if (!octets) co_return pass(octets);
+    filter.write(*octets, fields);
+  }
+  filter.finish(fields);
+  const auto part = grammar::part_of(fields.size(), url.partial);
+  co_return UrlPart(std::move(fields), part);
+}
+
+Async<Result<UrlPart>> open_own_url(Session* session, std::string text) {
+  auto url = grammar::Url::parse(text);
+  if (!url) co_return pass(url);
+  if (!is_here(*session, *url) || !url->uid || url->search) co_return nothing("not a message here");
+  if (url->server && !url->server->user.empty() && !equal_ignoring_case(url->server->user, session->user().name)) {
+    co_return nothing("another user's");
+  }
+  if (!url->mailbox && !session->selected()) co_return nothing("no mailbox is selected");
+  const auto& path = url->mailbox ? url->mailbox->text() : session->selected()->path;
+  const auto place = session->user().place;
+  auto mailbox = co_await session->store().find_mailbox(place, path);
+  if (!mailbox) co_return pass(mailbox);
+  co_return co_await open_part(session, place, std::move(*mailbox), std::move(*url));
+}
+
+std::string bad_url_code(std::string_view url) {
+  std::string out = "BADURL \"";
+  for (const char c : url.substr(0, kMostOfUrlInCode)) {
+    if (c == ']' || c == '"' || c == '\\' || static_cast<unsigned char>(c) <= ' ' ||
+        static_cast<unsigned char>(c) > '~') {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out + "\"";
+}
+
+}  // namespace pabal::server::imap

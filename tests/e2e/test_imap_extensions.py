@@ -1,0 +1,118 @@
+"""IMAP's rarer sides against the real server: compression under a real zlib, big letters in little memory, slow readers."""
+import pathlib
+import re
+import socket
+import time
+import zlib
+
+from case import ALICE, PASSWORD, ServerCase
+
+BIG = 50_000_000
+
+
+class Client:
+    """A client that says lines and reads to the tagged answer; compressed after COMPRESS."""
+
+    def __init__(self, case: ServerCase):
+        self.socket = socket.create_connection((case.server.address, case.server.ports["imap"]), timeout=60)
+        case.addCleanup(self.socket.close)
+        self.inflate = self.deflate = None
+        self.rest = b""
+        self.line()
+        self.ask(f"LOGIN {ALICE} {PASSWORD}")
+
+    def say(self, octets: bytes) -> None:
+        if self.deflate:
+            octets = self.deflate.compress(octets) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
+        self.socket.sendall(octets)
+
+    def more(self) -> bytes:
+        got = self.socket.recv(1 << 20)
+        if not got:
+            raise EOFError("the server closed the connection")
+        return self.inflate.decompress(got) if self.inflate else got
+
+    def line(self) -> bytes:
+        while b"\n" not in self.rest:
+            self.rest += self.more()
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line + b"\n"
+
+    def ask(self, command: str) -> bytes:
+        """All that is said to a command; without literals that hold its tag."""
+        self.say(b"t " + command.encode() + b"\r\n")
+        out = b""
+        while not (line := self.line()).startswith(b"t "):
+            out += line
+        if not line.startswith(b"t OK"):
+            raise AssertionError(f"{command}: {line!r}")
+        return out
+
+    def compress(self) -> None:
+        self.ask("COMPRESS DEFLATE")
+        self.inflate, self.deflate = zlib.decompressobj(-15), zlib.compressobj(9, zlib.DEFLATED, -15)
+
+    def append(self, size: int, line: bytes) -> None:
+        self.say(b"a APPEND INBOX {%d}\r\n" % size)
+        assert self.line().startswith(b"+")
+        block = line * (1_000_000 // len(line))
+        for at in range(0, size, len(block)):
+            self.say(block[:size - at])
+        self.say(b"\r\n")
+        assert self.line().startswith(b"a OK"), self.rest
+
+
+def peak_kib(pid: int) -> int:
+    return int(re.search(r"^VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE).group(1))
+
+
+def forget_peak(pid: int) -> int:
+    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return peak_kib(pid)
+
+
+class Compression(ServerCase):
+    def test_with_zlib_from_both_sides(self) -> None:
+        wire = Client(self)
+        wire.compress()
+        wire.append(300_000, b"words that come again and again\r\n")
+        wire.ask("SELECT INBOX")
+        size = int(re.search(rb"RFC822\.SIZE (\d+)", wire.ask("FETCH 1 RFC822.SIZE")).group(1))
+        self.assertEqual(size, 300_000)
+        fetched = wire.ask("FETCH 1 BODY.PEEK[]")
+        self.assertEqual(len(fetched), 300_000 + len(b"* 1 FETCH (BODY[] {300000}\r\n)\r\n"))
+        # Longer than the states are kept; what was said before is still known to both.
+        wire.say(b"i IDLE\r\n")
+        self.assertTrue(wire.line().startswith(b"+"))
+        time.sleep(7)
+        wire.say(b"DONE\r\n")
+        self.assertTrue(wire.line().startswith(b"i OK"))
+        self.assertEqual(wire.ask("FETCH 1 BODY.PEEK[]"), fetched)
+
+
+class BigLetters(ServerCase):
+    def test_in_little_memory_and_nobody_waits_for_slow_readers(self) -> None:
+        wire = Client(self)
+        before = forget_peak(self.server.pid)
+        wire.append(BIG, b"0123456789abcdefghijklmnopqrstuvwxyz\r\n")
+        print(f"append of {BIG}: {peak_kib(self.server.pid) - before} KiB more at the peak")
+        self.assertLess(peak_kib(self.server.pid) - before, 100 << 10)
+        before = forget_peak(self.server.pid)
+        slow = [Client(self) for _ in range(8)]
+        for reader in slow:
+            reader.ask("SELECT INBOX")
+            reader.say(b"f FETCH 1 BODY.PEEK[]\r\n")
+        wire.ask("SELECT INBOX")
+        longest = 0.0
+        for _ in range(50):
+            begun = time.monotonic()
+            wire.ask("NOOP")
+            longest = max(longest, time.monotonic() - begun)
+            time.sleep(0.02)
+        print(f"eight readers of it that don't read: {peak_kib(self.server.pid) - before} KiB more, a NOOP {longest * 1000:.1f} ms at most")
+        self.assertLess(longest, 1.0)
+        # Eight letters would be 400 MB; what upkeep derives takes one of them.
+        self.assertLess(peak_kib(self.server.pid) - before, 120 << 10)
+        left = BIG
+        while left > 0:
+            left -= len(slow[0].more())

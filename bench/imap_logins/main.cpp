@@ -54,7 +54,8 @@ void log_in(const Options& options, const sockaddr_in& target, std::size_t numbe
   if (!fd.open()) die("connect");
   wait_for(fd.get(), POLLOUT);
   read_up_to(fd, "* OK");
-  const auto words = fmt::format("a LOGIN user{}@{} {}\r\n", number % options.users, options.domain, options.password);
+  const auto words =
+      fmt::format("a LOGIN user{}@{} \"{}\"\r\n", number % options.users, options.domain, options.password);
   if (::send(fd.get(), words.data(), words.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(words.size())) die("send");
   read_up_to(fd, "a OK");
 }

@@ -154,7 +154,7 @@ def idle(long: bool) -> None:
 def idle_imap(long: bool) -> None:
     """Readers that have INBOX open and wait in IDLE; and logins whose password is remembered."""
     count, users = 9_900 if long else 5_000, USERS
-    words = f"a LOGIN user{{user}}@{DOMAIN} {PASSWORD}\r\nb SELECT INBOX\r\nc IDLE\r\n"
+    words = f"a LOGIN user{{user}}@{DOMAIN} \"{PASSWORD}\"\r\nb SELECT INBOX\r\nc IDLE\r\n"
     with server_with_users(users) as server:
         server.start()
         load(target(server, "smtp"), 8, 0, messages=users * 10, users=users)

@@ -19,7 +19,7 @@ class Client:
         self.inflate = self.deflate = None
         self.rest = b""
         self.line()
-        self.ask(f"LOGIN {ALICE} {PASSWORD}")
+        self.ask(f'LOGIN {ALICE} "{PASSWORD}"')
 
     def say(self, octets: bytes) -> None:
         if self.deflate:

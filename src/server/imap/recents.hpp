@@ -16,7 +16,7 @@ namespace pabal::server::imap {
 /// selected.
 class Recents {
  public:
-  using Mailbox = std::pair<ShardId, MailboxId>;
+  using Mailbox = std::pair<AccountId, MailboxId>;
 
   /// A session that has the mailbox open for writing tells its client of the messages with UIDs in [first, behind).
   /// Those from the result on are recent to it, and to nobody after it.

@@ -181,7 +181,9 @@ class Session : public common::Connection {
     return !enabled_.rev2 && selected_->view.is_recent(uid);
   }
   /// The selected mailbox, as Recents knows it; or another one of this user's.
-  [[nodiscard]] Recents::Mailbox recents_key(MailboxId mailbox) const noexcept { return {user_->place.shard, mailbox}; }
+  [[nodiscard]] Recents::Mailbox recents_key(MailboxId mailbox) const noexcept {
+    return {user_->place.account, mailbox};
+  }
   [[nodiscard]] News& news() noexcept { return *news_; }
   /// The messages that a set names.
   struct Named {

@@ -34,10 +34,16 @@ Async<Answer> create(Session* session, Command command) {
 
 Async<Answer> delete_mailbox(Session* session, Command command) {
   const auto& name = std::get<grammar::OnMailbox>(command.arguments).mailbox;
+  // The open one may have another name since it was opened.
+  bool is_open = false;
+  if (session->selected()) {
+    const auto found = co_await session->store().find_mailbox(session->user().place, name.text());
+    is_open = found && found->id == session->selected()->mailbox;
+  }
   const auto gone = co_await session->store().delete_mailbox(session->user().place, name.text());
   if (!gone && gone.error().kind == ErrorKind::state) co_return no("There are mailboxes below it.", "HASCHILDREN");
   if (!gone) co_return refused(gone.error());
-  if (session->selected() && session->selected()->path == name.text()) {
+  if (is_open) {
     session->selected().reset();
     grammar::append_untagged(session->out(), grammar::Condition::ok, "CLOSED", "It was the open one.");
   }

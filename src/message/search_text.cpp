@@ -6,6 +6,7 @@
 #include "message/encoded_word.hpp"
 #include "message/envelope.hpp"
 #include "message/flowed.hpp"
+#include "message/header.hpp"
 #include "message/header_forms.hpp"
 #include "message/html_text.hpp"
 #include "message/parameters.hpp"
@@ -21,19 +22,16 @@ void add_line(std::string& out, std::string_view line) {
   out += line;
 }
 
-void add_addresses(std::string& out, const Envelope::Addresses& groups) {
-  if (!groups) return;
-  for (const auto& group : *groups) {
-    if (group.named) add_line(out, clean_utf8(decode_words(group.name)));
-    for (const auto& mailbox : group.mailboxes) {
-      add_line(out, clean_utf8(decode_words(mailbox.name)));
-      add_line(out, email_of(mailbox));
-    }
-  }
-}
-
 std::string_view header_section(std::string_view message, const Part& part) noexcept {
   return message.substr(part.header_begin, part.body_begin - part.header_begin);
+}
+
+void add_header(std::string& out, std::string_view message, const Part& part, std::size_t most) {
+  HeaderReader fields(header_section(message, part));
+  while (const auto field = fields.next()) {
+    if (out.size() >= most) return;
+    add_line(out, utf8_prefix(clean_utf8(fmt::format("{}: {}", field->name, text_form(field->body))), most));
+  }
 }
 
 void add_text(SearchText& out, std::string_view message, const Part& part, std::string_view type, std::size_t room) {
@@ -49,17 +47,31 @@ void add_text(SearchText& out, std::string_view message, const Part& part, std::
 
 }  // namespace
 
+std::string address_words(const Envelope::Addresses& addresses) {
+  std::string out;
+  if (!addresses) return out;
+  for (const auto& group : *addresses) {
+    if (group.named) add_line(out, clean_utf8(decode_words(group.name)));
+    for (const auto& mailbox : group.mailboxes) {
+      const auto name = clean_utf8(decode_words(mailbox.name));
+      add_line(out, fmt::format("{}{}<{}>", name, name.empty() ? "" : " ", email_of(mailbox)));
+    }
+  }
+  return out;
+}
+
 SearchText search_text(std::string_view message, std::size_t max_body_octets) {
   constexpr std::size_t most_tnef_octets = std::size_t{32} << 20;
   const auto tree = parse_mime(message);
   SearchText out;
   const auto envelope = read_header_facts(header_section(message, tree.root())).envelope;
-  if (envelope.subject) out.subject = clean_utf8(decode_words(*envelope.subject));
-  add_addresses(out.from, envelope.from);
-  add_addresses(out.to, envelope.to);
-  add_addresses(out.cc, envelope.cc);
-  add_addresses(out.bcc, envelope.bcc);
+  if (envelope.subject) out.subject = text_form(*envelope.subject);
+  out.from = address_words(envelope.from);
+  out.to = address_words(envelope.to);
+  out.cc = address_words(envelope.cc);
+  out.bcc = address_words(envelope.bcc);
   for (const auto& part : tree.parts) {
+    add_header(out.header, message, part, max_body_octets);
     const auto type = type_of(part);
     if (const auto name = file_name(part.disposition, part.content_type)) add_line(out.attachments, clean_utf8(*name));
     const std::size_t room = max_body_octets - std::min(max_body_octets, out.body.size());

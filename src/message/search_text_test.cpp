@@ -14,13 +14,16 @@ TEST(SearchText, ByField) {
       "Content-Type: application/pdf; name=x.pdf\r\n\r\nx\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
       "Subject: inner\r\n\r\nfive\r\n--b--\r\n";
   const auto text = search_text(message);
-  EXPECT_EQ(text.from, "안녕\na@b");
-  EXPECT_EQ(text.to, "Team\nc@d\nE\ne@f");
-  EXPECT_EQ(text.cc, "g@h");
+  EXPECT_EQ(text.from, "안녕 <a@b>");
+  EXPECT_EQ(text.to, "Team\n<c@d>\nE <e@f>");
+  EXPECT_EQ(text.cc, "<g@h>");
   EXPECT_EQ(text.bcc, "");
   EXPECT_EQ(text.subject, "파");
   EXPECT_EQ(text.body, "one two\n\nthree four\ninner\nfive");
   EXPECT_EQ(text.attachments, "x.pdf");
+  EXPECT_EQ(text.header.substr(0, 16), "From: 안녕 <a@");
+  EXPECT_NE(text.header.find("\nContent-Type: application/pdf; name=x.pdf\n"), std::string::npos);
+  EXPECT_NE(text.header.find("\nSubject: inner"), std::string::npos);
   EXPECT_LE(search_text(message, 10).body.size(), 20U);
 }
 

@@ -186,7 +186,9 @@ Async<Result<Appended>> Shard::append(AccountId account, std::string path, std::
   }
   auto flushed = co_await flush_letters(write.get());
   if (!flushed) co_return pass(flushed);
-  co_return co_await commit_letters(write);
+  auto appended = co_await commit_letters(write);
+  if (appended) to_index(account);
+  co_return appended;
 }
 
 }  // namespace pabal::store

@@ -251,9 +251,12 @@ void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& out
   if (write->delivery.content.has_file()) write->delivery.content = Incoming();
   if (outcome) {
     delivered_.add();
+    deliveries_.fetch_add(1, std::memory_order_relaxed);
     for (std::size_t i = 0; i < write->outcomes.size(); ++i) {
       const auto& reached = write->outcomes[i].result;
-      if (reached) around_.watchers->tell(write->delivery.targets[i].place.account, reached->change);
+      if (!reached) continue;
+      to_index(write->delivery.targets[i].place.account);
+      around_.watchers->tell(write->delivery.targets[i].place.account, reached->change);
     }
     if (write->blob.location == Location::row && write->wrote_blob) came_in_row();
   }

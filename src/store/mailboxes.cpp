@@ -56,7 +56,7 @@ Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTi
   if (!emails->empty()) return true;
   for (const std::string_view table :
        {"removed_email", "removed_membership", "changed_membership", "mailbox_pack", "removed_mailbox", "thread_key",
-        "keyword", "subscription", "annotation", "access", "mailbox", "account"}) {
+        "keyword", "subscription", "annotation", "access", "search_state", "mailbox", "account"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1", table), {account.value});
     if (!removed) return pass(removed);
   }
@@ -156,6 +156,16 @@ Result<void> Shard::remove_account(AccountId account) {
   for (bool more = true; more;) {
     auto removed = write_now([&](db::Connection& connection) -> Result<void> {
       auto left = remove_some(connection, account, now);
+      if (!left) return pass(left);
+      more = *left;
+      return {};
+    });
+    if (!removed) return removed;
+  }
+  // What is derived goes last; what a crash leaves of it tells nobody anything, and goes at the next try.
+  for (bool more = true; more;) {
+    auto removed = write_now([&](db::Connection& connection) -> Result<void> {
+      auto left = remove_search_rows(connection, account);
       if (!left) return pass(left);
       more = *left;
       return {};

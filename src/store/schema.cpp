@@ -281,9 +281,41 @@ CREATE TABLE mailbox_pack (
 ) STRICT;
 )sql";
 
-constexpr std::array kSteps = {db::Migration{1, kFirst},     db::Migration{2, kTraceMessage},
-                               db::Migration{3, kThreads},   db::Migration{4, kBlobFacts},
-                               db::Migration{5, kMailboxes}, db::Migration{6, kChangeLog}};
+// The search index (search_segment.hpp): segments of an account's letters, their parts in chunks, and how far it has
+// come. `done` is the last email that was looked at. Chunks of a segment that has no row here don't count.
+constexpr std::string_view kSearchIndex = R"sql(
+CREATE TABLE search_state (
+  account_id INTEGER PRIMARY KEY,
+  done INTEGER NOT NULL,
+  next_segment INTEGER NOT NULL,
+  version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE search_segment (
+  account_id INTEGER NOT NULL,
+  segment INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  first_email INTEGER NOT NULL,
+  level INTEGER NOT NULL,
+  letters INTEGER NOT NULL,
+  PRIMARY KEY (account_id, segment)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE search_data (
+  account_id INTEGER NOT NULL,
+  segment INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  octets BYTES NOT NULL,
+  PRIMARY KEY (account_id, segment, part, number)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {db::Migration{1, kFirst},      db::Migration{2, kTraceMessage},
+                               db::Migration{3, kThreads},    db::Migration{4, kBlobFacts},
+                               db::Migration{5, kMailboxes},  db::Migration{6, kChangeLog},
+                               db::Migration{7, kSearchIndex}};
 
 }  // namespace
 

@@ -15,6 +15,7 @@
 #include "store/appender.hpp"
 #include "store/blobs.hpp"
 #include "store/incoming.hpp"
+#include "store/search_rows.hpp"
 #include "store/store.hpp"
 
 namespace pabal::store {
@@ -142,6 +143,12 @@ class Shard {
   /// Newest first.
   [[nodiscard]] Result<std::vector<Trace>> traces(std::string_view key);
 
+  // search_index.cpp
+  /// The account has letters that may not be in the search index.
+  void to_index(AccountId account);
+  /// Blocking; some milliseconds in a big mailbox.
+  [[nodiscard]] Result<std::shared_ptr<const SearchAnswer>> look_up(AccountId account, const SearchQuery& query);
+
   // octets.cpp
   [[nodiscard]] Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> open_emails(AccountId account,
                                                                                      std::vector<EmailId> emails);
@@ -196,7 +203,8 @@ class Shard {
   /// So many blobs in rows wake the upkeep: what they leave free in the database is soon taken by the next ones.
   static constexpr std::size_t move_rows_at = 128;
   [[nodiscard]] bool rows_want_to_move(SteadyTime now);
-  [[nodiscard]] Result<void> round(bool move_rows);
+  /// `all`: as much as there is to do, for tests.
+  [[nodiscard]] Result<void> round(bool move_rows, bool all);
   /// Long work ends early where it may: the next start goes on with it.
   [[nodiscard]] bool stopping() { return sleep_.lock()->stopping; }
   [[nodiscard]] Result<void> move_rows_to_segments();
@@ -218,6 +226,18 @@ class Shard {
   [[nodiscard]] Result<void> forget_threads();
   [[nodiscard]] Result<std::optional<std::string>> content_of(AccountId account, EmailId email, std::uint64_t prefix,
                                                               std::uint64_t size);
+
+  // search_index.cpp; blocking
+  [[nodiscard]] Result<void> index_letters(bool all);
+  [[nodiscard]] Result<void> find_unindexed();
+  [[nodiscard]] Result<bool> index_account(AccountId account, bool all);
+  [[nodiscard]] Result<bool> rebuild_account(AccountId account);
+  [[nodiscard]] Result<void> remove_strays(AccountId account);
+  [[nodiscard]] Result<void> make_segment(AccountId account, const SearchState& state,
+                                          std::span<const std::pair<EmailId, std::uint64_t>> emails);
+  [[nodiscard]] Result<void> merge_account(AccountId account);
+  [[nodiscard]] Result<std::int64_t> take_segment_number(AccountId account);
+  [[nodiscard]] Result<void> write_chunks(AccountId account, std::int64_t segment, std::vector<SearchChunk>& chunks);
 
   // traces.cpp
   [[nodiscard]] Result<void> keep_traces();
@@ -283,6 +303,20 @@ class Shard {
     std::optional<SystemTime> ended;
   };
   Threads threads_;
+
+  Guarded<std::set<AccountId>> to_index_;
+  Guarded<std::set<AccountId>> to_rebuild_;  ///< whose index is damaged
+  std::atomic<std::uint64_t> deliveries_{0};
+  SearchCache search_cache_{around_.options.search_cache_bytes};
+  /// Under upkeep_.
+  struct Indexing {
+    AccountId scanned;  ///< how far accounts were looked for at the start
+    bool scanned_all = false;
+    std::uint64_t delivered = 0;  ///< at the last round
+    SteadyTime calm{};            ///< when few deliveries came last
+    std::set<AccountId> cleaned;  ///< have no chunks that don't count
+  };
+  Indexing indexing_;
 
   struct Sleep {
     bool stopping = false;

@@ -23,6 +23,7 @@
 #include "db/writer.hpp"
 #include "store/incoming.hpp"
 #include "store/mailbox_api.hpp"
+#include "store/search.hpp"
 #include "store/watchers.hpp"
 
 namespace pabal::store {
@@ -46,6 +47,8 @@ struct StoreOptions {
   std::chrono::seconds undelete_kept{0};  ///< how long blobs stay after their last reference is gone
   std::size_t spare_segments = 4;         ///< emptied segment files that are kept to be written anew
   std::size_t pack_from = 1000;  ///< mailboxes of so many messages and more keep their snapshot in a packed form, too
+  std::size_t index_at_least = 64;             ///< letters that wait for the search index before it takes them
+  std::size_t search_cache_bytes = 256 << 20;  ///< of the search index in memory, in each shard
   /// The background work's rhythm; 0: none of its own, maintain() is called from outside (tests).
   std::chrono::milliseconds upkeep_every{200};
 };
@@ -237,6 +240,12 @@ class Store {
   [[nodiscard]] Async<Result<void>> set_access(Place place, MailboxId mailbox, AccessEntry entry);
   /// Mailboxes of all accounts with an entry for one of these identifiers, by account and path.
   [[nodiscard]] Async<Result<std::vector<SharedMailbox>>> shared_with(std::vector<std::string> identifiers);
+
+  /// Asks the search index; some milliseconds in a big mailbox, on the pool.
+  [[nodiscard]] Async<Result<std::shared_ptr<const SearchAnswer>>> look_up(Place place, SearchQuery query);
+  /// Runs what takes long, and waits for nothing, on the pool that reads run on: a server's thread goes on meanwhile.
+  /// Short enough (some ten milliseconds) that others have their turn between two of them.
+  [[nodiscard]] Async<> aside(std::move_only_function<void()> work);
 
   /// Calls back after each commit that has changed the account, from any thread.
   [[nodiscard]] Watch watch(AccountId account, WatchCallback callback);

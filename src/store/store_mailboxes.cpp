@@ -36,6 +36,20 @@ Watch Store::watch(AccountId account, WatchCallback callback) {
   return state_->around.watchers->add(account, std::move(callback));
 }
 
+Async<Result<std::shared_ptr<const SearchAnswer>>> Store::look_up(Place place, SearchQuery query) {
+  Shard* const shard = state_->find(place.shard);
+  if (shard == nullptr) co_return no_shard(place.shard);
+  co_return co_await state_->around.pool->run(
+      [shard, account = place.account, query = std::move(query)] { return shard->look_up(account, query); });
+}
+
+Async<> Store::aside(std::move_only_function<void()> work) {
+  co_await state_->around.pool->run([work = std::move(work)]() mutable {
+    work();
+    return true;
+  });
+}
+
 Async<Result<AccountMailboxes>> Store::mailboxes(Place place) {
   return read_rows<AccountMailboxes>(
       place, [account = place.account](db::Connection& connection) { return read_mailboxes(connection, account); });
@@ -182,6 +196,7 @@ Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges 
                                     return done;
                                   });
   if (!copied || copied->uids.empty()) co_return copied;
+  if (Shard* const shard = state_->find(target.shard); shard != nullptr) shard->to_index(target.account);
   tell(target.account, copied->change);
   if (moves && place.account != target.account) tell(place.account, copied->source_change);
   co_return copied;

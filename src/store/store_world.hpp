@@ -57,6 +57,21 @@ class StoreWorld {
     return listing->entries.size();
   }
 
+  /// The only number that a query on the database gives.
+  [[nodiscard]] std::int64_t number(std::string_view sql) {
+    auto connection = database_->connect();
+    check(connection);
+    auto found = (*connection)->number(sql);
+    check(found);
+    return found->value_or(0);
+  }
+  /// Changes the database behind the store's back.
+  void change(std::string_view sql) {
+    auto connection = database_->connect();
+    check(connection);
+    check((*connection)->run(sql));
+  }
+
   RealClock clock;
   SystemRandom random;
   Metrics metrics;

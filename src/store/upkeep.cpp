@@ -79,7 +79,7 @@ void Shard::upkeep_loop() {
       continue;
     }
     const auto now = around_.clock->steady();
-    auto done = run_caught("a round", [&] { return round(rows_want_to_move(now)); });
+    auto done = run_caught("a round", [&] { return round(rows_want_to_move(now), false); });
     if (done) continue;
     if (done.error().log == last_said && now - said < say_again) continue;
     last_said = done.error().log;
@@ -99,11 +99,11 @@ bool Shard::rows_want_to_move(SteadyTime now) {
   return true;
 }
 
-Result<void> Shard::maintain() { return round(true); }
+Result<void> Shard::maintain() { return round(true, true); }
 
 // One step that fails (a damaged blob, a full disk) does not keep the others from their work; the first failure is
 // told.
-Result<void> Shard::round(bool move_rows) {
+Result<void> Shard::round(bool move_rows, bool all) {
   const std::lock_guard one_at_a_time(upkeep_);
   Result<void> outcome;
   const auto step = [&outcome](Result<void> done) {
@@ -123,6 +123,7 @@ Result<void> Shard::round(bool move_rows) {
   step(keep_traces());
   step(derive_missing());
   step(forget_threads());
+  step(index_letters(all));
   step(place_.database->maintain());
   return outcome;
 }

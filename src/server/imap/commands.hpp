@@ -14,6 +14,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> authenticate(Session* session, Command command);
 [[nodiscard]] Async<Answer> capability(Session* session, Command command);
 [[nodiscard]] Async<Answer> close(Session* session, Command command);
+[[nodiscard]] Async<Answer> comparator(Session* session, Command command);
 [[nodiscard]] Async<Answer> compress(Session* session, Command command);
 [[nodiscard]] Async<Answer> copy(Session* session, Command command);
 [[nodiscard]] Async<Answer> create(Session* session, Command command);
@@ -33,10 +34,12 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> rename(Session* session, Command command);
 [[nodiscard]] Async<Answer> search(Session* session, Command command);
 [[nodiscard]] Async<Answer> select(Session* session, Command command);
+[[nodiscard]] Async<Answer> sort(Session* session, Command command);
 [[nodiscard]] Async<Answer> starttls(Session* session, Command command);
 [[nodiscard]] Async<Answer> status(Session* session, Command command);
 [[nodiscard]] Async<Answer> store_flags(Session* session, Command command);
 [[nodiscard]] Async<Answer> subscribe(Session* session, Command command);
+[[nodiscard]] Async<Answer> thread(Session* session, Command command);
 [[nodiscard]] Async<Answer> unauthenticate(Session* session, Command command);
 
 /// The message or messages of an APPEND or REPLACE that has come in whole.

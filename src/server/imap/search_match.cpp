@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "codec/unicode.hpp"
 #include "imap/date.hpp"
 #include "message/header.hpp"
 #include "message/header_forms.hpp"
@@ -21,23 +20,33 @@ Truth opposite(Truth value) noexcept {
   return value == Truth::unknown ? value : value == Truth::yes ? Truth::no : Truth::yes;
 }
 
-bool holds(std::string_view text, const Node& node) { return folded(text).find(node.text) != std::string::npos; }
+bool holds(std::string_view text, std::string_view words) { return text.find(words) != std::string_view::npos; }
+bool holds_all(std::string_view text, const SearchLeaf& leaf) {
+  return std::ranges::all_of(leaf.words, [&](const std::string& word) { return holds(text, word); });
+}
+
+// The place of a field's text among five.
+std::optional<std::size_t> field_of(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::from:
+      return 0;
+    case Kind::to:
+      return 1;
+    case Kind::cc:
+      return 2;
+    case Kind::bcc:
+      return 3;
+    case Kind::subject:
+      return 4;
+    default:
+      return std::nullopt;
+  }
+}
+bool is_leaf(Kind kind) noexcept {
+  return field_of(kind) || kind == Kind::header || kind == Kind::body || kind == Kind::text;
+}
 
 std::chrono::sys_days day_of(SystemTime time) { return std::chrono::floor<std::chrono::days>(time); }
-
-// What an address field says, names decoded.
-std::string words_of(const message::Envelope::Addresses& addresses) {
-  std::string out;
-  if (!addresses) return out;
-  for (const auto& group : *addresses) {
-    if (group.named) out.append(message::text_form(group.name)).append("\n");
-    for (const auto& mailbox : group.mailboxes) {
-      if (!mailbox.name.empty()) out.append(message::text_form(mailbox.name)).append(" ");
-      out.append("<").append(message::email_of(mailbox)).append(">\n");
-    }
-  }
-  return out;
-}
 
 class Asker {
  public:
@@ -87,11 +96,9 @@ class Asker {
       case Kind::subject:
         return field(node);
       case Kind::header:
-        return c_->octets == nullptr ? Truth::unknown : header(node);
       case Kind::body:
-        return c_->octets == nullptr ? Truth::unknown : truth(text().body.find(node.text) != std::string::npos);
       case Kind::text:
-        return c_->octets == nullptr ? Truth::unknown : whole(node);
+        return c_->leaves == nullptr ? Truth::unknown : c_->leaves->leaf(node.leaf);
       case Kind::filter:
         return Truth::no;
       case Kind::fuzzy:
@@ -155,48 +162,20 @@ class Asker {
     return day(node.kind, its, node.key->day, Kind::sent_before, Kind::sent_on);
   }
   [[nodiscard]] Truth field(const Node& node) const {
-    if (c_->derived == nullptr || !c_->derived->envelope) {
-      if (c_->octets == nullptr) return Truth::unknown;
-      const auto& words = text();
-      const auto& its = node.kind == Kind::from  ? words.from
-                        : node.kind == Kind::to  ? words.to
-                        : node.kind == Kind::cc  ? words.cc
-                        : node.kind == Kind::bcc ? words.bcc
-                                                 : words.subject;
-      return truth(its.find(node.text) != std::string::npos);
+    if (c_->leaves != nullptr) {
+      if (const auto known = c_->leaves->leaf(node.leaf); known != Truth::unknown) return known;
     }
-    const auto& envelope = *c_->derived->envelope;
-    if (node.kind == Kind::subject) {
-      return truth(envelope.subject && holds(message::text_form(*envelope.subject), node));
-    }
-    const auto& addresses = node.kind == Kind::from ? envelope.from
-                            : node.kind == Kind::to ? envelope.to
-                            : node.kind == Kind::cc ? envelope.cc
-                                                    : envelope.bcc;
-    return truth(addresses && holds(words_of(addresses), node));
+    if (c_->derived == nullptr || !c_->derived->envelope) return Truth::unknown;
+    auto& text = c_->fields[*field_of(node.kind)];
+    if (!text) text = codec::key_of(terms_->collation(), words_of(node.kind, *c_->derived->envelope));
+    return truth(holds_all(*text, terms_->leaves()[node.leaf]));
   }
-  [[nodiscard]] Truth header(const Node& node) const {
-    message::HeaderReader fields(*c_->octets);
-    while (const auto field = fields.next()) {
-      if (!equal_ignoring_case(field->name, node.key->name)) continue;
-      if (node.text.empty() || holds(message::text_form(field->body), node)) return Truth::yes;
-    }
-    return Truth::no;
-  }
-  [[nodiscard]] Truth whole(const Node& node) const {
-    message::HeaderReader fields(*c_->octets);
-    while (const auto field = fields.next()) {
-      if (holds(fmt::format("{}: {}", field->name, message::text_form(field->body)), node)) return Truth::yes;
-    }
-    return truth(text().body.find(node.text) != std::string::npos);
-  }
-  [[nodiscard]] const message::SearchText& text() const {
-    if (!c_->text) {
-      auto text = message::search_text(*c_->octets, SIZE_MAX);
-      for (auto* part : {&text.subject, &text.from, &text.to, &text.cc, &text.bcc, &text.body}) *part = folded(*part);
-      c_->text = std::move(text);
-    }
-    return *c_->text;
+  [[nodiscard]] static std::string words_of(Kind kind, const message::Envelope& envelope) {
+    if (kind == Kind::subject) return envelope.subject ? message::text_form(*envelope.subject) : std::string();
+    return message::address_words(kind == Kind::from ? envelope.from
+                                  : kind == Kind::to ? envelope.to
+                                  : kind == Kind::cc ? envelope.cc
+                                                     : envelope.bcc);
   }
 
   const SearchTerms* terms_;
@@ -205,14 +184,34 @@ class Asker {
 
 }  // namespace
 
-std::string folded(std::string_view utf8) { return codec::fold_for_search(utf8); }
+std::vector<std::string> fuzzy_words(std::string_view utf8) {
+  constexpr std::string_view between = " \t\r\n.,;:!?\"'()<>[]{}/\\|*";
+  std::vector<std::string> words;
+  while (true) {
+    const auto begin = utf8.find_first_not_of(between);
+    if (begin == std::string_view::npos) return words;
+    utf8.remove_prefix(begin);
+    const auto end = std::min(utf8.find_first_of(between), utf8.size());
+    words.emplace_back(utf8.substr(0, end));
+    utf8.remove_prefix(end);
+  }
+}
 
 SearchTerms::SearchTerms(const pabal::imap::SearchKey& program, const Facts& facts)
-    : now_(facts.now), root_(make(program, facts)) {}
+    : program_(&program), now_(facts.now), collation_(facts.collation), root_(make(program, facts, false)) {}
 
-Node SearchTerms::make(const pabal::imap::SearchKey& key, const Facts& facts) {
-  Node node{
-      .kind = key.kind, .key = &key, .text = folded(key.text), .set = {}, .by_uid = false, .flag = 0, .children = {}};
+void SearchTerms::add_leaf(const pabal::imap::SearchKey& key, bool fuzzy) {
+  SearchLeaf leaf{.kind = key.kind, .key = &key, .words = {}, .fuzzy = fuzzy};
+  if (fuzzy) {
+    for (const auto& word : fuzzy_words(key.text)) leaf.words.push_back(codec::key_of(collation_, word));
+  }
+  if (leaf.words.empty()) leaf.words.push_back(codec::key_of(collation_, key.text));
+  leaves_.push_back(std::move(leaf));
+}
+
+Node SearchTerms::make(const pabal::imap::SearchKey& key, const Facts& facts, bool fuzzy) {
+  ++size_;
+  Node node{.kind = key.kind, .key = &key, .set = {}, .by_uid = false, .flag = 0, .leaf = 0, .children = {}};
   if (key.kind == Kind::sequence || key.kind == Kind::uid) {
     if (key.set.is_saved_result()) {
       node.set = facts.saved;
@@ -228,9 +227,55 @@ Node SearchTerms::make(const pabal::imap::SearchKey& key, const Facts& facts) {
       for (const auto& name : list.keywords) node.flag |= store::flag_of_keyword(name);
     }
   }
+  if (is_leaf(key.kind)) {
+    node.leaf = leaves_.size();
+    add_leaf(key, fuzzy);
+  }
   node.children.reserve(key.children.size());
-  for (const auto& child : key.children) node.children.push_back(make(child, facts));
+  for (const auto& child : key.children) {
+    node.children.push_back(make(child, facts, fuzzy || key.kind == Kind::fuzzy));
+  }
   return node;
+}
+
+LetterTexts::LetterTexts(const SearchTerms& terms, std::string_view octets)
+    : terms_(&terms), truths_(terms.leaves().size(), Truth::unknown) {
+  const auto fold = [&](std::string_view text) { return codec::key_of(terms.collation(), text); };
+  auto text = message::search_text(octets, SIZE_MAX);
+  fields_ = {fold(text.from), fold(text.to), fold(text.cc), fold(text.bcc), fold(text.subject)};
+  all_header_ = fold(text.header);
+  text.header = std::string();
+  body_ = fold(text.body);
+  if (!terms.mentions(Kind::header)) return;
+  message::HeaderReader fields(octets);
+  while (const auto field = fields.next()) {
+    header_.emplace_back(to_lower(field->name), fold(message::text_form(field->body)));
+  }
+}
+
+bool LetterTexts::ask_leaf(const SearchLeaf& leaf, std::size_t& looked) const {
+  const auto in = [&](const std::string& text) {
+    looked += text.size() * leaf.words.size();
+    return holds_all(text, leaf);
+  };
+  if (const auto field = field_of(leaf.kind)) return in(fields_[*field]);
+  if (leaf.kind == Kind::header) {
+    const auto name = to_lower(leaf.key->name);
+    return std::ranges::any_of(header_, [&](const auto& one) { return one.first == name && in(one.second); });
+  }
+  if (leaf.kind == Kind::body) return in(body_);
+  looked += (all_header_.size() + body_.size()) * leaf.words.size();
+  return std::ranges::all_of(leaf.words,
+                             [&](const std::string& word) { return holds(all_header_, word) || holds(body_, word); });
+}
+
+bool LetterTexts::ask(std::size_t octets) {
+  constexpr std::size_t for_a_leaf = 100;
+  for (std::size_t looked = 0; next_ < truths_.size() && looked < octets; ++next_) {
+    looked += for_a_leaf;
+    truths_[next_] = truth(ask_leaf(terms_->leaves()[next_], looked));
+  }
+  return next_ == truths_.size();
 }
 
 Truth matches(const SearchTerms& terms, const Candidate& candidate) {

@@ -146,6 +146,7 @@ void Session::log_out() {
   selected_.reset();
   user_.reset();
   enabled_ = {};
+  collation_ = codec::Collation::unicode_casemap;
   language_ = Language::english;
   note_logout();
   set_reader();

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "codec/collation.hpp"
 #include "imap/capability.hpp"
 #include "imap/command.hpp"
 #include "imap/command_reader.hpp"
@@ -139,6 +140,8 @@ class Session : public common::Connection {
   [[nodiscard]] store::Store& store() noexcept { return *shared_->store; }
   [[nodiscard]] grammar::SessionFacts facts() const;
   [[nodiscard]] Enabled& enabled() noexcept { return enabled_; }
+  /// By which texts are compared (RFC 5255 §4).
+  [[nodiscard]] codec::Collation& collation() noexcept { return collation_; }
   /// Only after the login, which the rules see to.
   [[nodiscard]] User& user() noexcept { return *user_; }
   [[nodiscard]] std::optional<Selected>& selected() noexcept { return selected_; }
@@ -225,6 +228,7 @@ class Session : public common::Connection {
   std::optional<Selected> selected_;
   std::unique_ptr<Appending> appending_;
   Enabled enabled_;
+  codec::Collation collation_ = codec::Collation::unicode_casemap;
   Language language_ = Language::english;
   net::Turns turns_{net::kCommandsATurn};
 };

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "server/imap/commands.hpp"
+#include "server/imap/multi_search.hpp"
 
 namespace pabal::server::imap {
 
@@ -13,11 +14,13 @@ constexpr auto kTable = [] {
   set(Verb::capability, capability);
   set(Verb::check, noop);
   set(Verb::close, close);
+  set(Verb::comparator, comparator);
   set(Verb::compress, compress);
   set(Verb::copy, copy);
   set(Verb::create, create);
   set(Verb::delete_, delete_mailbox);
   set(Verb::enable, enable);
+  set(Verb::esearch, esearch);
   set(Verb::examine, select);
   set(Verb::expunge, expunge);
   set(Verb::fetch, fetch);
@@ -34,10 +37,12 @@ constexpr auto kTable = [] {
   set(Verb::rename, rename);
   set(Verb::search, search);
   set(Verb::select, select);
+  set(Verb::sort, sort);
   set(Verb::starttls, starttls);
   set(Verb::status, status);
   set(Verb::store, store_flags);
   set(Verb::subscribe, subscribe);
+  set(Verb::thread, thread);
   set(Verb::unauthenticate, unauthenticate);
   set(Verb::unselect, close);
   set(Verb::unsubscribe, subscribe);
@@ -51,33 +56,43 @@ Handler handler_of(Verb verb) noexcept { return kTable[static_cast<std::size_t>(
 grammar::Features features() noexcept {
   using enum grammar::Feature;
   return {append_limit,
-          in_progress,
-          language,
-          catenate,
-          compress,
-          replace,
-          uid_only,
           binary,
+          catenate,
           children,
+          compress,
           condstore,
           create_special_use,
           enable,
           esearch,
+          esort,
+          filters,
+          i18n_level_2,
           id,
           idle,
+          in_progress,
+          language,
           list_extended,
           list_status,
           move,
           multi_append,
+          multi_search,
           namespaces,
           object_id,
           partial,
           preview,
           qresync,
+          replace,
           save_date,
+          search_fuzzy,
           search_result,
+          sort,
+          sort_display,
           special_use,
           status_size,
+          thread_ordered_subject,
+          thread_references,
+          thread_refs,
+          uid_only,
           uid_plus,
           unauthenticate,
           unselect,

@@ -300,6 +300,7 @@ class ThreadMaker {
       roots_[i] = kNone;
       if (is_missing(other) && is_missing(self)) {
         add_children(other, nodes_[at(self)].first_child, nodes_[at(self)].last_child);
+        nodes_[at(self)].first_child = nodes_[at(self)].last_child = kNone;
       } else if (is_missing(other) || (reply && !known.reply)) {
         add_child(other, self);
       } else {

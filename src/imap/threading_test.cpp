@@ -127,11 +127,20 @@ void expect_whole(const ThreadInput& input, ThreadAlgorithm algorithm) {
   EXPECT_EQ(depth, 0);
   std::multiset<std::uint32_t> all;
   for (const auto& one : input.messages) all.insert(one.number);
-  EXPECT_EQ(seen, all);
+  std::string letters;
+  for (std::size_t at = 0; const auto& one : input.messages) {
+    letters += fmt::format("{}: id {} subject {}{} sent {}:", one.number, one.id, one.subject,
+                           one.reply ? " reply" : "", one.sent);
+    for (std::size_t j = 0; j < one.references; ++j) letters += fmt::format(" {}", input.references[at++]);
+    letters += '\n';
+  }
+  EXPECT_EQ(seen, all) << static_cast<int>(algorithm) << ' ' << out << '\n' << letters;
 }
 
 TEST(Threading, WhateverLettersClaim) {
-  std::mt19937 random(std::random_device{}());
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
   for (int round = 0; round < 300; ++round) {
     ThreadInput input;
     const auto count = 1 + (random() % 40);

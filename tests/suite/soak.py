@@ -45,6 +45,11 @@ def walreset(options: argparse.Namespace) -> bool:
     return unit("db_sqlite_test", "Checkpoint*", {"PABAL_SEED": str(options.seed)}, f"--gtest_repeat={options.repeat}", "--gtest_break_on_failure")
 
 
+def imap(options: argparse.Namespace) -> bool:
+    """Many IMAP sessions do random commands, and a model says what each must see."""
+    return unit("server_imap_test", "ImapStress.Random*", {"PABAL_STRESS_COMMANDS": str(options.commands), "PABAL_SEED": str(options.seed)})
+
+
 def fuzz(options: argparse.Namespace) -> bool:
     make("asan", "fuzzers")
     counts = build.fuzz(options.seed, options.minutes * 60, 24 * 3600)
@@ -53,7 +58,7 @@ def fuzz(options: argparse.Namespace) -> bool:
     return counts.failed == 0
 
 
-NAMES = {"kill": kill, "powerloss": powerloss, "walreset": walreset, "fuzz": fuzz}
+NAMES = {"kill": kill, "powerloss": powerloss, "walreset": walreset, "imap": imap, "fuzz": fuzz}
 
 
 def main() -> int:
@@ -62,6 +67,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200, help="kills")
     parser.add_argument("--states", type=int, default=50_000, help="of a disk after power losses")
     parser.add_argument("--repeat", type=int, default=100, help="of the checkpoint tests")
+    parser.add_argument("--commands", type=int, default=100_000, help="of IMAP's sessions")
     parser.add_argument("--minutes", type=int, default=5, help="for each fuzz target")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 2**31))
     options = parser.parse_args()

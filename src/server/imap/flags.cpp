@@ -3,6 +3,8 @@
 #include <array>
 #include <vector>
 
+#include "imap/response.hpp"
+
 namespace pabal::server::imap {
 
 namespace {
@@ -68,6 +70,12 @@ std::string flags_in_use(const store::MailboxSnapshot& snapshot) {
   std::string out;
   grammar::append_flags(out, grammar::kAllSystemFlags, names);
   return out;
+}
+
+void append_flags_in_use(std::string& out, std::string_view in_use, bool read_only) {
+  out.append("* FLAGS (").append(in_use).append(")\r\n");
+  grammar::append_untagged(out, grammar::Condition::ok,
+                           read_only ? "PERMANENTFLAGS ()" : fmt::format("PERMANENTFLAGS ({} \\*)", in_use), "Flags.");
 }
 
 }  // namespace pabal::server::imap

@@ -14,8 +14,11 @@ Async<Answer> idle(Session* session, Command /*command*/) {
   session->news().wake(true);
   auto answer = bad("DONE was expected.");
   grammar::LineReader lines;
+  // What had to wait while numbers stayed (RFC 9051 §7.5.1) is told at once; nothing else may ever call it forth.
+  bool untold = true;
   while (true) {
-    if (session->selected() && session->news().take()) {
+    if (session->selected() && (session->news().take() || untold)) {
+      untold = false;
       if (const auto looked = co_await session->refresh(); !looked) {
         session->say_bye("The mailbox is not there any more.");
         answer = ended();

@@ -11,10 +11,7 @@ namespace {
 void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const store::MailboxInfo& mailbox,
                  bool read_only, std::size_t recent) {
   auto& out = session.out();
-  const auto in_use = flags_in_use(snapshot);
-  out.append("* FLAGS (").append(in_use).append(")\r\n");
-  grammar::append_untagged(out, grammar::Condition::ok,
-                           read_only ? "PERMANENTFLAGS ()" : fmt::format("PERMANENTFLAGS ({} \\*)", in_use), "Flags.");
+  append_flags_in_use(out, flags_in_use(snapshot), read_only);
   grammar::append_count(out, snapshot.size(), "EXISTS");
   if (!session.enabled().rev2) {
     grammar::append_count(out, recent, "RECENT");
@@ -75,6 +72,8 @@ Async<Answer> select(Session* session, Command command) {
                                        .path = found->path,
                                        .read_only = read_only,
                                        .synced = (*snapshot)->head().change,
+                                       .keyword_sets = (*snapshot)->keyword_sets().size(),
+                                       .flags_told = std::hash<std::string>()(flags_in_use(**snapshot)),
                                        .view = View(*snapshot),
                                        .saved_search = {}});
   if (recent_from < behind) session->selected()->view.add_recent({recent_from, behind - 1});

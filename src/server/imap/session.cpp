@@ -228,7 +228,15 @@ Async<bool> Session::serve(Command command) {
   // A command on messages works on what is there now; the client's numbers stay until it is told.
   if (grammar::info(command.verb).valid == grammar::ValidIn::selected && !co_await take_news()) co_return false;
   const Telling telling{.keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid};
+  const bool selects = command.verb == Verb::select || command.verb == Verb::examine;
+  const bool had_condstore = enabled_.condstore;
   auto answer = co_await handler_of(command.verb)(this, std::move(command));
+  // RFC 7162 §3.1: the first command that switches CONDSTORE on also tells where the mailbox stands.
+  if (enabled_.condstore && !had_condstore && selected_ && !selects && answer.then == Answer::Then::go_on) {
+    grammar::append_untagged(out(), grammar::Condition::ok,
+                             fmt::format("HIGHESTMODSEQ {}", selected_->view.snapshot().head().change.value),
+                             "Highest.");
+  }
   co_return co_await respond(std::move(tag), std::move(answer), telling);
 }
 

@@ -102,6 +102,8 @@ struct Selected {
   std::string path;
   bool read_only = false;
   ChangeNumber synced;  ///< no removal up to it is untold (RFC 7162 §3.2)
+  std::size_t keyword_sets = 0;  ///< how many the snapshot had when the client was last told of flags
+  std::size_t flags_told = 0;    ///< a hash of what FLAGS said then
   View view;
   grammar::NumberSet saved_search;  ///< "$" (RFC 5182): UIDs
 };
@@ -175,6 +177,7 @@ class Session : public common::Connection {
   /// `* n FETCH (`, or `* uid UIDFETCH (` once the client knows no numbers (RFC 9586 §3.3).
   void begin_fetch(std::uint32_t number, std::uint32_t uid);
   /// `* n FETCH (…` up to and with the flags, and MODSEQ where the client knows it.
+  void tell_new_keywords();
   void append_flags_of(std::uint32_t number, const store::MessageRow& row, bool uid);
   void append_modseq_of(std::uint32_t number, const store::MessageRow& row, bool uid);
   /// What to do after a wait(): false where the connection is at its end, with a word about it where it waited too

@@ -10,7 +10,19 @@ Async<Result<void>> Session::refresh() {
   auto newer = co_await shared_->store->snapshot(user_->place, selected_->mailbox);
   if (!newer) co_return pass(newer);
   selected_->view.take(std::move(*newer));
+  tell_new_keywords();
   co_return Result<void>();
+}
+
+// A client hears of a keyword before it meets it on a message (RFC 9051 §7.3.5; ImapTest holds servers to it).
+void Session::tell_new_keywords() {
+  const auto& snapshot = selected_->view.snapshot();
+  if (snapshot.keyword_sets().size() == selected_->keyword_sets) return;
+  selected_->keyword_sets = snapshot.keyword_sets().size();
+  const auto in_use = flags_in_use(snapshot);
+  const auto hash = std::hash<std::string>()(in_use);
+  if (hash != selected_->flags_told) append_flags_in_use(out(), in_use, selected_->read_only);
+  selected_->flags_told = hash;
 }
 
 void Session::begin_fetch(std::uint32_t number, std::uint32_t uid) {

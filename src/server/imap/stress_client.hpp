@@ -1,0 +1,258 @@
+// One client of the stress test: sends commands over a stream in memory, reads what is said, and keeps of it what any
+// client keeps: which number is which message, and its flags. What no server may say fails the test at once.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/text.hpp"
+#include "net/memory_stream.hpp"
+
+namespace pabal::server::imap {
+
+using FlagNames = std::set<std::string>;  ///< in lower case, without \recent
+
+/// A message as a client knows it.
+struct Known {
+  std::uint32_t uid = 0;           ///< 0: not known yet
+  std::optional<FlagNames> flags;  ///< as last told
+};
+
+/// An untagged FETCH.
+struct Fetched {
+  std::uint32_t number = 0;
+  std::optional<std::uint32_t> uid;
+  std::optional<FlagNames> flags;
+  std::optional<std::uint64_t> modseq;
+  std::optional<std::string> text;  ///< of BODY[TEXT]
+};
+
+/// All that was said to one command.
+struct Said {
+  std::vector<Fetched> fetched;
+  std::vector<std::string> lines;  ///< whole, the others
+  bool expunged = false;
+  std::string status;  ///< "OK", "NO" or "BAD"
+  std::string code;    ///< of the tagged response, without brackets
+  std::string tagged;
+
+  [[nodiscard]] std::string line(std::string_view begin) const {
+    for (const auto& one : lines) {
+      if (one.starts_with(begin)) return one;
+    }
+    return {};
+  }
+};
+
+/// The words of one response, taken from its front.
+class Words {
+ public:
+  explicit Words(std::string_view text) : rest_(text) {}
+  [[nodiscard]] bool empty() const noexcept { return rest_.empty(); }
+  /// Up to a space, a bracket or a line's end; brackets by themselves.
+  std::string_view next() {
+    while (rest_.starts_with(' ')) rest_.remove_prefix(1);
+    if (rest_.empty()) return {};
+    std::size_t end = 0;
+    if (rest_.front() == '(' || rest_.front() == ')') {
+      end = 1;
+    } else {
+      end = std::min(rest_.find_first_of(" ()\r"), rest_.size());
+    }
+    const auto word = rest_.substr(0, end);
+    rest_.remove_prefix(end);
+    return word;
+  }
+  /// A literal's octets, behind its "{n}".
+  std::string octets(std::size_t count) {
+    EXPECT_TRUE(rest_.starts_with("\r\n"));
+    std::string text(rest_.substr(2, count));
+    rest_.remove_prefix(std::min(rest_.size(), count + 2));
+    return text;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+inline std::uint64_t number_in(std::string_view text) {
+  std::uint64_t number = 0;
+  EXPECT_FALSE(text.empty());
+  for (const char c : text) {
+    EXPECT_TRUE(c >= '0' && c <= '9') << text;
+    number = number * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return number;
+}
+
+/// "2:4,7" as numbers.
+inline std::set<std::uint32_t> numbers_in(std::string_view text) {
+  std::set<std::uint32_t> all;
+  for (const auto part : split(text, ',')) {
+    const auto colon = part.find(':');
+    const auto first = number_in(part.substr(0, colon));
+    const auto last = colon == std::string_view::npos ? first : number_in(part.substr(colon + 1));
+    for (auto one = first; one <= last; ++one) all.insert(static_cast<std::uint32_t>(one));
+  }
+  return all;
+}
+
+class StressClient {
+ public:
+  net::MemoryStream stream{
+      {.ends = false, .peer = net::Endpoint::of(boost::asio::ip::make_address("127.0.0.1"), 4000)}};
+  bool selected = false;
+  bool read_only = false;
+  bool condstore = false;
+  bool idling = false;
+  std::vector<Known> view;
+  std::set<std::uint32_t> saved;  ///< UIDs of "$"
+  std::string trace;              ///< the last that was sent and said, to be told with a failure
+
+  void send(std::string_view command) {
+    tag_ = fmt::format("t{}", ++count_);
+    keep(fmt::format("C: {} {}\n", tag_, command));
+    stream.feed(fmt::format("{} {}\r\n", tag_, command));
+  }
+  void done() {
+    keep("C: DONE\n");
+    stream.feed("DONE\r\n");
+    idling = false;
+  }
+
+  /// The tagged response is there. Where a continuation was asked for as well.
+  [[nodiscard]] bool answered() {
+    take_input();
+    return at_line(tag_ + " ");
+  }
+  [[nodiscard]] bool continued() {
+    take_input();
+    return at_line("+ ");
+  }
+
+  /// Reads all that has come. `numbers_stay`: no EXPUNGE may be among it.
+  Said read(bool numbers_stay) {
+    take_input();
+    Said said;
+    while (!input_.empty()) {
+      const auto response = take_response();
+      if (response.empty()) break;
+      keep("S: " + response.substr(0, 300) + "\n");
+      if (response.starts_with("* ")) {
+        untagged(response, numbers_stay, said);
+      } else if (response.starts_with("+ ")) {
+        continue;
+      } else {
+        EXPECT_TRUE(response.starts_with(tag_ + " ")) << response;
+        said.tagged = response.substr(tag_.size() + 1);
+        Words words(said.tagged);
+        said.status = words.next();
+        const auto open = said.tagged.find('[');
+        if (open == said.status.size() + 1) said.code = said.tagged.substr(open + 1, said.tagged.find(']') - open - 1);
+      }
+    }
+    EXPECT_TRUE(input_.empty()) << "half a response: " << input_;
+    return said;
+  }
+
+ private:
+  void keep(std::string_view words) {
+    trace.append(words);
+    if (trace.size() > 6000) trace.erase(0, trace.size() - 4000);
+  }
+  void take_input() { input_ += stream.take_written(); }
+  [[nodiscard]] bool at_line(std::string_view begin) const {
+    return input_.starts_with(begin) || input_.find(fmt::format("\r\n{}", begin)) != std::string::npos;
+  }
+
+  // One response with its literals.
+  std::string take_response() {
+    std::size_t end = 0;
+    while (true) {
+      const auto stop = input_.find("\r\n", end);
+      if (stop == std::string::npos) return {};
+      const auto open = input_.rfind('{', stop);
+      if (open == std::string::npos || open < end || input_[stop - 1] != '}') {
+        auto response = input_.substr(0, stop);
+        input_.erase(0, stop + 2);
+        return response;
+      }
+      end = stop + 2 + number_in(std::string_view(input_).substr(open + 1, stop - open - 2));
+      if (end > input_.size()) return {};
+    }
+  }
+
+  void untagged(const std::string& response, bool numbers_stay, Said& said) {
+    Words words(std::string_view(response).substr(2));
+    const auto first = words.next();
+    if (first.front() < '0' || first.front() > '9') {
+      EXPECT_NE(first, "BYE") << response;
+      said.lines.push_back(response.substr(2));
+      return;
+    }
+    const auto number = static_cast<std::uint32_t>(number_in(first));
+    const auto what = words.next();
+    if (what == "EXISTS") {
+      EXPECT_GE(number, view.size()) << "EXISTS never takes messages away";
+      view.resize(std::max<std::size_t>(view.size(), number));
+    } else if (what == "RECENT") {
+      EXPECT_LE(number, view.size());
+    } else if (what == "EXPUNGE") {
+      said.expunged = true;
+      EXPECT_FALSE(numbers_stay) << "EXPUNGE while numbers are on their way";
+      ASSERT_TRUE(number >= 1 && number <= view.size()) << response << " of " << view.size();
+      view.erase(view.begin() + (number - 1));
+    } else if (what == "FETCH") {
+      fetched(number, words, said);
+    } else {
+      ADD_FAILURE() << "what is " << response;
+    }
+  }
+
+  void fetched(std::uint32_t number, Words& words, Said& said) {
+    ASSERT_TRUE(number >= 1 && number <= view.size()) << "FETCH of " << number << " of " << view.size();
+    Fetched one{.number = number, .uid = {}, .flags = {}, .modseq = {}, .text = {}};
+    EXPECT_EQ(words.next(), "(");
+    for (auto item = words.next(); item != ")"; item = words.next()) {
+      if (item == "UID") {
+        one.uid = static_cast<std::uint32_t>(number_in(words.next()));
+      } else if (item == "FLAGS") {
+        EXPECT_EQ(words.next(), "(");
+        one.flags.emplace();
+        for (auto flag = words.next(); flag != ")"; flag = words.next()) {
+          ASSERT_FALSE(flag.empty());
+          if (const auto name = to_lower(flag); name != "\\recent") one.flags->insert(name);
+        }
+      } else if (item == "MODSEQ") {
+        EXPECT_EQ(words.next(), "(");
+        one.modseq = number_in(words.next());
+        EXPECT_EQ(words.next(), ")");
+      } else if (item == "BODY[TEXT]") {
+        const auto size = words.next();
+        one.text = words.octets(number_in(size.substr(1, size.size() - 2)));
+      } else {
+        FAIL() << "unknown item " << item;
+      }
+    }
+    auto& known = view[number - 1];
+    if (one.uid) {
+      EXPECT_TRUE(known.uid == 0 || known.uid == *one.uid) << "number " << number << " was " << known.uid;
+      known.uid = *one.uid;
+    }
+    if (one.flags) known.flags = one.flags;
+    said.fetched.push_back(std::move(one));
+  }
+
+  std::string tag_;
+  int count_ = 0;
+  std::string input_;
+};
+
+}  // namespace pabal::server::imap

@@ -1,0 +1,336 @@
+// The world of the stress test: a real store, clients over it, and the model that says what each must see.
+#pragma once
+#include <array>
+#include <functional>
+#include <memory>
+
+#include "account/scripted_logins.hpp"
+#include "base/random.hpp"
+#include "server/imap/server.hpp"
+#include "server/imap/stress_client.hpp"
+#include "store/store_world.hpp"
+
+namespace pabal::server::imap {
+
+using Uids = std::set<std::uint32_t>;
+
+struct StressLetter {
+  FlagNames flags;
+  std::uint64_t modseq = 0;
+  std::string text;  ///< empty: not known
+};
+struct StressMailbox {
+  std::string name;
+  MailboxId id;
+  std::map<std::uint32_t, StressLetter> letters;
+  std::uint32_t uid_next = 1;
+  std::uint64_t modseq = 0;
+};
+
+/// A sequence set as it is sent, and the messages that it names.
+struct Named {
+  std::string text;
+  Uids uids;
+  bool gone = false;  ///< one named by its number isn't there any more
+};
+
+class StressWorld {
+ protected:
+  explicit StressWorld(std::uint64_t seed) : random_(seed) {
+    mailboxes_[0].name = "INBOX";
+    mailboxes_[1].name = "Archive";
+    for (auto& mailbox : mailboxes_) {
+      auto found = run_blocking(world_.store->find_mailbox(store::StoreWorld::alice(), mailbox.name));
+      mailbox.id = found->id;
+    }
+    for (int i = 0; i < 6; ++i) begin(i);
+    for (auto& mailbox : mailboxes_) learn(mailbox);
+  }
+  ~StressWorld() {
+    for (auto& client : clients_) client->stream.end();
+    while (ended_ < clients_.size() && io_.run_one_for(std::chrono::seconds(10)) != 0) {
+    }
+    EXPECT_EQ(ended_, clients_.size());
+  }
+  StressWorld(const StressWorld&) = delete;
+  StressWorld& operator=(const StressWorld&) = delete;
+
+  using Client = StressClient;
+  /// What a client's selected mailbox is in the model.
+  struct Desk {
+    StressMailbox* mailbox = nullptr;
+    std::uint32_t told = 0;  ///< the largest UID that was announced
+    bool rev2 = false;
+  };
+
+  static Async<> serve(Server* server, Client* client, std::size_t* ended) {
+    co_await server->serve(&client->stream, {.id = "stress", .log = Log()}, {});
+    ++*ended;
+  }
+  void begin(int number) {
+    auto& client = *clients_.emplace_back(std::make_unique<Client>());
+    desks_.emplace_back();
+    asio::co_spawn(io_.get_executor(), serve(&server_, &client, &ended_),
+                   [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+    client.send("LOGIN alice@seoul.example demo");
+    wait(client);
+    client.read(true);
+    if (number % 3 == 2) {
+      client.send("ENABLE IMAP4rev2");
+      wait(client);
+      client.read(true);
+      desks_.back().rev2 = true;
+    }
+  }
+  void wait(Client& client, bool for_more = false) {
+    while (!(for_more ? client.continued() : client.answered())) {
+      if (io_.run_one_for(std::chrono::seconds(20)) == 0) {
+        ADD_FAILURE() << "no answer\n" << client.trace;
+        return;
+      }
+    }
+  }
+  std::uint64_t pick(std::uint64_t below) { return random_.below(below); }
+  StressMailbox& any_mailbox() { return mailboxes_[pick(4) == 0 ? 1 : 0]; }
+
+  // The store's own word on a mailbox: flags and UIDs must be the model's, change numbers are learned from it.
+  void learn(StressMailbox& mailbox, bool believe = false) {
+    auto snapshot = run_blocking(world_.store->snapshot(store::StoreWorld::alice(), mailbox.id));
+    ASSERT_TRUE(snapshot.has_value());
+    const auto& now = **snapshot;
+    std::map<std::uint32_t, StressLetter> letters;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      StressLetter letter{
+          .flags = flags_of_row(now, now[i]), .modseq = static_cast<std::uint64_t>(now[i].change.value), .text = {}};
+      const auto old = mailbox.letters.find(now[i].uid);
+      if (old != mailbox.letters.end()) {
+        letter.text = old->second.text;
+        if (old->second.flags == letter.flags && !believe && old->second.modseq != 0) {
+          EXPECT_EQ(old->second.modseq, letter.modseq) << "a change number without a change, uid " << now[i].uid;
+        } else {
+          EXPECT_GE(letter.modseq, old->second.modseq);
+        }
+        if (!believe) {
+          EXPECT_EQ(old->second.flags, letter.flags) << mailbox.name << " uid " << now[i].uid;
+        }
+      } else {
+        EXPECT_TRUE(believe) << mailbox.name << " has uid " << now[i].uid;
+      }
+      letters.emplace(now[i].uid, std::move(letter));
+    }
+    if (!believe) EXPECT_EQ(letters.size(), mailbox.letters.size()) << mailbox.name;
+    mailbox.letters = std::move(letters);
+    mailbox.uid_next = now.head().uid_next;
+    mailbox.modseq = static_cast<std::uint64_t>(now.head().change.value);
+  }
+  static FlagNames flags_of_row(const store::MailboxSnapshot& snapshot, const store::MessageRow& row) {
+    static constexpr std::array kSystem = {
+        std::pair{store::flag::seen, "\\seen"},       std::pair{store::flag::answered, "\\answered"},
+        std::pair{store::flag::flagged, "\\flagged"}, std::pair{store::flag::draft, "\\draft"},
+        std::pair{store::flag::deleted, "\\deleted"}, std::pair{store::flag::junk, "$junk"}};
+    FlagNames names;
+    for (const auto& [bit, name] : kSystem) {
+      if ((row.flags() & bit) != 0) names.insert(name);
+    }
+    for (const auto& name : snapshot.keywords(row)) names.insert(to_lower(name));
+    return names;
+  }
+
+  // What came is taken in, and the view held against the model.
+  Said settle(Client& client, Desk& desk, bool numbers_stay, const std::map<std::uint32_t, FlagNames>& silent = {}) {
+    for (auto& known : client.view) {
+      const auto assumed = silent.find(known.uid);
+      if (assumed != silent.end() && known.flags) known.flags = assumed->second;
+    }
+    auto said = client.read(numbers_stay);
+    if (desk.mailbox == nullptr) return said;
+    const auto& letters = desk.mailbox->letters;
+    // What was announced are all that came since, in their order.
+    auto next = letters.upper_bound(desk.told);
+    for (auto& known : client.view) {
+      if (known.uid > desk.told) {
+        EXPECT_TRUE(next != letters.end() && next->first == known.uid);
+      } else if (known.uid != 0) {
+        continue;
+      }
+      if (next == letters.end()) {
+        ADD_FAILURE() << "a message was announced that isn't there";
+        return said;
+      }
+      known.uid = next->first;
+      ++next;
+    }
+    EXPECT_TRUE(next == letters.end()) << "uid " << next->first << " was not announced";
+    if (!letters.empty()) desk.told = std::max(desk.told, letters.rbegin()->first);
+    std::size_t here = 0;
+    for (const auto& known : client.view) {
+      const auto found = letters.find(known.uid);
+      if (found == letters.end()) {
+        EXPECT_TRUE(numbers_stay) << "uid " << known.uid << " is gone, and nobody said so";
+        continue;
+      }
+      ++here;
+      if (known.flags) {
+        EXPECT_EQ(*known.flags, found->second.flags) << "uid " << known.uid;
+      }
+    }
+    EXPECT_EQ(here, letters.size());
+    for (const auto& one : said.fetched) {
+      const auto uid = one.number <= client.view.size() ? client.view[one.number - 1].uid : 0;
+      const auto found = letters.find(uid);
+      // Where it was expunged with this very reply the numbers have moved.
+      if (said.expunged || found == letters.end()) continue;
+      if (one.uid) {
+        EXPECT_EQ(*one.uid, uid);
+      }
+      if (one.modseq && !one.flags) {
+        EXPECT_EQ(*one.modseq, found->second.modseq);
+      }
+      if (one.text && !found->second.text.empty()) {
+        EXPECT_EQ(*one.text, found->second.text) << "uid " << uid;
+      }
+    }
+    return said;
+  }
+  void changed() {
+    for (auto& mailbox : mailboxes_) learn(mailbox);
+  }
+  Said command(Client& client, Desk& desk, std::string_view words, bool numbers_stay, std::string_view status = "OK",
+               const std::map<std::uint32_t, FlagNames>& silent = {}) {
+    client.send(words);
+    wait(client);
+    auto said = settle(client, desk, numbers_stay, silent);
+    EXPECT_EQ(said.status, status) << words << "\n" << said.tagged;
+    return said;
+  }
+  // What the mailbox's being read-only forbids is refused before anything is looked at, and nothing is told with it.
+  void refused(Client& client, std::string_view words) {
+    client.send(words);
+    wait(client);
+    const auto said = client.read(true);
+    EXPECT_EQ(said.status, "NO") << words << "\n" << said.tagged;
+    EXPECT_TRUE(said.lines.empty() && said.fetched.empty()) << words;
+  }
+  void plain(Client& client, Desk& desk, std::string_view words) { command(client, desk, words, false); }
+
+  FlagNames some_flags() {
+    static constexpr std::array kFlags = {"\\seen", "\\flagged", "\\answered", "\\deleted", "$junk", "one", "two"};
+    FlagNames names;
+    for (auto count = pick(4); count > 0; --count) names.insert(kFlags[pick(kFlags.size())]);
+    return names;
+  }
+
+  // Messages by number or by UID, and how they are named.
+  Named some(const Client& client, const Desk& desk, bool uid) {
+    Named named;
+    const auto& letters = desk.mailbox->letters;
+    const auto take = [&](std::uint32_t one) {
+      if (letters.contains(one)) {
+        named.uids.insert(one);
+      } else {
+        named.gone = true;
+      }
+    };
+    const auto& view = client.view;
+    if (!client.saved.empty() && pick(8) == 0) {
+      named.text = "$";
+      for (const auto& known : view) {
+        if (client.saved.contains(known.uid)) take(known.uid);
+      }
+      named.gone = false;
+      return named;
+    }
+    const std::uint64_t most = uid ? desk.mailbox->uid_next + 1U : view.size();
+    std::uint64_t largest = view.size();
+    if (uid) largest = view.empty() ? 0 : view.back().uid;
+    for (auto count = 1 + pick(3); count > 0; --count) {
+      auto first = 1 + pick(most);
+      auto last = pick(3) == 0 ? 1 + pick(most) : first;
+      std::string part = fmt::format("{}", first);
+      if (pick(6) == 0) {
+        last = largest;
+        part += ":*";
+      } else if (last != first) {
+        part += fmt::format(":{}", last);
+      }
+      named.text += (named.text.empty() ? "" : ",") + part;
+      if (last < first) std::swap(first, last);
+      for (std::size_t i = 0; i < view.size(); ++i) {
+        const std::uint64_t name = uid ? view[i].uid : i + 1;
+        if (first <= name && name <= last) take(view[i].uid);
+      }
+    }
+    return named;
+  }
+
+  // As learn(), after flags that the model has set itself: change numbers may have moved.
+  void relearn(StressMailbox& mailbox) {
+    auto model = mailbox.letters;
+    learn(mailbox, true);
+    EXPECT_EQ(model.size(), mailbox.letters.size()) << mailbox.name;
+    for (auto& [uid, letter] : mailbox.letters) {
+      const auto found = model.find(uid);
+      if (found == model.end()) {
+        ADD_FAILURE() << mailbox.name << " has uid " << uid;
+        continue;
+      }
+      EXPECT_EQ(letter.flags, found->second.flags) << mailbox.name << " uid " << uid;
+      letter.text = found->second.text;
+    }
+  }
+
+  /// A search key, and whether it holds.
+  struct Key {
+    std::string text;
+    std::function<bool(std::uint32_t, const StressLetter&)> holds;
+  };
+  Key some_key(const Client& client, const Desk& desk, int depth = 0) {
+    static constexpr std::array kPairs = {std::pair{"FLAGGED", "\\flagged"}, std::pair{"SEEN", "\\seen"},
+                                          std::pair{"DELETED", "\\deleted"}, std::pair{"ANSWERED", "\\answered"},
+                                          std::pair{"KEYWORD one", "one"},   std::pair{"KEYWORD $Junk", "$junk"}};
+    switch (pick(depth < 2 ? 6 : 4)) {
+      case 0:
+        return {"ALL", [](auto, const auto&) { return true; }};
+      case 1: {
+        const auto& [text, flag] = kPairs[pick(kPairs.size())];
+        return {text, [name = flag](auto, const auto& letter) { return letter.flags.contains(name); }};
+      }
+      case 2: {
+        const auto& [text, flag] = kPairs[pick(kPairs.size())];
+        return {fmt::format("UN{}", text),
+                [name = flag](auto, const auto& letter) { return !letter.flags.contains(name); }};
+      }
+      case 3: {
+        const bool uid = client.view.empty() || pick(2) == 0;
+        auto named = some(client, desk, uid);
+        return {(uid && named.text != "$" ? "UID " : "") + named.text,
+                [uids = named.uids](auto one, const auto&) { return uids.contains(one); }};
+      }
+      case 4: {
+        const auto inner = some_key(client, desk, depth + 1);
+        return {"NOT " + inner.text,
+                [holds = inner.holds](auto uid, const auto& letter) { return !holds(uid, letter); }};
+      }
+      default: {
+        const auto a = some_key(client, desk, depth + 1);
+        const auto b = some_key(client, desk, depth + 1);
+        return {fmt::format("OR {} {}", a.text, b.text),
+                [a = a.holds, b = b.holds](auto uid, const auto& letter) { return a(uid, letter) || b(uid, letter); }};
+      }
+    }
+  }
+
+  store::StoreWorld world_;
+  account::ScriptedLogins logins_;
+  asio::io_context io_{1};
+  Server server_{logins_, *world_.store, world_.clock, world_.metrics, {.literal_plus = true}};
+  SeededRandom random_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<Desk> desks_;
+  std::array<StressMailbox, 2> mailboxes_;
+  std::size_t ended_ = 0;
+  int done_ = 0;
+  std::uint64_t letters_ = 0;
+};
+
+}  // namespace pabal::server::imap

@@ -1,0 +1,103 @@
+"""James's IMAP scripts from ../shared against the real server; what differs on purpose is listed, with who is right."""
+import pathlib
+import re
+import unittest
+
+from case import DOMAIN, PASSWORD, ServerCase
+from harness.james import JamesPlay
+from harness.server import ROOT
+
+JAMES = ROOT.parent / "shared" / "suites" / "imap" / "james-mpt"
+
+# Scripts whose subject is James itself.
+NOT_OURS = {
+    "SelectedStateSetup": "a part of other scripts", "SelectedStateCleanup": "a part of other scripts",
+    "SharedMailbox": "James's namespaces", "ListNamespace": "James's namespaces", "Namespace": "James's namespaces",
+    "RenameSharedMailbox": "needs a mailbox that James's tests share", "ListWithSharedMailbox": "needs a mailbox that James's tests share",
+    "ListSpecialChar": "needs mailboxes that James's tests make", "ACLCommandsOnOtherUser": "needs a mailbox that James's tests share",
+    "CondstoreDisable": "CONDSTORE can't be switched off", "XList": "XLIST came before SPECIAL-USE (RFC 6154), which is here",
+    "AuthenticatePlain": "James's AUTHENTICATE takes a mechanism as a string and an initial response as a literal; RFC 9051 §9 has neither",
+    "UidSearchAtomsIndexer": "waits for James's indexer", "LoginThreeStrikes": "the limit is a setting, and higher",
+}
+NEEDS = {"ACLCommandsOnOwner": "ACL", "Rights": "ACL", "Quota": "QUOTA", "Metadata": "METADATA", "MetadataWithBinaryData": "METADATA",
+         "MetadataWithLimitation": "METADATA", "Replace": "REPLACE", **{f"SharingAccess{rights}": "a mailbox that James's tests share"
+         for rights in ("L", "LR", "LRA", "LRI", "LRK", "LRS", "LRT", "LRTE", "LRW", "LRX")}}
+NO_LOGIN = {"Authenticate", "BadTag", "BogusCommand", "Capability", "IllegalTag", "JustTag", "Login", "NoCommand", "NoTag",
+            "ValidAuthenticated", "Welcome"}
+
+# Script, what a difference says, who is right and why. All are expressions.
+DIFFERENT = (
+    (r"Valid", r"wants \S+ NO .*Command not valid in this state", "BAD is for commands at the wrong time (RFC 9051 §7.1.3)"),
+    (r"ValidAuthenticated", r"APPEND mailbox", "before the login there are no literals of messages"),
+    (r"BadTag|IllegalTag|JustTag|NoCommand|NoTag|BogusCommand", r"wants \\\* BYE Unknown", "a mistake is answered with BAD; the connection ends after many"),
+    (r"Capability", r"SAVEDATE", "what can only be used after the login is announced after it"),
+    (r"Fetch", r"FETCH 1:\* \(\)", "the grammar has no empty list of items"),
+    (r"Fetch", r"\(BODY\[[\d.]+(?:HEADER|TEXT|MIME)?\]", "a part that isn't there is NIL, and HEADER and TEXT are a message's alone (RFC 9051 §6.4.5.1)"),
+    (r"FetchSingleMessage", r"\((?:ALL|FULL|FAST)\)", "a macro stands alone (RFC 9051 §6.4.5)"),
+    (r"FetchNILSaveDate", r"SAVEDATE", "we know the date"),
+    (r"Fetch(Structure|MultipartBodyStructure)", r"FETCH 1:\* \(BODY|FETCH.*BODYSTRUCTURE", "BODYSTRUCTURE: parameters and dispositions are given as the message has them"),
+    (r"Id", r"ID", "ID tells our name; the fields of ID are strings without commas (RFC 2971 §3.3)"),
+    (r"Create", r"CREATE //", "NO and BAD are both allowed"),
+    (r"Create", r"one&AC4-two|LIST \"\" one|DELETE one", "a printable octet in modified UTF-7 is an error (RFC 3501 §5.1.3)"),
+    (r"CreateErrorWithLongName", r"", "names of that length can be given"),
+    (r"Delete|ListPercentWildcard", r"HASCHILDREN", "RFC 9051 §6.3.5 allows to refuse it, and names the code"),
+    (r"ListPlus", r"MYRIGHTS", "LIST-MYRIGHTS is not there yet"),
+    (r"ListSubscribed", r"CHILDINFO", "the order of LIST responses"),
+    (r"ListWithPercentWildcard", r"", "wildcards can't be in a new name: LIST would take them for what they are (RFC 9051 §5.1)"),
+    (r"MoveNoMSG", r"UID MOVE 1", "UIDs that aren't there are passed over (RFC 9051 §6.4.9)"),
+    (r"Rename", r"\"selected\"", "James's tests leave a mailbox behind"),
+    (r"RenameInbox", r"UIDNEXT 1", "INBOX keeps counting, so that no UID is given twice (RFC 9051 §2.3.1.1)"),
+    (r"PeekMultipartMixedComplex", r"Rhubard", "a byte that is no UTF-8 in the script"),
+    (r"ConcurrentExistsResponse", r"STORE 1|CREATE another", "a number that the client has not been told of is an error (RFC 9051 §7.4.1)"),
+    (r"ConcurrentExpungeUIDToMSNMapping", r"BODY\[\]", "\\Seen is told in a FETCH of its own"),
+    (r"InboxDeleteMessages", r"wants OK DELETE", "the script lacks a tag"),
+    (r"Search", r"BODY o\b", "the text of parts is searched, decoded, and not their boundaries and headers"),
+    (r"Search", r"SEARCH OR \( ", "the grammar has no space behind a parenthesis"),
+    (r"SearchOptionAggregations|SearchAtoms", r"HIGHESTMODSEQ", "MODSEQ was switched on before"),
+    (r"SearchOptionSave", r"RETURN \(SAVE\)", "SAVE alone says nothing (RFC 5182 §2.1)"),
+    (r"Status", r"DELETED-STORAGE", "it is in units of 1024 octets (RFC 9208 §5.3)"),
+    (r"Status", r"RECENT", "how many are recent after they were told of is nobody's promise"),
+    (r"UserFlagsSupport", r"APPEND testmailbox", "FLAGS come before the first message that has them is told"),
+)
+
+
+@unittest.skipUnless(JAMES.is_dir(), "../shared/suites/imap/james-mpt is not there")
+class James(ServerCase):
+    settings = "[imap]\nliteral_plus = true\n"
+
+    def setUp(self) -> None:  # nobody's mailbox is shared by two scripts
+        pass
+
+    def play(self, script: pathlib.Path) -> None:
+        if why := NOT_OURS.get(script.stem):
+            self.skipTest(why)
+        user = f"{script.stem.lower()}@{DOMAIN}"
+        self.server.add_account(user)
+        play = JamesPlay(self.server.address, self.server.ports["imap"], user, PASSWORD)
+        self.addCleanup(play.close)
+        first = play.wire("preparing", True)
+        if (needed := NEEDS.get(script.stem)) and needed.encode() not in first.good("CAPABILITY")[0].split():
+            self.skipTest(f"not there yet: {needed}")
+        for name in ("Archive", "Drafts", "Junk", "Sent", "Trash"):
+            first.good(f"UNSUBSCRIBE {name}")
+            first.good(f"DELETE {name}")
+        text = script.read_text()
+        selects = re.search(r"(?i)^C: \S+ (SELECT|EXAMINE)", text, re.M)
+        works = re.search(r"(?i)^C: \S+ (FETCH|STORE|SEARCH|UID|EXPUNGE|CHECK|COPY|MOVE)\b", text, re.M)
+        if script.stem not in NO_LOGIN and not script.stem.startswith("Valid") and "CREATE selected" not in text and (
+                script.stem in ("Copy", "Uid") or re.search(r"^C: .*\bselected\b", text, re.M) or (works and not selects)):
+            play.play(JAMES / "SelectedStateSetup.test", True)
+        play.play(script, script.stem not in NO_LOGIN)
+        left = [words for words in play.differences if not any(
+            re.match(name, script.stem) and re.search(what, words) for name, what, _ in DIFFERENT)]
+        self.assertEqual(left, [], "\n" + "\n".join(left))
+
+
+def add_tests() -> None:
+    for script in sorted(JAMES.glob("*.test")) if JAMES.is_dir() else ():
+        def test(self, script: pathlib.Path = script) -> None:
+            self.play(script)
+        setattr(James, f"test_{script.stem}", test)
+
+
+add_tests()

@@ -1,6 +1,8 @@
 // What the store's tests share: a store over any file system, opened and closed at will, and its calls without
 // coroutines.
 #pragma once
+#include <fmt/format.h>
+
 #include <map>
 #include <memory>
 #include <string>

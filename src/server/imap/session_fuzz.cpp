@@ -34,7 +34,7 @@ store::DeliveryTarget inbox() {
 }
 
 // A disk with one account and three letters.
-const MemoryFileSystem& clean_disk() {
+MemoryFileSystem& clean_disk() {
   static const auto disk = [] {
     auto made = std::make_unique<MemoryFileSystem>();
     store::TestStore store(*made);

@@ -1,12 +1,12 @@
 // What the store's tests share: a store over any file system, opened and closed at will, and its calls without
 // coroutines.
 #pragma once
-#include <fmt/format.h>
-
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/memory_file.hpp"
 #include "db/failing_database.hpp"

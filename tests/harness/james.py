@@ -138,7 +138,7 @@ def originals(expunges) -> set[int]:
 class JamesPlay:
     """Plays scripts one after the other over sessions of one user; found() is what differed."""
 
-    def __init__(self, address: str, port: int, user: str, password: str, timeout: float = 10):
+    def __init__(self, address: str, port: int, user: str, password: str, timeout: float = 4):
         self.address, self.port, self.timeout = address, port, timeout
         self.user, self.password = user, password
         self.wires: dict[str, ImapWire] = {}

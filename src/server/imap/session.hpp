@@ -101,7 +101,7 @@ struct Selected {
   MailboxId mailbox;
   std::string path;
   bool read_only = false;
-  ChangeNumber synced;  ///< no removal up to it is untold (RFC 7162 §3.2)
+  ChangeNumber synced;           ///< no removal up to it is untold (RFC 7162 §3.2)
   std::size_t keyword_sets = 0;  ///< how many the snapshot had when the client was last told of flags
   std::size_t flags_told = 0;    ///< a hash of what FLAGS said then
   View view;

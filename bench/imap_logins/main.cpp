@@ -65,6 +65,7 @@ void run(const Options& options) {
   std::atomic<std::size_t> done = 0;
   const Moment begin = now();
   std::vector<std::jthread> threads;
+  threads.reserve(options.threads);
   for (std::size_t i = 0; i < options.threads; ++i) {
     threads.emplace_back([&] {
       while (options.logins == 0 ? seconds_since(begin) < options.seconds : done < options.logins) {

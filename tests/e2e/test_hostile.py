@@ -82,6 +82,8 @@ class Smuggling(ServerCase):
 
 
 class Injection(ServerCase):
+    ALONE = True
+
     def test_starttls_throws_away_what_came_before(self) -> None:
         wire = self.smtp()
         wire.send(b"STARTTLS\r\nEHLO evil.example\r\nMAIL FROM:<evil@seoul.example>\r\n")
@@ -173,6 +175,8 @@ SLOW = 2000
 
 
 class SlowClients(ServerCase):
+    ALONE = True
+
     limits = {}
 
     def setUp(self) -> None:

@@ -72,6 +72,8 @@ def forget_peak(pid: int) -> int:
 
 
 class Compression(ServerCase):
+    ALONE = True
+
     def test_with_zlib_from_both_sides(self) -> None:
         wire = Client(self)
         wire.compress()
@@ -91,6 +93,8 @@ class Compression(ServerCase):
 
 
 class BigLetters(ServerCase):
+    ALONE = True
+
     def test_in_little_memory_and_nobody_waits_for_slow_readers(self) -> None:
         wire = Client(self)
         before = forget_peak(self.server.pid)

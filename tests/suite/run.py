@@ -43,7 +43,9 @@ def python_tests(folder: str, options: argparse.Namespace) -> Counts:
     # On the disk that the project is on: /tmp may be memory.
     place = ROOT / "build" / "test-data"
     place.mkdir(parents=True, exist_ok=True)
-    status = run(folder, [sys.executable, "tests/e2e/run.py", "--folder", folder, "--json", str(result)], seconds=1200,
+    # End-to-end tests mostly wait; those of faults load the machine.
+    jobs = 2 * JOBS if folder == "e2e" else 1
+    status = run(folder, [sys.executable, "tests/e2e/run.py", "--folder", folder, "--jobs", str(jobs), "--json", str(result)], seconds=1200,
                  environment={"TMPDIR": str(place), "PABAL_SEED": str(options.seed)})
     if not result.exists():
         return failed(f"{folder}: " + ("took too long" if status is None else f"exit status {status}") + "\n" + log_tail(folder))

@@ -65,7 +65,6 @@ grammar::Features features() noexcept {
           enable,
           esearch,
           esort,
-          filters,
           i18n_level_2,
           id,
           idle,

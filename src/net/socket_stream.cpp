@@ -24,6 +24,8 @@ constexpr std::size_t kPiecesACall = 16;
 constexpr std::size_t kProgress = 64UL << 10;
 constexpr auto kLinger = std::chrono::seconds(2);
 constexpr std::size_t kMostLingering = 1UL << 20;
+/// A peer that sent so much before our last words is likely to be sending still.
+constexpr std::size_t kLongRun = 1UL << 10;
 
 std::unexpected<Error> timed_out() { return fail(ErrorKind::timeout, "timeout"); }
 
@@ -264,6 +266,7 @@ Async<Result<bool>> SocketStream::fill() {
     switch (got->step) {
       case TlsSession::Step::done:
         end_ += got->count;
+        unanswered_ += got->count;
         likely_more_ = got->count == room.size();
         if (bulk_ && likely_more_) next_size_ = std::min(buffer_.size * 4, kMostInput);
         if (turns_.step(got->count)) co_await give_way();
@@ -366,6 +369,7 @@ Async<Result<void>> SocketStream::write_all(std::span<const std::string_view> pi
 
 Async<Result<void>> SocketStream::write(std::string_view octets) {
   if (auto may = may_write(); !may) co_return may;
+  answered_ = std::exchange(unanswered_, 0);
   const std::string_view pieces[] = {octets};
   const auto sent = try_write(pieces, 0);
   if (!sent) co_return pass(sent);
@@ -376,6 +380,7 @@ Async<Result<void>> SocketStream::write(std::string_view octets) {
 
 Async<Result<void>> SocketStream::write_pieces(std::span<const std::string_view> pieces) {
   if (auto may = may_write(); !may) co_return may;
+  answered_ = std::exchange(unanswered_, 0);
   const auto sent = try_write(pieces, 0);
   if (!sent) co_return pass(sent);
   if (turns_.step(*sent)) co_await give_way();
@@ -413,8 +418,8 @@ Async<Result<void>> SocketStream::start_tls_client(std::shared_ptr<const TlsClie
   co_return co_await shake_hands(TlsSession::client(std::move(context), peer_name, descriptor_.native_handle()));
 }
 
-/// Reads and forgets what the peer still sends: to close a socket with unread input would reset the connection, and the
-/// peer might lose our last reply. Ends at the peer's end, or soon.
+/// Reads and forgets what the peer still sends: to close a socket with unread input would reset the connection, and so
+/// would what arrives later; the peer might lose our last reply (RFC 9112 §9.6). Ends at the peer's end, or soon.
 Async<void> SocketStream::linger() {
   auto scratch = home_.buffers().take(kRecord);
   const auto deadline = after(kLinger);
@@ -424,8 +429,8 @@ Async<void> SocketStream::linger() {
     if (got > 0) seen += static_cast<std::size_t>(got);
     if (got == 0 || (got < 0 && errno != EAGAIN)) break;
     if (got > 0) continue;
-    // A peer that is silent has nothing on its way that could harm the reply.
-    if (seen == 0) break;
+    // A peer that had spoken shortly and is silent has nothing on its way that could harm the reply.
+    if (seen == 0 && answered_ + unanswered_ < kLongRun) break;
     if (const auto waited = co_await wait_readable(deadline); !waited) break;
   }
   home_.buffers().give_back(std::move(scratch));

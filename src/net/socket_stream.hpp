@@ -104,6 +104,8 @@ class SocketStream final : public Stream, private Waiter {
   std::chrono::milliseconds timeout_ = std::chrono::minutes(5);
   Endpoint peer_;
   Endpoint local_;
+  std::size_t unanswered_ = 0;  ///< octets that came since the last write
+  std::size_t answered_ = 0;    ///< and between that and the one before it
   Turns turns_{kOctetsATurn};
   TlsSession::Step tls_write_blocked_on_ = TlsSession::Step::want_write;
   bool socket_is_loopback_;

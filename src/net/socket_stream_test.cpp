@@ -1,6 +1,7 @@
 // SocketStream as a client in a coroutine, against the echo server and against sockets that misbehave.
 #include "net/socket_stream.hpp"
 
+#include <array>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -244,6 +245,36 @@ TEST(SocketStream, NewsWakeItFromWaiting) {
     const auto begun = std::chrono::steady_clock::now();
     EXPECT_EQ((co_await stream.write(endless)).error().kind, ErrorKind::timeout);
     EXPECT_GE(std::chrono::steady_clock::now() - begun, 50ms);
+  }());
+}
+
+// Who hangs up on a peer that talks and talks goes on listening for a moment, so that the last words arrive; one that
+// spoke shortly isn't waited for.
+TEST(SocketStream, LastWordsReachAPeerThatTalksOn) {
+  run_to_end([]() -> Async<> {
+    const auto home = co_await asio::this_coro::executor;
+    for (const bool talkative : {true, false}) {
+      Ends ends;
+      SocketStream stream(home, std::move(ends.ours), Endpoint(), Endpoint());
+      const std::string said(talkative ? 3000 : 6, 'x');
+      EXPECT_EQ(::send(ends.theirs.get(), said.data(), said.size(), 0), static_cast<ssize_t>(said.size()));
+      EXPECT_TRUE((co_await stream.fill()).value_or(false));
+      stream.consume(stream.input().size());
+      EXPECT_TRUE(co_await stream.write("bye"));
+      bool closed = false;
+      bool listens = false;
+      asio::post(home, [&ends, &closed, &listens] {
+        listens = !closed;
+        EXPECT_EQ(::send(ends.theirs.get(), "more", 4, MSG_NOSIGNAL), 4);
+        std::array<char, 16> room{};
+        EXPECT_EQ(::recv(ends.theirs.get(), room.data(), room.size(), MSG_DONTWAIT), 3);
+        ends.theirs = FileDescriptor();
+      });
+      co_await stream.close();
+      closed = true;
+      co_await give_way();
+      EXPECT_EQ(listens, talkative);
+    }
   }());
 }
 

@@ -138,8 +138,9 @@ class Injection(ServerCase):
                     said += piece
                     if not piece:
                         break
-        except OSError:  # it has hung up
-            sent += 10_000
+        except OSError:
+            pass  # it has hung up; what it said before that still stands in the socket
+        said += wire.rest()
         self.assertIn(b"500 5.5.2 ", said)
         self.assertIn(b"421 4.7.0 ", said)
         # Sixteen lines' worth, and what the two sockets hold.

@@ -73,7 +73,7 @@ class Wire:
         try:
             while piece := self.socket.recv(65536):
                 octets += piece
-        except (ConnectionResetError, ssl.SSLError):
+        except (ConnectionError, ssl.SSLError):
             return octets
         return octets
 

@@ -9,12 +9,14 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from harness.imap_promises import ImapWriter
 from harness.promises import FastPop3, Load, Tried, Verdict, recognise, verify
 from harness.server import Server
 
 USERS = 20
 EACH = 10**7  # numbers of messages for each kill, more than are ever sent: half for each load
 DRAINED = range(16, 20)  # mailboxes that a reader empties all the while
+WRITERS = range(USERS, USERS + 6)  # accounts that IMAP alone writes to
 
 
 class Drain(threading.Thread):
@@ -59,13 +61,16 @@ class Drain(threading.Thread):
             box.close()
 
 
-def epoch(server: Server, chooser: random.Random, rounds: int, first: int) -> Verdict:
+def epoch(server: Server, chooser: random.Random, rounds: int, first: int, writers: list[ImapWriter]) -> Verdict:
     """Some kills under load, then a look at everything; mailboxes are empty before and after."""
     loads = [Load(server, first=first, seed=chooser.randrange(2**31), connections=15, users=USERS),
              Load(server, first=first + EACH // 2, seed=chooser.randrange(2**31), connections=1, users=USERS, size_from=100_000,
                   size=6_000_000, pipelining="commands")]
     drain = Drain(server, chooser.randrange(2**31))
     drain.start()
+    writers[:] = [renewed(writer) for writer in writers]
+    for writer in writers:
+        writer.start()
     try:
         for _ in range(rounds):
             time.sleep(chooser.uniform(0.02, 0.7))
@@ -76,13 +81,16 @@ def epoch(server: Server, chooser: random.Random, rounds: int, first: int) -> Ve
                 server.kill()
             server.start()
         time.sleep(0.2)
-        drain.over.set()
-        drain.join(60)
+        for one in (drain, *writers):
+            one.over.set()
+        for one in (drain, *writers):
+            one.join(60)
         tried: dict[int, Tried] = {}
         for load in loads:
             tried |= load.stop()
     finally:
-        drain.over.set()
+        for one in (drain, *writers):
+            one.over.set()
         for load in loads:
             load.kill()
     server.stop()
@@ -95,9 +103,20 @@ def epoch(server: Server, chooser: random.Random, rounds: int, first: int) -> Ve
         elif digest != tried[number].hash:
             verdict.wrong.append(f"user{user}: fetched message {number} torn")
     verdict.wrong += [f"user{user}: message {number} was deleted and came back" for number, user in drain.came_back]
+    for writer in writers:
+        if not writer.wrong:
+            writer.verify()
+        verdict.wrong += writer.wrong
     if checked.returncode != 0:
         verdict.wrong.append(f"store check: {checked.stdout[-2000:]}{checked.stderr[-2000:]}")
     return verdict
+
+
+def renewed(writer: ImapWriter) -> ImapWriter:
+    """A thread that goes on where this one was."""
+    new = ImapWriter(writer.server, writer.user, writer.chooser.randrange(2**31))
+    new.state, new.done, new.doubts, new.happened, new.letters = writer.state, writer.done, writer.doubts, writer.happened, writer.letters
+    return new
 
 
 # Small segments and files, so that recycling and reclaiming happen within minutes.
@@ -112,16 +131,20 @@ def run(rounds: int, seed: int, each: int = 10, settings: str = SEGMENTS) -> int
     total = 0
     with Server(settings=settings) as server:
         server.add_domain()
-        server.add_users(USERS)
+        server.add_users(USERS + len(WRITERS))
         server.start()
+        writers = [ImapWriter(server, user, chooser.randrange(2**31)) for user in WRITERS]
         done = 0
         while done < rounds:
             count = min(each, rounds - done)
-            verdict = epoch(server, chooser, count, 1 + done * EACH)
+            verdict = epoch(server, chooser, count, 1 + done * EACH, writers)
             done += count
             wrong += len(verdict.wrong)
             total += verdict.promised
-            print(f"kill: after {done} kills: {verdict.text()}", flush=True)
+            commands = sum(sum(writer.done.values()) for writer in writers)
+            doubts, happened = (sum(getattr(writer, what) for writer in writers) for what in ("doubts", "happened"))
+            print(f"kill: after {done} kills: {verdict.text()}; {commands} IMAP commands kept, {doubts} in doubt ({happened} of them "
+                  "done)", flush=True)
             for words in verdict.wrong[:20]:
                 print(f"  {words}", flush=True)
             if verdict.wrong:

@@ -1,12 +1,14 @@
 // One client of the stress test: sends commands over a stream in memory, reads what is said, and keeps of it what any
 // client keeps: which number is which message, and its flags. What no server may say fails the test at once.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -25,9 +27,9 @@ struct Known {
   std::optional<FlagNames> flags;  ///< as last told
 };
 
-/// An untagged FETCH.
+/// An untagged FETCH, or UIDFETCH.
 struct Fetched {
-  std::uint32_t number = 0;
+  std::uint32_t number = 0;  ///< 0: of a message whose UID the client didn't know
   std::optional<std::uint32_t> uid;
   std::optional<FlagNames> flags;
   std::optional<std::uint64_t> modseq;
@@ -39,8 +41,9 @@ struct Said {
   std::vector<Fetched> fetched;
   std::vector<std::string> lines;  ///< whole, the others
   bool expunged = false;
-  std::string status;  ///< "OK", "NO" or "BAD"
-  std::string code;    ///< of the tagged response, without brackets
+  std::set<std::uint32_t> vanished;  ///< UIDs, in VANISHED (EARLIER) too
+  std::string status;                ///< "OK", "NO" or "BAD"
+  std::string code;                  ///< of the tagged response, without brackets
   std::string tagged;
 
   [[nodiscard]] std::string line(std::string_view begin) const {
@@ -111,13 +114,18 @@ class StressClient {
   bool selected = false;
   bool read_only = false;
   bool condstore = false;
+  bool qresync = false;
+  bool uid_only = false;
   bool idling = false;
+  bool learns_in_order = false;  ///< messages whose UIDs it doesn't know are fetched now, all of them
+  std::uint64_t modseq = 0;      ///< from here it would synchronize again; 0: it knows none
   std::vector<Known> view;
   std::set<std::uint32_t> saved;  ///< UIDs of "$"
   std::string trace;              ///< the last that was sent and said, to be told with a failure
 
   void send(std::string_view command) {
     tag_ = fmt::format("t{}", ++count_);
+    fetching_ = command.contains("FETCH ");
     keep(fmt::format("C: {} {}\n", tag_, command));
     stream.feed(fmt::format("{} {}\r\n", tag_, command));
   }
@@ -141,7 +149,7 @@ class StressClient {
   Said read(bool numbers_stay) {
     take_input();
     Said said;
-    while (!input_.empty()) {
+    while (taken_ < input_.size()) {
       const auto response = take_response();
       if (response.empty()) break;
       keep("S: " + response.substr(0, 300) + "\n");
@@ -156,9 +164,11 @@ class StressClient {
         said.status = words.next();
         const auto open = said.tagged.find('[');
         if (open == said.status.size() + 1) said.code = said.tagged.substr(open + 1, said.tagged.find(']') - open - 1);
+        take_modseq(said.code);
       }
     }
-    EXPECT_TRUE(input_.empty()) << "half a response: " << input_;
+    EXPECT_TRUE(taken_ == input_.size()) << "half a response: " << input_.substr(taken_);
+    input_.erase(0, std::exchange(taken_, 0));
     return said;
   }
 
@@ -174,14 +184,14 @@ class StressClient {
 
   // One response with its literals.
   std::string take_response() {
-    std::size_t end = 0;
+    std::size_t end = taken_;
     while (true) {
       const auto stop = input_.find("\r\n", end);
       if (stop == std::string::npos) return {};
       const auto open = input_.rfind('{', stop);
       if (open == std::string::npos || open < end || input_[stop - 1] != '}') {
-        auto response = input_.substr(0, stop);
-        input_.erase(0, stop + 2);
+        auto response = input_.substr(taken_, stop - taken_);
+        taken_ = stop + 2;
         return response;
       }
       end = stop + 2 + number_in(std::string_view(input_).substr(open + 1, stop - open - 2));
@@ -194,6 +204,8 @@ class StressClient {
     const auto first = words.next();
     if (first.front() < '0' || first.front() > '9') {
       EXPECT_NE(first, "BYE") << response;
+      if (first == "VANISHED") return vanished(words, numbers_stay, said);
+      if (response.starts_with("* OK [")) take_modseq(std::string_view(response).substr(6));
       said.lines.push_back(response.substr(2));
       return;
     }
@@ -206,23 +218,72 @@ class StressClient {
       EXPECT_LE(number, view.size());
     } else if (what == "EXPUNGE") {
       said.expunged = true;
+      EXPECT_FALSE(qresync || uid_only) << response;
       EXPECT_FALSE(numbers_stay) << "EXPUNGE while numbers are on their way";
       ASSERT_TRUE(number >= 1 && number <= view.size()) << response << " of " << view.size();
       view.erase(view.begin() + (number - 1));
-    } else if (what == "FETCH") {
+    } else if (what == (uid_only ? "UIDFETCH" : "FETCH")) {
       fetched(number, words, said);
     } else {
       ADD_FAILURE() << "what is " << response;
     }
   }
 
+  // RFC 7162 §3.2.10: of messages that the client counts, and so each makes one less; EARLIER: of others.
+  void vanished(Words& words, bool numbers_stay, Said& said) {
+    EXPECT_TRUE(qresync || uid_only);
+    auto word = words.next();
+    const bool earlier = word == "(";
+    if (earlier) {
+      EXPECT_EQ(words.next(), "EARLIER");
+      EXPECT_EQ(words.next(), ")");
+      EXPECT_TRUE(said.fetched.empty()) << "VANISHED (EARLIER) comes first";
+      word = words.next();
+    }
+    const auto uids = numbers_in(word);
+    EXPECT_EQ(words.next(), "");
+    said.vanished.insert(uids.begin(), uids.end());
+    if (earlier) return;
+    said.expunged = true;
+    EXPECT_FALSE(numbers_stay) << "VANISHED while numbers are on their way";
+    for (const auto uid : uids) {
+      auto found = std::ranges::find(view, uid, &Known::uid);
+      // One that came and went since it last looked.
+      if (found == view.end()) found = std::ranges::find(view, 0U, &Known::uid);
+      ASSERT_TRUE(found != view.end()) << "uid " << uid << " has vanished, and wasn't there";
+      view.erase(found);
+    }
+  }
+
+  void take_modseq(std::string_view code) {
+    Words words(code);
+    if (words.next() != "HIGHESTMODSEQ") return;
+    const auto number = words.next();
+    modseq = number_in(number.substr(0, number.find(']')));
+  }
+
+  /// The message that a UIDFETCH is of; nothing for one that it can't tell from others yet.
+  [[nodiscard]] std::uint32_t number_of(std::uint32_t uid) const {
+    for (std::size_t i = 0; i < view.size(); ++i) {
+      if (view[i].uid == uid || (learns_in_order && view[i].uid == 0)) return static_cast<std::uint32_t>(i + 1);
+    }
+    return 0;
+  }
+
   void fetched(std::uint32_t number, Words& words, Said& said) {
-    ASSERT_TRUE(number >= 1 && number <= view.size()) << "FETCH of " << number << " of " << view.size();
     Fetched one{.number = number, .uid = {}, .flags = {}, .modseq = {}, .text = {}};
+    if (uid_only) {
+      one.uid = number;
+      one.number = number_of(number);
+    } else {
+      ASSERT_TRUE(number >= 1 && number <= view.size()) << "FETCH of " << number << " of " << view.size();
+    }
     EXPECT_EQ(words.next(), "(");
     for (auto item = words.next(); item != ")"; item = words.next()) {
       if (item == "UID") {
-        one.uid = static_cast<std::uint32_t>(number_in(words.next()));
+        const auto uid = static_cast<std::uint32_t>(number_in(words.next()));
+        EXPECT_EQ(one.uid.value_or(uid), uid);
+        one.uid = uid;
       } else if (item == "FLAGS") {
         EXPECT_EQ(words.next(), "(");
         one.flags.emplace();
@@ -241,18 +302,25 @@ class StressClient {
         FAIL() << "unknown item " << item;
       }
     }
-    auto& known = view[number - 1];
-    if (one.uid) {
-      EXPECT_TRUE(known.uid == 0 || known.uid == *one.uid) << "number " << number << " was " << known.uid;
-      known.uid = *one.uid;
+    if (qresync) EXPECT_TRUE(one.uid) << "RFC 7162 §3.2.4: the UID is always told";
+    if (condstore && one.flags && !fetching_) EXPECT_TRUE(one.modseq) << "RFC 7162 §3.1: and so is the MODSEQ";
+    if (one.number != 0) {
+      auto& known = view[one.number - 1];
+      if (one.uid) {
+        EXPECT_TRUE(known.uid == 0 || known.uid == *one.uid) << "number " << number << " was " << known.uid;
+        known.uid = *one.uid;
+      }
+      if (one.flags) known.flags = one.flags;
     }
-    if (one.flags) known.flags = one.flags;
+    if (one.modseq && modseq != 0) modseq = std::max(modseq, *one.modseq);
     said.fetched.push_back(std::move(one));
   }
 
   std::string tag_;
   int count_ = 0;
+  bool fetching_ = false;  ///< the command is a FETCH, which says what it wants to be told
   std::string input_;
+  std::size_t taken_ = 0;  ///< of it
 };
 
 }  // namespace pabal::server::imap

@@ -4,7 +4,7 @@
 // view must agree with that.
 #include <cstdlib>
 
-#include "server/imap/stress_world.hpp"
+#include "server/imap/stress_resync.hpp"
 
 namespace pabal::server::imap {
 namespace {
@@ -15,6 +15,11 @@ class Stress : public StressWorld {
 
   void run(int commands) {
     while (done_ < commands && !testing::Test::HasFailure()) {
+      // Most of the time small mailboxes, where the sessions meet; now and then such as are kept packed.
+      if (done_ >= resize_at_) {
+        resize_at_ += 500;
+        most_ = pick(16) == 0 ? 1200 : 60;
+      }
       if (pick(40) == 0) {
         burst();
       } else {
@@ -26,7 +31,7 @@ class Stress : public StressWorld {
     }
     auto findings = world_.store->check();
     ASSERT_TRUE(findings.has_value());
-    EXPECT_TRUE(findings->empty());
+    for (const auto& finding : *findings) ADD_FAILURE() << finding.where << ": " << finding.what;
   }
   [[nodiscard]] int done() const noexcept { return done_; }
 
@@ -37,6 +42,11 @@ class Stress : public StressWorld {
     auto& desk = desks_[which];
     ++done_;
     SCOPED_TRACE(fmt::format("command {} by client {}", done_, which));
+    if (!desk.connected) {
+      if (pick(4) == 0) connect(which);
+      return;
+    }
+    if (pick(60) == 0) return disconnect(which);
     if (client.idling) {
       client.done();
       wait(client);
@@ -44,7 +54,8 @@ class Stress : public StressWorld {
       return;
     }
     if (desk.mailbox == nullptr) return pick(4) == 0 ? append(client, desk) : select(client, desk);
-    const bool uid = pick(2) == 0 || client.view.empty();
+    const bool uid = client.uid_only || pick(2) == 0 || client.view.empty();
+    if (client.uid_only && pick(30) == 0) return by_number(client);
     switch (pick(26)) {
       case 0:
         return select(client, desk);
@@ -94,13 +105,31 @@ class Stress : public StressWorld {
     }
   }
 
+  // Once the client has switched them off (RFC 9586 §3.1).
+  void by_number(Client& client) {
+    static constexpr std::array kCommands = {"FETCH 1 FLAGS", "STORE 1 FLAGS ()", "SEARCH ALL",
+                                             "COPY 1 INBOX",  "MOVE 1 Archive",   "UID SEARCH 1:*"};
+    client.send(kCommands[pick(kCommands.size())]);
+    wait(client);
+    const auto said = client.read(true);
+    EXPECT_EQ(said.status, "BAD") << said.tagged;
+    EXPECT_EQ(said.code, "UIDREQUIRED") << said.tagged;
+    EXPECT_TRUE(said.lines.empty() && said.fetched.empty());
+  }
+
   void select(Client& client, Desk& desk) {
+    keep(client, desk);
     desk.mailbox = nullptr;
     auto& mailbox = any_mailbox();
     client.read_only = pick(5) == 0;
-    const bool condstore = pick(4) == 0;
-    client.send(
-        fmt::format("{} {}{}", client.read_only ? "EXAMINE" : "SELECT", mailbox.name, condstore ? " (CONDSTORE)" : ""));
+    const auto& kept = desk.kept;
+    const bool resync = client.qresync && kept.mailbox == &mailbox && pick(5) != 0;
+    const bool known = resync && !kept.letters.empty() && pick(3) == 0;
+    const bool condstore = !resync && pick(4) == 0;
+    std::string how = condstore ? " (CONDSTORE)" : "";
+    if (resync) how = resync_words(client, kept, known, random_);
+    client.modseq = 0;
+    client.send(fmt::format("{} {}{}", client.read_only ? "EXAMINE" : "SELECT", mailbox.name, how));
     if (condstore) client.condstore = true;
     wait(client);
     // Whatever is said of another mailbox before CLOSED was told with the last reply already.
@@ -113,13 +142,23 @@ class Stress : public StressWorld {
     EXPECT_NE(said.line(fmt::format("OK [UIDNEXT {}]", mailbox.uid_next)), "") << mailbox.uid_next;
     EXPECT_NE(said.line(fmt::format("OK [HIGHESTMODSEQ {}]", mailbox.modseq)), "") << mailbox.modseq;
     auto letter = mailbox.letters.begin();
-    for (auto& known : client.view) {
-      if (letter != mailbox.letters.end()) known.uid = (letter++)->first;
+    for (auto& one : client.view) {
+      if (letter == mailbox.letters.end()) break;
+      EXPECT_TRUE(one.uid == 0 || one.uid == letter->first)
+          << "uid " << one.uid << " in the place of " << letter->first;
+      one.uid = (letter++)->first;
+    }
+    if (resync) {
+      resynced(client, mailbox, kept, said, known);
+    } else {
+      EXPECT_TRUE(said.fetched.empty() && said.vanished.empty());
     }
     desk.mailbox = &mailbox;
     desk.told = mailbox.letters.empty() ? 0 : mailbox.letters.rbegin()->first;
   }
   void leave(Client& client, Desk& desk) {
+    keep(client, desk);
+    client.modseq = 0;
     const bool close = pick(2) == 0;
     auto* mailbox = std::exchange(desk.mailbox, nullptr);
     if (close && !client.read_only) {
@@ -136,8 +175,7 @@ class Stress : public StressWorld {
 
   void append(Client& client, Desk& desk) {
     auto& mailbox = any_mailbox();
-    if (mailbox.letters.size() > 60)
-      return desk.mailbox == nullptr ? select(client, desk) : expunge(client, desk, false);
+    if (is_full(mailbox)) return desk.mailbox == nullptr ? select(client, desk) : expunge(client, desk, false);
     std::string words = "APPEND " + mailbox.name;
     Uids uids;
     for (auto count = 1 + pick(3); count > 0; --count) {
@@ -248,9 +286,11 @@ class Stress : public StressWorld {
     std::optional<std::uint64_t> since;
     if (pick(6) == 0) since = desk.mailbox->modseq - std::min(desk.mailbox->modseq, pick(30));
     if (modseq || since) client.condstore = true;
+    const bool vanished = since && uid && client.qresync && pick(2) == 0;
     const auto words =
         fmt::format("{}FETCH {} (UID FLAGS{}{}){}", uid ? "UID " : "", named.text, modseq ? " MODSEQ" : "",
-                    text ? " BODY.PEEK[TEXT]" : "", since ? fmt::format(" (CHANGEDSINCE {})", *since) : "");
+                    text ? " BODY.PEEK[TEXT]" : "",
+                    since ? fmt::format(" (CHANGEDSINCE {}{})", *since, vanished ? " VANISHED" : "") : "");
     const bool refused = !uid && named.gone;
     const auto said = command(client, desk, words, !uid, refused ? "NO" : "OK");
     EXPECT_EQ(said.code, refused ? "EXPUNGEISSUED" : "");
@@ -270,6 +310,13 @@ class Stress : public StressWorld {
       EXPECT_EQ(found->text.has_value(), text) << words;
       if (found->text && !letter.text.empty()) {
         EXPECT_EQ(*found->text, letter.text) << words;
+      }
+    }
+    if (vanished) {
+      for (const auto uid_gone : said.vanished) EXPECT_FALSE(letters.contains(uid_gone)) << words;
+      for (const auto& [one, behind] : desk.mailbox->removed) {
+        if (behind < *since || !is_in_set(named.text, one)) continue;
+        EXPECT_TRUE(said.vanished.contains(one)) << words << " doesn't say that uid " << one << " is gone";
       }
     }
     if (!text) return;
@@ -342,7 +389,7 @@ class Stress : public StressWorld {
   void transfer(Client& client, Desk& desk, bool uid) {
     auto& to = any_mailbox();
     bool moves = pick(2) == 0;
-    if (to.letters.size() > 60) return expunge(client, desk, false);
+    if (is_full(to)) return expunge(client, desk, false);
     const auto named = some(client, desk, uid);
     const auto words = fmt::format("{}{} {} {}", uid ? "UID " : "", moves ? "MOVE" : "COPY", named.text, to.name);
     if (moves && client.read_only) {
@@ -391,6 +438,8 @@ class Stress : public StressWorld {
   }
 
   // All at once: what comes of it the store says, and every view must agree with it.
+  int resize_at_ = 0;
+
   void burst() {
     SCOPED_TRACE(fmt::format("burst behind command {}", done_));
     for (std::size_t i = 0; i < clients_.size(); ++i) {
@@ -399,9 +448,10 @@ class Stress : public StressWorld {
       if (client.idling || desk.mailbox == nullptr) continue;
       const auto flags = fmt::format("{}", fmt::join(some_flags(), " "));
       const auto set = some(client, desk, true).text;
+      const bool full = is_full(mailboxes_[0]) || is_full(mailboxes_[1]);
       const auto& to = any_mailbox().name;
       std::string words;
-      switch (pick(6)) {
+      switch (pick(full ? 3 : 6)) {
         case 0:
           words = fmt::format("UID STORE {} +FLAGS ({})", set, flags);
           break;
@@ -444,7 +494,9 @@ class Stress : public StressWorld {
       for (auto& known : client.view) known.flags.reset();
       client.send("UID FETCH 1:* (FLAGS)");
       wait(client);
+      client.learns_in_order = true;
       client.read(false);
+      client.learns_in_order = false;
       const auto& letters = desk.mailbox->letters;
       ASSERT_EQ(client.view.size(), letters.size()) << "client " << i << "\n" << client.trace;
       auto letter = letters.begin();

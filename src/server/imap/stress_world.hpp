@@ -6,6 +6,7 @@
 
 #include "account/scripted_logins.hpp"
 #include "base/random.hpp"
+#include "imap/sequence_set.hpp"
 #include "server/imap/server.hpp"
 #include "server/imap/stress_client.hpp"
 #include "store/store_world.hpp"
@@ -24,7 +25,17 @@ struct StressMailbox {
   MailboxId id;
   std::map<std::uint32_t, StressLetter> letters;
   std::uint32_t uid_next = 1;
+  std::uint32_t uid_validity = 0;
   std::uint64_t modseq = 0;
+  std::vector<std::uint32_t> here;                 ///< UIDs that the store had when it was last asked
+  std::map<std::uint32_t, std::uint64_t> removed;  ///< some of the latest, and after which change they went
+};
+
+/// What a client keeps of a mailbox when it leaves it, to synchronize from there (RFC 7162 §3.2.5).
+struct Kept {
+  StressMailbox* mailbox = nullptr;
+  std::uint64_t modseq = 0;
+  std::map<std::uint32_t, std::optional<FlagNames>> letters;
 };
 
 /// A sequence set as it is sent, and the messages that it names.
@@ -43,14 +54,16 @@ class StressWorld {
       auto found = run_blocking(world_.store->find_mailbox(store::StoreWorld::alice(), mailbox.name));
       mailbox.id = found->id;
     }
-    for (int i = 0; i < 6; ++i) begin(i);
+    for (std::size_t i = 0; i < kClients; ++i) {
+      clients_.push_back(nullptr);
+      desks_.emplace_back();
+      connect(i);
+    }
     for (auto& mailbox : mailboxes_) learn(mailbox);
   }
   ~StressWorld() {
     for (auto& client : clients_) client->stream.end();
-    while (ended_ < clients_.size() && io_.run_one_for(std::chrono::seconds(10)) != 0) {
-    }
-    EXPECT_EQ(ended_, clients_.size());
+    wait_for_ends();
   }
   StressWorld(const StressWorld&) = delete;
   StressWorld& operator=(const StressWorld&) = delete;
@@ -61,25 +74,67 @@ class StressWorld {
     StressMailbox* mailbox = nullptr;
     std::uint32_t told = 0;  ///< the largest UID that was announced
     bool rev2 = false;
+    bool connected = false;
+    Kept kept;
   };
+  static constexpr std::size_t kClients = 6;
+  static constexpr std::size_t kRemembered = 300;
 
   static Async<> serve(Server* server, Client* client, std::size_t* ended) {
     co_await server->serve(&client->stream, {.id = "stress", .log = Log()}, {});
     ++*ended;
   }
-  void begin(int number) {
-    auto& client = *clients_.emplace_back(std::make_unique<Client>());
-    desks_.emplace_back();
+  void connect(std::size_t index) {
+    auto before = clients_[index] ? clients_[index]->trace + "(connects again)\n" : std::string();
+    auto& client = *(clients_[index] = std::make_unique<Client>());
+    client.trace = std::move(before);
+    auto& desk = desks_[index];
     asio::co_spawn(io_.get_executor(), serve(&server_, &client, &ended_),
                    [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+    ++begun_;
+    desk.connected = true;
     client.send("LOGIN alice@seoul.example demo");
     wait(client);
     client.read(true);
-    if (number % 3 == 2) {
-      client.send("ENABLE IMAP4rev2");
-      wait(client);
-      client.read(true);
-      desks_.back().rev2 = true;
+    std::string words = "ENABLE";
+    desk.rev2 = index % 3 == 2;
+    client.qresync = pick(2) == 0;
+    client.condstore = client.qresync;
+    client.uid_only = pick(4) == 0;
+    if (desk.rev2) words += " IMAP4rev2";
+    if (client.qresync) words += " QRESYNC";
+    if (client.uid_only) words += " UIDONLY";
+    if (words == "ENABLE") return;
+    client.send(words);
+    wait(client);
+    EXPECT_EQ(client.read(true).line("ENABLED"), words.replace(0, 6, "ENABLED"));
+  }
+  void wait_for_ends() {
+    while (ended_ < begun_ && io_.run_one_for(std::chrono::seconds(10)) != 0) {
+    }
+    EXPECT_EQ(ended_, begun_);
+  }
+  // The connection breaks, wherever it is; what had been said until then has arrived.
+  void disconnect(std::size_t index) {
+    auto& client = *clients_[index];
+    auto& desk = desks_[index];
+    client.stream.end();
+    const auto goal = ended_ + 1;
+    while (ended_ < goal && io_.run_one_for(std::chrono::seconds(10)) != 0) {
+    }
+    EXPECT_EQ(ended_, goal);
+    client.read(false);
+    keep(client, desk);
+    desk.mailbox = nullptr;
+    desk.connected = false;
+  }
+  // What the client knows when it leaves its mailbox.
+  static void keep(const Client& client, Desk& desk) {
+    // Without QRESYNC a client isn't told up to where it has heard of removals.
+    if (desk.mailbox == nullptr || !client.qresync) return;
+    desk.kept = {.mailbox = desk.mailbox, .modseq = client.modseq, .letters = {}};
+    for (const auto& known : client.view) {
+      if (known.uid != 0) desk.kept.letters.emplace(known.uid, known.flags);
     }
   }
   void wait(Client& client, bool for_more = false) {
@@ -91,6 +146,7 @@ class StressWorld {
     }
   }
   std::uint64_t pick(std::uint64_t below) { return random_.below(below); }
+  [[nodiscard]] bool is_full(const StressMailbox& mailbox) const { return mailbox.letters.size() > most_; }
   StressMailbox& any_mailbox() { return mailboxes_[pick(4) == 0 ? 1 : 0]; }
 
   // The store's own word on a mailbox: flags and UIDs must be the model's, change numbers are learned from it.
@@ -119,8 +175,15 @@ class StressWorld {
       letters.emplace(now[i].uid, std::move(letter));
     }
     if (!believe) EXPECT_EQ(letters.size(), mailbox.letters.size()) << mailbox.name;
+    for (const auto uid : mailbox.here) {
+      if (!letters.contains(uid)) mailbox.removed[uid] = mailbox.modseq;
+    }
+    while (mailbox.removed.size() > kRemembered) mailbox.removed.erase(mailbox.removed.begin());
+    mailbox.here.clear();
+    for (const auto& [uid, letter] : letters) mailbox.here.push_back(uid);
     mailbox.letters = std::move(letters);
     mailbox.uid_next = now.head().uid_next;
+    mailbox.uid_validity = now.head().uid_validity;
     mailbox.modseq = static_cast<std::uint64_t>(now.head().change.value);
   }
   static FlagNames flags_of_row(const store::MailboxSnapshot& snapshot, const store::MessageRow& row) {
@@ -176,10 +239,10 @@ class StressWorld {
     }
     EXPECT_EQ(here, letters.size());
     for (const auto& one : said.fetched) {
-      const auto uid = one.number <= client.view.size() ? client.view[one.number - 1].uid : 0;
+      const auto uid = one.number != 0 && one.number <= client.view.size() ? client.view[one.number - 1].uid : 0;
       const auto found = letters.find(uid);
       // Where it was expunged with this very reply the numbers have moved.
-      if (said.expunged || found == letters.end()) continue;
+      if (one.number == 0 || said.expunged || found == letters.end()) continue;
       if (one.uid) {
         EXPECT_EQ(*one.uid, uid);
       }
@@ -301,7 +364,7 @@ class StressWorld {
                 [name = flag](auto, const auto& letter) { return !letter.flags.contains(name); }};
       }
       case 3: {
-        const bool uid = client.view.empty() || pick(2) == 0;
+        const bool uid = client.uid_only || client.view.empty() || pick(2) == 0;
         auto named = some(client, desk, uid);
         return {(uid && named.text != "$" ? "UID " : "") + named.text,
                 [uids = named.uids](auto one, const auto&) { return uids.contains(one); }};
@@ -328,8 +391,10 @@ class StressWorld {
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<Desk> desks_;
   std::array<StressMailbox, 2> mailboxes_;
+  std::size_t begun_ = 0;  ///< connections
   std::size_t ended_ = 0;
   int done_ = 0;
+  std::size_t most_ = 60;  ///< letters in a mailbox, beyond which it is emptied rather than filled
   std::uint64_t letters_ = 0;
 };
 

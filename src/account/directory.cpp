@@ -320,4 +320,8 @@ Async<Result<std::optional<Account>>> Directory::by_login(std::string login) {
   co_return (*answer)->account;
 }
 
+Async<Result<std::optional<Account>>> Directory::by_id(AccountId account) {
+  co_return co_await state_->pool.run([this, account] { return find_account(account); });
+}
+
 }  // namespace pabal::account

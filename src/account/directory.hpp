@@ -103,6 +103,7 @@ class Directory {
   [[nodiscard]] std::optional<bool> try_is_our_domain(const Domain& domain);
   /// The account with this login name (full address; or the local part alone where only one domain exists).
   [[nodiscard]] Async<Result<std::optional<Account>>> by_login(std::string login);
+  [[nodiscard]] Async<Result<std::optional<Account>>> by_id(AccountId account);
   /// The same with the name's canonical form.
   [[nodiscard]] Async<Result<std::shared_ptr<const Login>>> find_login(std::string login);
   /// The same, where memory has the answer; else null.

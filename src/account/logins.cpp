@@ -8,7 +8,8 @@ namespace {
 
 class RealLogins final : public Logins {
  public:
-  explicit RealLogins(Authenticator& authenticator) : authenticator_(&authenticator) {}
+  RealLogins(Authenticator& authenticator, Directory& directory)
+      : authenticator_(&authenticator), directory_(&directory) {}
   std::vector<std::string_view> mechanisms(const ClientFacts& facts) const override {
     return authenticator_->mechanisms(facts);
   }
@@ -19,13 +20,20 @@ class RealLogins final : public Logins {
     const WipeAtEnd wiped(password);
     return authenticator_->login(std::move(user), std::move(password), std::move(facts));
   }
+  Async<Result<std::optional<Account>>> find(std::string login) override {
+    return directory_->by_login(std::move(login));
+  }
+  Async<Result<std::optional<Account>>> find(AccountId account) override { return directory_->by_id(account); }
 
  private:
   Authenticator* authenticator_;
+  Directory* directory_;
 };
 
 }  // namespace
 
-std::unique_ptr<Logins> logins_of(Authenticator& authenticator) { return std::make_unique<RealLogins>(authenticator); }
+std::unique_ptr<Logins> logins_of(Authenticator& authenticator, Directory& directory) {
+  return std::make_unique<RealLogins>(authenticator, directory);
+}
 
 }  // namespace pabal::account

@@ -18,9 +18,12 @@ class Logins {
   [[nodiscard]] virtual std::vector<std::string_view> mechanisms(const ClientFacts& facts) const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<SaslExchange>> begin(std::string_view mechanism, ClientFacts facts) = 0;
   [[nodiscard]] virtual Async<Result<Account>> login(std::string user, std::string password, ClientFacts facts) = 0;
+  /// Who has this login name, or this id; nothing where nobody has. For what one user may know of another.
+  [[nodiscard]] virtual Async<Result<std::optional<Account>>> find(std::string login) = 0;
+  [[nodiscard]] virtual Async<Result<std::optional<Account>>> find(AccountId account) = 0;
 };
 
-/// Over the real one, which must outlive what is returned.
-[[nodiscard]] std::unique_ptr<Logins> logins_of(Authenticator& authenticator);
+/// Over the real ones, which must outlive what is returned.
+[[nodiscard]] std::unique_ptr<Logins> logins_of(Authenticator& authenticator, Directory& directory);
 
 }  // namespace pabal::account

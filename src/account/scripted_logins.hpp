@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "account/logins.hpp"
+#include "base/text.hpp"
 
 namespace pabal::account {
 
-/// One account: alice@seoul.example with password "demo", by password, PLAIN, LOGIN, and a mechanism TEST-FINAL that
-/// asks "who?", takes "alice" and succeeds with "proof". On encrypted connections all of them, else TEST-FINAL alone.
+/// Two accounts with password "demo": alice@seoul.example by password, PLAIN, LOGIN, and a mechanism TEST-FINAL that
+/// asks "who?", takes "alice" and succeeds with "proof"; and bob@seoul.example by password. On encrypted connections
+/// all of them, else TEST-FINAL alone.
 class ScriptedLogins final : public Logins {
  public:
   /// Makes every login fail for a passing reason.
@@ -25,6 +27,13 @@ class ScriptedLogins final : public Logins {
             .enabled = true,
             .quota_bytes = std::nullopt,
             .credential_generation = 1};
+  }
+
+  [[nodiscard]] static Account bob() {
+    auto account = alice();
+    account.id = AccountId{8};
+    account.address = *EmailAddress::parse("bob@seoul.example");
+    return account;
   }
 
   std::vector<std::string_view> mechanisms(const ClientFacts& facts) const override {
@@ -45,10 +54,23 @@ class ScriptedLogins final : public Logins {
     co_return judge(user, password);
   }
 
+  Async<Result<std::optional<Account>>> find(std::string login) override {
+    login = to_lower(login);
+    if (login == "alice" || login == "alice@seoul.example") co_return alice();
+    if (login == "bob" || login == "bob@seoul.example") co_return bob();
+    co_return std::nullopt;
+  }
+  Async<Result<std::optional<Account>>> find(AccountId account) override {
+    if (account == alice().id) co_return alice();
+    if (account == bob().id) co_return bob();
+    co_return std::nullopt;
+  }
+
  private:
   [[nodiscard]] Result<Account> judge(std::string_view user, std::string_view password) const {
     if (unavailable) return fail(ErrorKind::busy, "try later");
     if (user == "alice@seoul.example" && password == "demo") return alice();
+    if (user == "bob@seoul.example" && password == "demo") return bob();
     return fail(ErrorKind::auth, "wrong name or password");
   }
 

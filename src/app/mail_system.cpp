@@ -164,7 +164,7 @@ Result<void> MailSystem::open_site() {
 Result<void> MailSystem::make_handlers() {
   if (!serving_->accounts) {
     serving_->accounts = std::make_unique<server::smtp::DirectoryAccounts>(site_->directory(), site_->authenticator());
-    serving_->logins = account::logins_of(site_->authenticator());
+    serving_->logins = account::logins_of(site_->authenticator(), site_->directory());
     serving_->mailboxes = server::pop3::mailboxes_of(site_->store());
   }
   auto all = std::make_shared<Handlers>();

@@ -44,7 +44,7 @@ constexpr std::array kTable = {
     Announced{Feature::partial, "PARTIAL"},
     Announced{Feature::preview, "PREVIEW"},
     Announced{Feature::qresync, "QRESYNC"},
-    Announced{Feature::quota, "QUOTA QUOTASET QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX"},
+    Announced{Feature::quota, "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MAILBOX"},
     Announced{Feature::replace, "REPLACE"},
     Announced{Feature::save_date, "SAVEDATE"},
     Announced{Feature::search_fuzzy, "SEARCH=FUZZY"},

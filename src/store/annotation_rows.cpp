@@ -75,19 +75,42 @@ Result<std::vector<Annotation>> read_annotations(db::Connection& connection, Acc
   return entries;
 }
 
+Result<std::vector<std::pair<MailboxId, Annotation>>> read_all_annotations(db::Connection& connection,
+                                                                           AccountId account, AccountId reader,
+                                                                           const std::vector<std::string>& names) {
+  std::vector<std::pair<MailboxId, Annotation>> entries;
+  for (const auto& name : names) {
+    auto read =
+        each_row(connection,
+                 "SELECT mailbox_id, value FROM annotation WHERE account_id = $1 AND mailbox_id <> 0 AND reader "
+                 "IN (0, $2) AND name = $3",
+                 {account.value, reader.value, std::string_view(name)}, [&](const db::Rows& row) -> Result<void> {
+                   entries.push_back({MailboxId{row.integer(0)}, {name, std::string(row.octets(1))}});
+                   return {};
+                 });
+    if (!read) return pass(read);
+  }
+  return entries;
+}
+
 Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
                                        AccountId reader, const std::vector<Annotation>& entries) {
+  if (auto held = take_changes(connection, account, 0); !held) return pass(held);
   if (auto there = expect_mailbox(connection, account, mailbox); !there) return pass(there);
   for (const auto& entry : entries) {
     auto written = write_annotation(connection, account, mailbox, reader, entry);
     if (!written) return pass(written);
   }
-  auto count = connection.number("SELECT COUNT(*) FROM annotation WHERE account_id = $1 AND mailbox_id = $2",
-                                 {account.value, mailbox.value});
-  if (!count) return pass(count);
+  // Nobody's entries take room from another's.
   const bool adds = std::ranges::any_of(entries, [](const auto& entry) { return entry.value.has_value(); });
-  if (adds && count->value_or(0) > static_cast<std::int64_t>(kMostAnnotations)) {
-    return fail(ErrorKind::quota, "too many entries");
+  for (const auto whose : {AccountId{}, reader}) {
+    auto count =
+        connection.number("SELECT COUNT(*) FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3",
+                          {account.value, mailbox.value, whose.value});
+    if (!count) return pass(count);
+    if (adds && count->value_or(0) > static_cast<std::int64_t>(kMostAnnotations)) {
+      return fail(ErrorKind::quota, "too many entries");
+    }
   }
   return changed(connection, account, mailbox);
 }
@@ -107,15 +130,60 @@ Result<std::vector<AccessEntry>> read_access(db::Connection& connection, Account
   return entries;
 }
 
+Result<std::vector<std::pair<MailboxId, AccessEntry>>> read_access_lists(db::Connection& connection,
+                                                                         AccountId account) {
+  std::vector<std::pair<MailboxId, AccessEntry>> entries;
+  auto read =
+      each_row(connection,
+               "SELECT mailbox_id, identifier, rights FROM access WHERE account_id = $1 ORDER BY mailbox_id, "
+               "identifier",
+               {account.value}, [&](const db::Rows& row) -> Result<void> {
+                 entries.push_back({MailboxId{row.integer(0)},
+                                    {.identifier = std::string(row.text(1)), .rights = std::string(row.text(2))}});
+                 return {};
+               });
+  if (!read) return pass(read);
+  return entries;
+}
+
+namespace {
+
+// What the identifier's rights become.
+Result<std::string> rights_after(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                 const AccessChange& change) {
+  using How = AccessChange::How;
+  auto rights = change.entry.rights;
+  if (change.how == How::replace) return rights;
+  auto now = change.initial;
+  auto read =
+      each_row(connection, "SELECT rights FROM access WHERE account_id = $1 AND mailbox_id = $2 AND identifier = $3",
+               {account.value, mailbox.value, std::string_view(change.entry.identifier)},
+               [&](const db::Rows& row) -> Result<void> {
+                 now = row.text(0);
+                 return {};
+               });
+  if (!read) return pass(read);
+  if (change.how == How::add) return now + rights;
+  std::erase_if(now, [&](char c) { return rights.contains(c); });
+  return now;
+}
+
+}  // namespace
+
 Result<ChangeNumber> write_access(db::Connection& connection, AccountId account, MailboxId mailbox,
-                                  const AccessEntry& entry) {
+                                  const AccessChange& change) {
+  const auto& entry = change.entry;
+  // The account's row first: what is read is what is changed.
+  if (auto held = take_changes(connection, account, 0); !held) return pass(held);
   auto info = read_mailbox(connection, account, mailbox);
   if (!info) return pass(info);
   if (entry.identifier.empty() || entry.identifier.size() > kMostIdentifierOctets || !is_utf8(entry.identifier) ||
       entry.identifier.find('\0') != std::string::npos) {
     return fail(ErrorKind::policy, "no such identifier", fmt::format("identifier {}", printable(entry.identifier)));
   }
-  auto rights = entry.rights;
+  auto after = rights_after(connection, account, mailbox, change);
+  if (!after) return pass(after);
+  auto rights = std::move(*after);
   std::ranges::sort(rights);
   rights.erase(std::ranges::unique(rights).begin(), rights.end());
   if (!std::ranges::all_of(rights, [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c); })) {
@@ -143,18 +211,25 @@ Result<std::vector<SharedMailbox>> read_shared_with(db::Connection& connection, 
   std::vector<SharedMailbox> found;
   for (const auto& identifier : identifiers) {
     auto read = each_row(connection,
-                         "SELECT m.account_id, m.mailbox_id, m.path, a.rights FROM access a JOIN mailbox m ON "
-                         "m.account_id = a.account_id AND m.mailbox_id = a.mailbox_id WHERE a.identifier = $1",
-                         {std::string_view(identifier)}, [&](const db::Rows& row) -> Result<void> {
-                           found.push_back({{AccountId{row.integer(0)}, shard},
-                                            MailboxId{row.integer(1)},
-                                            std::string(row.text(2)),
-                                            {identifier, std::string(row.text(3))}});
+                         "SELECT account_id, mailbox_id, rights FROM access WHERE identifier = $1 ORDER BY account_id, "
+                         "mailbox_id LIMIT $2",
+                         {std::string_view(identifier), static_cast<std::int64_t>(kMostSharedMailboxes)},
+                         [&](const db::Rows& row) -> Result<void> {
+                           SharedMailbox one;
+                           one.place = {AccountId{row.integer(0)}, shard};
+                           one.info.id = MailboxId{row.integer(1)};
+                           one.entry = {identifier, std::string(row.text(2))};
+                           found.push_back(std::move(one));
                            return {};
                          });
     if (!read) return pass(read);
   }
-  std::ranges::sort(found, {}, [](const SharedMailbox& one) { return std::tie(one.place.account, one.path); });
+  for (auto& one : found) {
+    auto info = read_mailbox(connection, one.place.account, one.info.id);
+    if (!info) return pass(info);
+    one.info = std::move(*info);
+  }
+  std::ranges::sort(found, {}, [](const SharedMailbox& one) { return std::tie(one.place.account, one.info.path); });
   return found;
 }
 

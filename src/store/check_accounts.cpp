@@ -134,7 +134,7 @@ class AccountCheck {
 
   // What hangs on mailboxes hangs on none that is gone; and a name without a mailbox has none.
   Result<void> attachments() {
-    for (const std::string_view table : {"annotation", "access"}) {
+    for (const std::string_view table : {"annotation", "access", "reader_seen"}) {
       auto found = each(*connection_, fmt::format("SELECT DISTINCT mailbox_id FROM {} WHERE account_id = $1", table),
                         [&](const db::Rows& row) {
                           if (row.integer(0) != 0 && !claimed_.contains(row.integer(0)))
@@ -273,7 +273,7 @@ Result<void> check_accounts(db::Connection& connection, Teller& teller, Wanted& 
   }
   for (const std::string_view table :
        {"mailbox", "email", "membership", "removed_email", "removed_membership", "changed_membership", "mailbox_pack",
-        "keyword", "subscription", "annotation", "access"}) {
+        "keyword", "subscription", "annotation", "access", "reader_seen"}) {
     auto orphans =
         each(connection,
              fmt::format("SELECT DISTINCT t.account_id FROM {} t LEFT JOIN account a ON a.account_id = t.account_id "

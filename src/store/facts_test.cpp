@@ -203,7 +203,7 @@ TEST_P(Facts, ThoseOfAnOlderSchemaAreDerivedAnew) {
         (*connection)
             ->script(
                 "DROP TABLE search_state; DROP TABLE search_segment; DROP TABLE search_data; "
-                "DROP TABLE subscription; DROP TABLE annotation; DROP TABLE access; "
+                "DROP TABLE subscription; DROP TABLE annotation; DROP TABLE access; DROP TABLE reader_seen; "
                 "DROP TABLE changed_membership; DROP TABLE mailbox_pack; ALTER TABLE membership DROP COLUMN saved; "
                 "ALTER TABLE membership DROP COLUMN shared; ALTER TABLE mailbox DROP COLUMN deleted; "
                 "ALTER TABLE mailbox DROP COLUMN deleted_bytes; ALTER TABLE keyword DROP COLUMN shown; "

@@ -88,11 +88,12 @@ class FlagWrite {
   std::map<const State*, std::vector<std::uint32_t>> lists_;
 };
 
-KeywordNumbers changed(KeywordNumbers now, const KeywordNumbers& by, FlagsHow how) {
+KeywordNumbers changed(KeywordNumbers now, const KeywordNumbers& by, FlagsHow how, FlagScope scope) {
   std::vector<std::int64_t> own;
   switch (how) {
     case FlagsHow::replace:
-      return by;
+      if (scope.all()) return by;
+      return {(now.flags & ~scope.flags) | (by.flags & scope.flags), scope.keywords ? by.own : std::move(now.own)};
     case FlagsHow::add:
       now.flags |= by.flags;
       std::ranges::set_union(now.own, by.own, std::back_inserter(own));
@@ -106,23 +107,23 @@ KeywordNumbers changed(KeywordNumbers now, const KeywordNumbers& by, FlagsHow ho
   return now;
 }
 
-bool changed(bool deleted, bool by, FlagsHow how) {
-  if (how == FlagsHow::replace) return by;
+bool changed(bool deleted, bool by, FlagsHow how, FlagScope scope) {
+  if (how == FlagsHow::replace) return (scope.flags & flag::deleted) != 0 ? by : deleted;
   return by ? how == FlagsHow::add : deleted;
 }
 
 // What each distinct list of keywords becomes; the encoded forms are looked up, not decoded, for each row.
 class Changer {
  public:
-  Changer(const KeywordTable& table, KeywordNumbers by, bool deleted, FlagsHow how)
-      : table_(&table), by_(std::move(by)), deleted_(deleted), how_(how) {}
+  Changer(const KeywordTable& table, KeywordNumbers by, bool deleted, FlagsHow how, FlagScope scope)
+      : table_(&table), by_(std::move(by)), deleted_(deleted), how_(how), scope_(scope) {}
 
   Result<const State*> state(const MembershipRow& row) {
     auto known = known_.find(Key{row.keywords, row.deleted});
     if (known == known_.end()) {
       auto now = table_->decode(row.keywords);
       if (!now) return pass(now);
-      State state{encode_keywords(changed(*now, by_, how_)), changed(row.deleted, deleted_, how_)};
+      State state{encode_keywords(changed(*now, by_, how_, scope_)), changed(row.deleted, deleted_, how_, scope_)};
       known = known_.emplace(Key{row.keywords, row.deleted}, &*states_.insert(std::move(state)).first).first;
     }
     return known->second;
@@ -134,6 +135,7 @@ class Changer {
   KeywordNumbers by_;
   bool deleted_;
   FlagsHow how_;
+  FlagScope scope_;
   std::set<State> states_;
   std::map<Key, const State*> known_;
 };
@@ -222,10 +224,14 @@ Result<FlagsChanged> change_flags(db::Connection& connection, AccountId account,
   const auto ranges = normalised(change.uids);
   auto rows = read_memberships(connection, account, mailbox, ranges);
   if (!rows) return pass(rows);
-  auto by = change.how == FlagsHow::remove ? Result<KeywordNumbers>(table->find(change.flags))
-                                           : table->take(connection, change.flags);
+  auto flags = change.flags;
+  flags.flags &= change.scope.flags;
+  if (!change.scope.keywords) flags.keywords.clear();
+  auto by =
+      change.how == FlagsHow::remove ? Result<KeywordNumbers>(table->find(flags)) : table->take(connection, flags);
   if (!by) return pass(by);
-  Changer changer(*table, std::move(*by), (change.flags.flags & flag::deleted) != 0, change.how);
+  by->flags &= change.scope.flags;
+  Changer changer(*table, std::move(*by), (flags.flags & flag::deleted) != 0, change.how, change.scope);
   std::vector<Chosen> chosen;
   for (std::size_t i = 0; i < rows->size(); ++i) {
     const auto& row = (*rows)[i];

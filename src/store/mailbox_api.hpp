@@ -18,9 +18,11 @@
 
 namespace pabal::store {
 
+/// An account, and who looks at it: in another's mailbox \Seen is each reader's own, all else is everybody's.
 struct Place {
   AccountId account;
   ShardId shard;
+  AccountId reader{};  ///< nothing: the account itself
 };
 
 struct MailboxInfo {
@@ -70,12 +72,19 @@ struct MailboxChanges {
 };
 
 enum class FlagsHow : std::uint8_t { add, remove, replace };
+/// What of a message's flags may be touched (RFC 4314 §4: the rights s, t and w).
+struct FlagScope {
+  Flags flags = ~Flags{0};
+  bool keywords = true;
+  [[nodiscard]] bool all() const noexcept { return keywords && flags == ~Flags{0}; }
+};
 struct FlagChange {
   UidRanges uids;
   FlagsHow how = FlagsHow::add;
   FlagSet flags{};  ///< with \Deleted, which is set in this mailbox alone
   /// RFC 7162 §3.1.3: messages whose change is higher stay as they are.
   std::optional<ChangeNumber> unchanged_since{};
+  FlagScope scope{};  ///< all else stays as it is
 };
 struct FlagsChanged {
   ChangeNumber change;                    ///< of all that changed; the mailbox's own where nothing did
@@ -148,7 +157,9 @@ struct Quota {
   std::uint64_t emails = 0;
   std::optional<std::uint64_t> bytes_limit;
   std::uint64_t mailboxes = 0;
+  std::optional<std::uint64_t> mailboxes_limit;
 };
+inline constexpr std::size_t kMostMailboxes = 10'000;  ///< of an account; more are refused (`quota`)
 
 /// An entry of RFC 5464. Its name begins with /private/ or /shared/ and is the same in any case.
 struct Annotation {
@@ -156,7 +167,8 @@ struct Annotation {
   std::optional<std::string> value;  ///< nothing (setting): the entry goes
 };
 inline constexpr std::size_t kMostAnnotationOctets = 64U << 10;  ///< of a value
-inline constexpr std::size_t kMostAnnotations = 200;             ///< of a mailbox, or of an account without mailbox
+/// Of a mailbox, or of an account without mailbox: shared ones, and private ones of each reader.
+inline constexpr std::size_t kMostAnnotations = 200;
 
 /// One entry of a mailbox's access control list (RFC 4314). What identifiers mean is the server's; one with negative
 /// rights begins with "-".
@@ -164,11 +176,23 @@ struct AccessEntry {
   std::string identifier;
   std::string rights;  ///< letters, in the order of the alphabet
 };
+/// What becomes of an entry. `add` and `remove` start from `initial` where there is no entry.
+struct AccessChange {
+  enum class How : std::uint8_t { replace, add, remove };
+  AccessEntry entry;
+  How how = How::replace;
+  std::string initial{};
+};
+/// A mailbox with its access control list.
+struct MailboxWithAccess {
+  MailboxInfo info;
+  std::vector<AccessEntry> access;
+};
 struct SharedMailbox {
-  Place place;
-  MailboxId mailbox;
-  std::string path;
+  Place place;  ///< without reader
+  MailboxInfo info;
   AccessEntry entry;
 };
+inline constexpr std::size_t kMostSharedMailboxes = 10'000;  ///< of a shard, for one identifier: others aren't found
 
 }  // namespace pabal::store

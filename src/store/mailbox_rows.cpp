@@ -169,6 +169,7 @@ Result<Quota> read_quota(db::Connection& connection, AccountId account) {
   auto mailboxes = connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1", {account.value});
   if (!mailboxes) return pass(mailboxes);
   quota.mailboxes = count(mailboxes->value_or(0));
+  quota.mailboxes_limit = kMostMailboxes;
   return quota;
 }
 

@@ -101,6 +101,27 @@ struct SnapshotRead {
 [[nodiscard]] Result<FlagsChanged> change_flags(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                 const FlagChange& change);
 
+// reader_rows.cpp
+/// The UIDs of a mailbox that a reader has seen, normalised; some may be gone.
+[[nodiscard]] Result<UidRanges> read_seen(db::Connection& connection, const Place& place, MailboxId mailbox);
+/// In `rows` (by rising UID) \Seen becomes the reader's own.
+void show_seen(const UidRanges& seen, std::span<MessageRow> rows);
+/// How many messages of the mailbox the reader hasn't seen.
+[[nodiscard]] Result<std::uint64_t> count_unseen(db::Connection& connection, const Place& place, MailboxId mailbox);
+/// The owner's snapshot as the reader sees it; `old` is an earlier one of the same reader's, or null.
+[[nodiscard]] Result<std::shared_ptr<const MailboxSnapshot>> read_as_seen(
+    db::Connection& connection, const Place& place, const std::shared_ptr<const MailboxSnapshot>& owners,
+    const std::shared_ptr<const MailboxSnapshot>& old);
+/// change_flags() for a reader: \Seen changes in his own list, under the change of the messages.
+[[nodiscard]] Result<FlagsChanged> change_flags_of_reader(db::Connection& connection, const Place& place,
+                                                          MailboxId mailbox, const FlagChange& change);
+/// After a copy: the flags that the copier may not set go, and \Seen is as he saw it at the source.
+[[nodiscard]] Result<void> fit_copies(db::Connection& connection, const Place& from, const UidRanges& seen,
+                                      const Place& to, FlagScope scope, Copied& copied);
+/// After a move within an account: what readers have seen stays seen.
+[[nodiscard]] Result<void> move_seen(db::Connection& connection, AccountId account, MailboxId from,
+                                     const Copied& copied);
+
 // expunge_rows.cpp
 enum class Which : std::uint8_t { all, deleted };
 /// The ranges are normalised.
@@ -135,12 +156,17 @@ struct EmailPieces {
 // annotation_rows.cpp
 [[nodiscard]] Result<std::vector<Annotation>> read_annotations(db::Connection& connection, AccountId account,
                                                                MailboxId mailbox, AccountId reader);
+/// Entries of these names in all mailboxes.
+[[nodiscard]] Result<std::vector<std::pair<MailboxId, Annotation>>> read_all_annotations(
+    db::Connection& connection, AccountId account, AccountId reader, const std::vector<std::string>& names);
 [[nodiscard]] Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                      AccountId reader, const std::vector<Annotation>& entries);
 [[nodiscard]] Result<std::vector<AccessEntry>> read_access(db::Connection& connection, AccountId account,
                                                            MailboxId mailbox);
+[[nodiscard]] Result<std::vector<std::pair<MailboxId, AccessEntry>>> read_access_lists(db::Connection& connection,
+                                                                                       AccountId account);
 [[nodiscard]] Result<ChangeNumber> write_access(db::Connection& connection, AccountId account, MailboxId mailbox,
-                                                const AccessEntry& entry);
+                                                const AccessChange& change);
 [[nodiscard]] Result<std::vector<SharedMailbox>> read_shared_with(db::Connection& connection, ShardId shard,
                                                                   const std::vector<std::string>& identifiers);
 

@@ -11,7 +11,6 @@ namespace pabal::store {
 namespace {
 
 constexpr std::int64_t kMostSubscriptions = 10'000;  ///< of names without a mailbox
-constexpr std::int64_t kMostMailboxes = 10'000;
 constexpr std::string_view kInbox = "INBOX";
 
 // A name that had a subscription without a mailbox gives it to the mailbox.
@@ -19,6 +18,19 @@ Result<bool> take_subscription(db::Connection& connection, AccountId account, st
   auto taken = connection.run("DELETE FROM subscription WHERE account_id = $1 AND path = $2", {account.value, path});
   if (!taken) return pass(taken);
   return *taken != 0;
+}
+
+// RFC 4314 §4: a new mailbox takes the access control list of the one above it.
+Result<void> inherit_access(db::Connection& connection, AccountId account, std::string_view path, MailboxId made) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string_view::npos) return {};
+  auto taken = connection.run(
+      "INSERT INTO access (account_id, mailbox_id, identifier, rights) SELECT a.account_id, $3, a.identifier, a.rights "
+      "FROM access a JOIN mailbox m ON m.account_id = a.account_id AND m.mailbox_id = a.mailbox_id WHERE a.account_id "
+      "= $1 AND m.path = $2",
+      {account.value, path.substr(0, slash), made.value});
+  if (!taken) return pass(taken);
+  return {};
 }
 
 // UIDVALIDITY only ever grows in an account, so that a name that was used before never comes back with an old one.
@@ -41,7 +53,8 @@ Result<MailboxMade> insert_mailbox(db::Connection& connection, AccountId account
                                    std::string_view role, SystemTime now, bool subscribed) {
   auto count = connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1", {account.value});
   if (!count) return pass(count);
-  if (count->value_or(0) >= kMostMailboxes) return fail(ErrorKind::limit, "too many mailboxes");
+  if (count->value_or(0) >= static_cast<std::int64_t>(kMostMailboxes))
+    return fail(ErrorKind::limit, "too many mailboxes");
   auto change = take_changes(connection, account);
   if (!change) return pass(change);
   auto validity = take_uid_validity(connection, account, now);
@@ -53,6 +66,9 @@ Result<MailboxMade> insert_mailbox(db::Connection& connection, AccountId account
       "emails, unseen, bytes, subscribed) VALUES ($1, $2, $3, $4, $5, 1, 1, $2, 0, 0, 0, $6)",
       {account.value, change->value, path, role, *validity, std::int64_t{subscribed || *had}});
   if (!made) return pass(made);
+  if (auto inherited = inherit_access(connection, account, path, MailboxId{change->value}); !inherited) {
+    return pass(inherited);
+  }
   return MailboxMade{MailboxId{change->value}, static_cast<std::uint32_t>(*validity), *change};
 }
 
@@ -195,7 +211,7 @@ Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId accoun
   auto change = take_changes(connection, account);
   if (!change) return pass(change);
   for (const std::string_view table :
-       {"changed_membership", "removed_membership", "mailbox_pack", "annotation", "access", "mailbox"}) {
+       {"changed_membership", "removed_membership", "mailbox_pack", "annotation", "access", "reader_seen", "mailbox"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1 AND mailbox_id = $2", table),
                                   {account.value, info->id.value});
     if (!removed) return pass(removed);

@@ -56,7 +56,7 @@ Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTi
   if (!emails->empty()) return true;
   for (const std::string_view table :
        {"removed_email", "removed_membership", "changed_membership", "mailbox_pack", "removed_mailbox", "thread_key",
-        "keyword", "subscription", "annotation", "access", "search_state", "mailbox", "account"}) {
+        "keyword", "subscription", "annotation", "access", "reader_seen", "search_state", "mailbox", "account"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1", table), {account.value});
     if (!removed) return pass(removed);
   }

@@ -482,7 +482,7 @@ TEST_P(Mailboxes, AnnotationsArePrivateOrShared) {
 
 TEST_P(Mailboxes, AccessIsListedAndFoundByIdentifier) {
   const auto grant = [&](const std::string& path, const std::string& who, const std::string& rights) {
-    return kind(store.run(store->set_access(place, id(path), {who, rights})));
+    return kind(store.run(store->set_access(place, id(path), {{who, rights}})));
   };
   EXPECT_EQ(grant("INBOX", "bob@example.org", "srl"), "");
   EXPECT_EQ(grant("INBOX", "anyone", "l"), "");
@@ -491,7 +491,7 @@ TEST_P(Mailboxes, AccessIsListedAndFoundByIdentifier) {
   EXPECT_EQ(grant("Sent", "bob@example.org", "lr"), "") << "in the place of the other";
   EXPECT_EQ(grant("Sent", "", "lr"), "policy");
   EXPECT_EQ(grant("Sent", "bob", "L*"), "policy");
-  EXPECT_EQ(kind(store.run(store->set_access(place, MailboxId{99}, {"bob", "l"}))), "not_found");
+  EXPECT_EQ(kind(store.run(store->set_access(place, MailboxId{99}, {{"bob", "l"}}))), "not_found");
   auto list = store.run(store->access_list(place, id("INBOX")));
   ASSERT_TRUE(list);
   std::string text;
@@ -500,7 +500,8 @@ TEST_P(Mailboxes, AccessIsListedAndFoundByIdentifier) {
   auto shared = store.run(store->shared_with({"bob@example.org", "anyone"}));
   ASSERT_TRUE(shared);
   text.clear();
-  for (const auto& one : *shared) text += fmt::format("{} {} {}, ", one.path, one.entry.identifier, one.entry.rights);
+  for (const auto& one : *shared)
+    text += fmt::format("{} {} {}, ", one.info.path, one.entry.identifier, one.entry.rights);
   EXPECT_EQ(text, "INBOX bob@example.org lrs, INBOX anyone l, Sent bob@example.org lr, ");
   EXPECT_EQ(grant("INBOX", "anyone", ""), "");
   ASSERT_EQ(rename("Sent", "Old"), "");

@@ -312,10 +312,21 @@ CREATE TABLE search_data (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {db::Migration{1, kFirst},      db::Migration{2, kTraceMessage},
-                               db::Migration{3, kThreads},    db::Migration{4, kBlobFacts},
-                               db::Migration{5, kMailboxes},  db::Migration{6, kChangeLog},
-                               db::Migration{7, kSearchIndex}};
+// What readers of others' mailboxes have seen there (reader_rows.cpp).
+constexpr std::string_view kReaders = R"sql(
+CREATE TABLE reader_seen (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  reader INTEGER NOT NULL,
+  seen BYTES NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id, reader)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {db::Migration{1, kFirst},       db::Migration{2, kTraceMessage},
+                               db::Migration{3, kThreads},     db::Migration{4, kBlobFacts},
+                               db::Migration{5, kMailboxes},   db::Migration{6, kChangeLog},
+                               db::Migration{7, kSearchIndex}, db::Migration{8, kReaders}};
 
 }  // namespace
 

@@ -104,6 +104,7 @@ class Shard {
   [[nodiscard]] Async<Result<std::shared_ptr<const MailboxSnapshot>>> snapshot(AccountId account, MailboxId mailbox);
   /// Writes a snapshot's packed form in the background.
   void keep_pack(AccountId account, MailboxId mailbox, std::string octets);
+  [[nodiscard]] Async<Result<std::shared_ptr<const MailboxSnapshot>>> reader_snapshot(Place place, MailboxId mailbox);
 
   // queue.cpp
   [[nodiscard]] Async<Result<std::vector<QueuedLocal>>> due_local(std::size_t at_most, std::chrono::seconds claim_for);
@@ -263,6 +264,8 @@ class Shard {
   struct Snapshots {
     std::map<std::pair<AccountId, MailboxId>, std::weak_ptr<const MailboxSnapshot>> newest;
     std::size_t sweep_at = 128;  ///< at so many those that nobody holds any more are forgotten
+    std::map<std::tuple<AccountId, MailboxId, AccountId>, std::weak_ptr<const MailboxSnapshot>> of_readers;
+    std::size_t sweep_readers_at = 128;
   };
   Guarded<Snapshots> snapshots_;
   ReadGate gate_;

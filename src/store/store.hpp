@@ -186,6 +186,8 @@ class Store {
 
   [[nodiscard]] Async<Result<AccountMailboxes>> mailboxes(Place place);
   [[nodiscard]] Async<Result<MailboxInfo>> find_mailbox(Place place, std::string path);
+  /// With the owner's `unseen` also for a reader, whose own takes a look at each message.
+  [[nodiscard]] Async<Result<MailboxWithAccess>> find_with_access(Place place, std::string path);
   /// With those above it. `exists` where it is there. A name that was used before gets a higher UIDVALIDITY (RFC 9051
   /// §6.3.4); its subscription, if there still is one, is the new mailbox's.
   [[nodiscard]] Async<Result<MailboxMade>> create_mailbox(Place place, std::string path, std::string role);
@@ -209,14 +211,14 @@ class Store {
   /// Under one change, in all mailboxes where these emails stand. `policy` for what can't be a keyword, `limit` where
   /// the account would have too many.
   [[nodiscard]] Async<Result<FlagsChanged>> change_flags(Place place, MailboxId mailbox, FlagChange change);
-  /// New emails of the same content, threads, dates and flags, all or none (`quota`). The target is a path and must be
-  /// there.
+  /// New emails of the same content, threads, dates and flags (those in `scope`), all or none (`quota`). The target is
+  /// a path and must be there.
   [[nodiscard]] Async<Result<Copied>> copy(Place place, MailboxId mailbox, UidRanges uids, Place target,
-                                           std::string target_path);
+                                           std::string target_path, FlagScope scope = {});
   /// The same emails, where the target is in the same account; else copies, and the source's are removed. All or none;
   /// only between shards may a failure leave both (never neither).
   [[nodiscard]] Async<Result<Copied>> move(Place place, MailboxId mailbox, UidRanges uids, Place target,
-                                           std::string target_path);
+                                           std::string target_path, FlagScope scope = {});
   /// Adds letters, all or none (RFC 3502); as durable as deliver(). In the same transaction `replaced`, if there is
   /// one, goes; its octets don't count for the quota then. `exists`: it is gone already, and nothing was added.
   [[nodiscard]] Async<Result<Appended>> append(Place place, std::string path, std::vector<AppendedLetter> letters,
@@ -232,12 +234,17 @@ class Store {
   /// Of a mailbox, or of the account where there is none (RFC 5464): all that `reader` sees, shared ones and its own
   /// private ones, by name.
   [[nodiscard]] Async<Result<std::vector<Annotation>>> annotations(Place place, MailboxId mailbox, AccountId reader);
+  /// Entries of these names in all mailboxes of the account.
+  [[nodiscard]] Async<Result<std::vector<std::pair<MailboxId, Annotation>>>> annotations_of_all(
+      Place place, AccountId reader, std::vector<std::string> names);
   /// All or none. `limit`: a value is too long (MAXSIZE); `quota`: too many entries (TOOMANY); `policy`: no such name.
   [[nodiscard]] Async<Result<void>> set_annotations(Place place, MailboxId mailbox, AccountId reader,
                                                     std::vector<Annotation> entries);
   [[nodiscard]] Async<Result<std::vector<AccessEntry>>> access_list(Place place, MailboxId mailbox);
-  /// In the place of the identifier's entry; empty rights: it goes.
-  [[nodiscard]] Async<Result<void>> set_access(Place place, MailboxId mailbox, AccessEntry entry);
+  /// The lists of all mailboxes that have one, by mailbox.
+  [[nodiscard]] Async<Result<std::vector<std::pair<MailboxId, AccessEntry>>>> access_lists(Place place);
+  /// An entry without rights goes.
+  [[nodiscard]] Async<Result<void>> set_access(Place place, MailboxId mailbox, AccessChange change);
   /// Mailboxes of all accounts with an entry for one of these identifiers, by account and path.
   [[nodiscard]] Async<Result<std::vector<SharedMailbox>>> shared_with(std::vector<std::string> identifiers);
 
@@ -294,9 +301,9 @@ class Store {
   [[nodiscard]] Async<Result<Expunged>> remove_messages(Place place, MailboxId mailbox, UidRanges uids,
                                                         bool only_deleted);
   [[nodiscard]] Async<Result<Copied>> transfer(Place place, MailboxId mailbox, UidRanges uids, Place target,
-                                               std::string target_path, bool moves);
+                                               std::string target_path, bool moves, FlagScope scope);
   [[nodiscard]] Async<Result<Copied>> transfer_across(Place place, MailboxId mailbox, UidRanges uids, Place target,
-                                                      std::string target_path, bool moves);
+                                                      std::string target_path, bool moves, FlagScope scope);
   void tell(AccountId account, ChangeNumber change);
   // transfer.cpp
   struct Transfer;

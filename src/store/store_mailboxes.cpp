@@ -5,6 +5,20 @@
 
 namespace pabal::store {
 
+namespace {
+
+// A mailbox as its reader sees it.
+Result<MailboxInfo> read_for(db::Connection& connection, const Place& place, const std::string& path) {
+  auto info = read_mailbox(connection, place.account, std::string_view(path));
+  if (!info || !place.reader) return info;
+  auto unseen = count_unseen(connection, place, info->id);
+  if (!unseen) return pass(unseen);
+  info->unseen = *unseen;
+  return info;
+}
+
+}  // namespace
+
 // A read of rows in the account's shard.
 template <class T>
 Async<Result<T>> Store::read_rows(Place place, std::move_only_function<Result<T>(db::Connection&)> work) {
@@ -56,9 +70,19 @@ Async<Result<AccountMailboxes>> Store::mailboxes(Place place) {
 }
 
 Async<Result<MailboxInfo>> Store::find_mailbox(Place place, std::string path) {
-  return read_rows<MailboxInfo>(place, [account = place.account, path = std::move(path)](db::Connection& connection) {
-    return read_mailbox(connection, account, std::string_view(path));
-  });
+  return read_rows<MailboxInfo>(
+      place, [place, path = std::move(path)](db::Connection& connection) { return read_for(connection, place, path); });
+}
+
+Async<Result<MailboxWithAccess>> Store::find_with_access(Place place, std::string path) {
+  return read_rows<MailboxWithAccess>(
+      place, [place, path = std::move(path)](db::Connection& connection) -> Result<MailboxWithAccess> {
+        auto info = read_mailbox(connection, place.account, std::string_view(path));
+        if (!info) return pass(info);
+        auto access = read_access(connection, place.account, info->id);
+        if (!access) return pass(access);
+        return MailboxWithAccess{std::move(*info), std::move(*access)};
+      });
 }
 
 Async<Result<MailboxMade>> Store::create_mailbox(Place place, std::string path, std::string role) {
@@ -106,13 +130,20 @@ Async<Result<void>> Store::subscribe(Place place, std::string path, bool subscri
 Async<Result<std::shared_ptr<const MailboxSnapshot>>> Store::snapshot(Place place, MailboxId mailbox) {
   Shard* const shard = state_->find(place.shard);
   if (shard == nullptr) co_return no_shard(place.shard);
+  if (place.reader) co_return co_await shard->reader_snapshot(place, mailbox);
   co_return co_await shard->snapshot(place.account, mailbox);
 }
 
 Async<Result<MailboxChanges>> Store::changes_since(Place place, MailboxId mailbox, ChangeNumber change) {
-  return read_rows<MailboxChanges>(place, [account = place.account, mailbox, change](db::Connection& connection) {
-    return read_changes(connection, account, mailbox, change);
-  });
+  return read_rows<MailboxChanges>(place,
+                                   [place, mailbox, change](db::Connection& connection) -> Result<MailboxChanges> {
+                                     auto changes = read_changes(connection, place.account, mailbox, change);
+                                     if (!changes || !place.reader) return changes;
+                                     auto seen = read_seen(connection, place, mailbox);
+                                     if (!seen) return pass(seen);
+                                     show_seen(*seen, changes->rows);
+                                     return changes;
+                                   });
 }
 
 // Looked at first: a SELECT that finds nothing new writes nothing.
@@ -136,8 +167,9 @@ Async<Result<std::uint32_t>> Store::take_recent(Place place, MailboxId mailbox) 
 
 Async<Result<FlagsChanged>> Store::change_flags(Place place, MailboxId mailbox, FlagChange change) {
   auto changed = co_await write_rows<FlagsChanged>(
-      place, [account = place.account, mailbox, change = std::move(change)](db::Connection& connection) {
-        return store::change_flags(connection, account, mailbox, change);
+      place, [place, mailbox, change = std::move(change)](db::Connection& connection) {
+        return place.reader ? change_flags_of_reader(connection, place, mailbox, change)
+                            : store::change_flags(connection, place.account, mailbox, change);
       });
   if (changed && !changed->changed.empty()) tell(place.account, changed->change);
   co_return changed;
@@ -164,37 +196,52 @@ Async<Result<ChangeNumber>> Store::expunge(Place place, MailboxId mailbox, std::
   co_return gone->change;
 }
 
-Async<Result<Copied>> Store::copy(Place place, MailboxId mailbox, UidRanges uids, Place target,
-                                  std::string target_path) {
-  return transfer(place, mailbox, std::move(uids), target, std::move(target_path), false);
+Async<Result<Copied>> Store::copy(Place place, MailboxId mailbox, UidRanges uids, Place target, std::string target_path,
+                                  FlagScope scope) {
+  return transfer(place, mailbox, std::move(uids), target, std::move(target_path), false, scope);
 }
 
-Async<Result<Copied>> Store::move(Place place, MailboxId mailbox, UidRanges uids, Place target,
-                                  std::string target_path) {
-  return transfer(place, mailbox, std::move(uids), target, std::move(target_path), true);
+Async<Result<Copied>> Store::move(Place place, MailboxId mailbox, UidRanges uids, Place target, std::string target_path,
+                                  FlagScope scope) {
+  return transfer(place, mailbox, std::move(uids), target, std::move(target_path), true, scope);
 }
 
 Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges uids, Place target,
-                                      std::string target_path, bool moves) {
+                                      std::string target_path, bool moves, FlagScope scope) {
   if (place.shard != target.shard) {
-    co_return co_await transfer_across(place, mailbox, std::move(uids), target, std::move(target_path), moves);
+    co_return co_await transfer_across(place, mailbox, std::move(uids), target, std::move(target_path), moves, scope);
   }
-  auto copied =
-      co_await write_rows<Copied>(place,
-                                  [from = place.account, to = target.account, mailbox,
-                                   uids = normalised(std::move(uids)), path = std::move(target_path), moves,
-                                   now = state_->around.clock->now()](db::Connection& connection) -> Result<Copied> {
-                                    auto there = read_mailbox(connection, to, std::string_view(path));
-                                    if (!there) return pass(there);
-                                    if (moves && from == to)
-                                      return move_messages(connection, from, mailbox, uids, there->id, now);
-                                    auto done = copy_messages(connection, from, mailbox, uids, to, there->id, now);
-                                    if (!done || !moves) return done;
-                                    auto gone = store::expunge(connection, from, mailbox, uids, Which::all, now);
-                                    if (!gone) return pass(gone);
-                                    done->source_change = gone->change;
-                                    return done;
-                                  });
+  auto copied = co_await write_rows<Copied>(
+      place,
+      [place, target, scope, from = place.account, to = target.account, mailbox, uids = normalised(std::move(uids)),
+       path = std::move(target_path), moves,
+       now = state_->around.clock->now()](db::Connection& connection) -> Result<Copied> {
+        auto there = read_mailbox(connection, to, std::string_view(path));
+        if (!there) return pass(there);
+        if (moves && from == to) {
+          auto moved = move_messages(connection, from, mailbox, uids, there->id, now);
+          if (!moved) return moved;
+          auto seen = move_seen(connection, from, mailbox, *moved);
+          if (!seen) return pass(seen);
+          auto mine = scope;
+          mine.flags |= flag::seen;
+          const Place there_by_owner{to, target.shard};
+          auto fitted = fit_copies(connection, there_by_owner, {}, there_by_owner, mine, *moved);
+          if (!fitted) return pass(fitted);
+          return moved;
+        }
+        auto seen = place.reader ? read_seen(connection, place, mailbox) : UidRanges();
+        if (!seen) return pass(seen);
+        auto done = copy_messages(connection, from, mailbox, uids, to, there->id, now);
+        if (!done) return done;
+        auto fitted = fit_copies(connection, place, *seen, target, scope, *done);
+        if (!fitted) return pass(fitted);
+        if (!moves) return done;
+        auto gone = store::expunge(connection, from, mailbox, uids, Which::all, now);
+        if (!gone) return pass(gone);
+        done->source_change = gone->change;
+        return done;
+      });
   if (!copied || copied->uids.empty()) co_return copied;
   if (Shard* const shard = state_->find(target.shard); shard != nullptr) shard->to_index(target.account);
   tell(target.account, copied->change);
@@ -206,8 +253,23 @@ Async<Result<Appended>> Store::append(Place place, std::string path, std::vector
                                       std::optional<Replaced> replaced) {
   Shard* const shard = state_->find(place.shard);
   if (shard == nullptr) co_return no_shard(place.shard);
+  // What a reader adds to another's mailbox is seen by him alone.
+  std::vector<bool> seen;
+  for (auto& letter : letters) {
+    seen.push_back(place.reader && (letter.flags.flags & flag::seen) != 0);
+    if (place.reader) letter.flags.flags &= ~flag::seen;
+  }
   auto appended = co_await shard->append(place.account, std::move(path), std::move(letters), replaced);
-  if (appended) tell(place.account, appended->change);
+  if (!appended) co_return appended;
+  tell(place.account, appended->change);
+  FlagChange change{.uids = {}, .how = FlagsHow::add, .flags = {.flags = flag::seen, .keywords = {}}};
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i]) change.uids.push_back({appended->uids[i], appended->uids[i]});
+  }
+  if (change.uids.empty()) co_return appended;
+  // The letters are there: that they count as new for him is no reason to say otherwise.
+  auto marked = co_await change_flags(place, appended->mailbox, std::move(change));
+  if (!marked) state_->around.log.warning("seen_not_set", {{"why", marked.error().log}});
   co_return appended;
 }
 
@@ -237,6 +299,14 @@ Async<Result<std::vector<Annotation>>> Store::annotations(Place place, MailboxId
                                             });
 }
 
+Async<Result<std::vector<std::pair<MailboxId, Annotation>>>> Store::annotations_of_all(Place place, AccountId reader,
+                                                                                       std::vector<std::string> names) {
+  return read_rows<std::vector<std::pair<MailboxId, Annotation>>>(
+      place, [account = place.account, reader, names = std::move(names)](db::Connection& connection) {
+        return read_all_annotations(connection, account, reader, names);
+      });
+}
+
 Async<Result<void>> Store::set_annotations(Place place, MailboxId mailbox, AccountId reader,
                                            std::vector<Annotation> entries) {
   return change_rows(
@@ -251,9 +321,14 @@ Async<Result<std::vector<AccessEntry>>> Store::access_list(Place place, MailboxI
   });
 }
 
-Async<Result<void>> Store::set_access(Place place, MailboxId mailbox, AccessEntry entry) {
-  return change_rows(place, [account = place.account, mailbox, entry = std::move(entry)](db::Connection& connection) {
-    return write_access(connection, account, mailbox, entry);
+Async<Result<std::vector<std::pair<MailboxId, AccessEntry>>>> Store::access_lists(Place place) {
+  return read_rows<std::vector<std::pair<MailboxId, AccessEntry>>>(
+      place, [account = place.account](db::Connection& connection) { return read_access_lists(connection, account); });
+}
+
+Async<Result<void>> Store::set_access(Place place, MailboxId mailbox, AccessChange change) {
+  return change_rows(place, [account = place.account, mailbox, change = std::move(change)](db::Connection& connection) {
+    return write_access(connection, account, mailbox, change);
   });
 }
 
@@ -267,7 +342,7 @@ Async<Result<std::vector<SharedMailbox>>> Store::shared_with(std::vector<std::st
     if (!found) co_return pass(found);
     std::ranges::move(*found, std::back_inserter(all));
   }
-  std::ranges::sort(all, {}, [](const SharedMailbox& one) { return std::tie(one.place.account, one.path); });
+  std::ranges::sort(all, {}, [](const SharedMailbox& one) { return std::tie(one.place.account, one.info.path); });
   co_return all;
 }
 
@@ -313,6 +388,35 @@ void Shard::keep_pack(AccountId account, MailboxId mailbox, std::string octets) 
                   [log = around_.log](Result<void> outcome) {
                     if (!outcome) log.warning("snapshot_not_kept", {{"why", outcome.error().log}});
                   });
+}
+
+// The owner's snapshot with the reader's own \Seen; sessions of one reader share it, too.
+Async<Result<std::shared_ptr<const MailboxSnapshot>>> Shard::reader_snapshot(Place place, MailboxId mailbox) {
+  using Pointer = std::shared_ptr<const MailboxSnapshot>;
+  auto owners = co_await snapshot(place.account, mailbox);
+  if (!owners) co_return owners;
+  const std::tuple key(place.account, mailbox, place.reader);
+  auto old = [&] {
+    auto snapshots = snapshots_.lock();
+    const auto found = snapshots->of_readers.find(key);
+    return found == snapshots->of_readers.end() ? nullptr : found->second.lock();
+  }();
+  if (old && old->head().change >= (*owners)->head().change) co_return old;
+  std::move_only_function<Result<Pointer>(db::Connection&)> work = [place, owners = *owners,
+                                                                    old](db::Connection& connection) {
+    return read_as_seen(connection, place, owners, old);
+  };
+  auto made = co_await read<Pointer>(std::move(work));
+  if (!made) co_return made;
+  auto snapshots = snapshots_.lock();
+  if (snapshots->of_readers.size() >= snapshots->sweep_readers_at) {
+    std::erase_if(snapshots->of_readers, [](const auto& one) { return one.second.expired(); });
+    snapshots->sweep_readers_at = std::max<std::size_t>(2 * snapshots->of_readers.size(), 128);
+  }
+  auto& newest = snapshots->of_readers[key];
+  if (auto known = newest.lock(); known && known->head().change >= (*made)->head().change) co_return known;
+  newest = *made;
+  co_return made;
 }
 
 }  // namespace pabal::store

@@ -35,6 +35,8 @@ class StoreWorld {
   }
 
   [[nodiscard]] static Place alice() { return {.account = AccountId{7}, .shard = ShardId{1}}; }
+  [[nodiscard]] static Place bob() { return {.account = AccountId{8}, .shard = ShardId{1}}; }
+  void add_bob() { check(store->create_account(bob(), std::nullopt)); }
 
   /// Delivers a letter to Alice; what she reads is "X: y" and then the content.
   void deliver(std::string_view content) {

@@ -53,6 +53,7 @@ struct Store::Transfer {
   MailboxId mailbox;
   Place to;
   std::string path;
+  FlagScope scope;
   std::shared_ptr<const MailboxSnapshot> snapshot;
   std::vector<MessageRow> rows;
   std::size_t next = 0;  ///< of rows
@@ -83,7 +84,8 @@ Async<Result<std::vector<CopiedUid>>> Store::transfer_some(Transfer* transfer, C
     if (!content) co_return pass(content);
     AppendedLetter letter;
     letter.content = std::move(*content);
-    letter.flags = {rows[i].flags(), transfer->snapshot->keywords(rows[i])};
+    letter.flags.flags = rows[i].flags() & transfer->scope.flags;
+    if (transfer->scope.keywords) letter.flags.keywords = transfer->snapshot->keywords(rows[i]);
     letter.received = fact->received;
     letters.push_back(std::move(letter));
     uids.push_back({rows[i].uid, 0});
@@ -105,12 +107,12 @@ Async<Result<std::vector<CopiedUid>>> Store::transfer_some(Transfer* transfer, C
 }
 
 Async<Result<Copied>> Store::transfer_across(Place place, MailboxId mailbox, UidRanges uids, Place target,
-                                             std::string target_path, bool moves) {
+                                             std::string target_path, bool moves, FlagScope scope) {
   auto there = co_await find_mailbox(target, target_path);
   if (!there) co_return pass(there);
   auto source = co_await snapshot(place, mailbox);
   if (!source) co_return pass(source);
-  Transfer transfer{place, mailbox, target, std::move(target_path), *source, {}, 0};
+  Transfer transfer{place, mailbox, target, std::move(target_path), scope, *source, {}, 0};
   transfer.rows = chosen_rows(**source, normalised(std::move(uids)));
   Copied copied;
   copied.uid_validity = there->uid_validity;

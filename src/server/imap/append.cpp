@@ -3,6 +3,7 @@
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
+#include "server/imap/mailboxes.hpp"
 #include "server/imap/url_part.hpp"
 
 namespace pabal::server::imap {
@@ -24,6 +25,7 @@ Answer no_target(const Error& error) {
 }
 
 Answer too_big() { return no("The message is too big.", "TOOBIG"); }
+Answer full() { return no("The mailbox is full.", "OVERQUOTA"); }
 
 }  // namespace
 
@@ -62,6 +64,7 @@ Async<bool> Session::take_url(std::string url) {
   if (appending_->letters.back().content.size() + part->size() > shared_->limits.max_message_bytes) {
     co_return co_await give_up_append(too_big());
   }
+  if (!co_await has_room(part->size())) co_return co_await give_up_append(full());
   const std::uint64_t window = shared_->limits.window_bytes;
   for (std::uint64_t at = 0; at < part->size(); at += window) {
     const auto octets = co_await part->read(at, std::min(window, part->size() - at));
@@ -73,8 +76,32 @@ Async<bool> Session::take_url(std::string url) {
   co_return true;
 }
 
+// Whether so many octets more fit into the account. The store has the last word when they are there.
+Async<bool> Session::has_room(std::uint64_t octets) {
+  if (!appending_->room_known) {
+    const auto quota = co_await store().quota(appending_->place);
+    appending_->room_known = true;
+    if (quota && quota->bytes_limit) {
+      const auto left = *quota->bytes_limit - std::min(quota->bytes, *quota->bytes_limit);
+      // What is replaced makes room.
+      const auto& replaced = appending_->replaced;
+      const auto& snapshot = replaced ? &selected_->view.snapshot() : nullptr;
+      const auto at = replaced ? snapshot->find(replaced->uid) : std::nullopt;
+      appending_->room = left + (at ? (*snapshot)[*at].size() : 0);
+    }
+  }
+  auto& room = appending_->room;
+  if (!room) co_return true;
+  if (octets > *room) co_return false;
+  *room -= octets;
+  co_return true;
+}
+
 // What of a REPLACE is refused before its message comes: the message that goes must be there.
 std::expected<store::Replaced, Answer> Session::replaced_by(const Command& command) {
+  // RFC 8508 §4: the rights of setting \Deleted and of EXPUNGE.
+  constexpr auto kLeave = right::delete_messages | right::expunge;
+  if ((selected_->rights & kLeave) != kLeave) return std::unexpected(not_permitted());
   const auto& message = std::get<grammar::Replace>(command.arguments).message;
   auto named = named_by(message, command.uid);
   if (!named) return std::unexpected(std::move(named.error()));
@@ -88,6 +115,8 @@ std::expected<store::Replaced, Answer> Session::replaced_by(const Command& comma
 Async<bool> Session::begin_append(Command command) {
   shared_->commands[static_cast<std::size_t>(command.verb)].add();
   auto tag = command.tag;
+  // Rights may be others by now.
+  if (command.verb == Verb::replace && selected_ && !co_await take_news()) co_return false;
   if (auto refusal = grammar::refusal(command, facts())) {
     reader_.refuse();
     co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
@@ -102,19 +131,32 @@ Async<bool> Session::begin_append(Command command) {
     replaced = *found;
   }
   // Whoever waits to be asked is told at once that it has no sense (RFC 9051 §6.3.12).
-  const auto target = co_await store().find_mailbox(user_->place, target_of(command));
+  auto target = co_await find_mailbox(this, target_of(command), right::insert);
+  std::optional<Answer> why;
   if (!target) {
-    reader_.refuse();
-    co_return co_await respond(std::move(tag), no_target(target.error()), {});
+    why = std::move(target.error());
+    if (why->code == "NONEXISTENT") why->code = "TRYCREATE";
+  } else if (replaced && target->place.account != selected_->place.account) {
+    // Both are one transaction (RFC 8508 §3.1), and that is of one account.
+    why = no("Another's mailbox takes no replacement.", "CANNOT");
   }
-  appending_ =
-      std::make_unique<Appending>(Appending{.command = std::move(command), .letters = {}, .replaced = replaced});
+  if (why) {
+    reader_.refuse();
+    co_return co_await respond(std::move(tag), std::move(*why), {});
+  }
+  appending_ = std::make_unique<Appending>(Appending{.command = std::move(command),
+                                                     .place = target->place,
+                                                     .path = std::move(target->info.path),
+                                                     .scope = scope_of(target->rights),
+                                                     .letters = {},
+                                                     .replaced = replaced});
   co_return true;
 }
 
 Async<bool> Session::begin_letter(grammar::AppendMessage message) {
   store::AppendedLetter letter;
-  letter.flags = flags_of(message.flags);
+  // RFC 4314 §4: flags that may not be set are left out.
+  letter.flags = permitted(flags_of(message.flags), appending_->scope);
   if (message.date) letter.received = message.date->time;
   if (message.catenate) letter.content = store().receive(0);
   appending_->catenate = message.catenate;
@@ -129,6 +171,8 @@ Async<bool> Session::begin_letter(grammar::AppendMessage message) {
 }
 
 Async<bool> Session::begin_text(std::uint64_t size) {
+  // Who waits to be asked for it needn't send what there is no room for (RFC 9208 §4.3.1).
+  if (!co_await has_room(size)) co_return co_await give_up_append(full());
   auto& content = appending_->letters.back().content;
   if (!appending_->catenate) {
     content = store().receive(size);
@@ -142,7 +186,7 @@ Async<bool> Session::begin_text(std::uint64_t size) {
 Async<bool> Session::end_append() {
   const auto done = std::move(appending_);
   const auto& command = done->command;
-  auto answer = co_await append(this, target_of(command), std::move(done->letters), done->replaced);
+  auto answer = co_await append(this, done->place, std::move(done->path), std::move(done->letters), done->replaced);
   co_return co_await respond(command.tag, std::move(answer), {.keep_numbers = false, .uid = command.uid});
 }
 
@@ -157,13 +201,12 @@ Async<bool> Session::take_append(grammar::ReaderEvent event) {
   co_return true;
 }
 
-Async<Answer> append(Session* session, std::string mailbox, std::vector<store::AppendedLetter> letters,
+Async<Answer> append(Session* session, store::Place place, std::string path, std::vector<store::AppendedLetter> letters,
                      std::optional<store::Replaced> replaced) {
   for (const auto& letter : letters) {
     if (letter.content.size() == 0) co_return no("A message has at least one octet.", "CANNOT");
   }
-  const auto done =
-      co_await session->store().append(session->user().place, std::move(mailbox), std::move(letters), replaced);
+  const auto done = co_await session->store().append(place, std::move(path), std::move(letters), replaced);
   if (!done) {
     if (replaced && done.error().kind == ErrorKind::exists) co_return no("The message is gone.", "EXPUNGEISSUED");
     co_return no_target(done.error());

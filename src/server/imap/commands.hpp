@@ -22,19 +22,28 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> enable(Session* session, Command command);
 [[nodiscard]] Async<Answer> expunge(Session* session, Command command);
 [[nodiscard]] Async<Answer> fetch(Session* session, Command command);
+[[nodiscard]] Async<Answer> get_acl(Session* session, Command command);
+[[nodiscard]] Async<Answer> get_metadata(Session* session, Command command);
+[[nodiscard]] Async<Answer> get_quota(Session* session, Command command);
+[[nodiscard]] Async<Answer> get_quota_root(Session* session, Command command);
 [[nodiscard]] Async<Answer> id(Session* session, Command command);
 [[nodiscard]] Async<Answer> idle(Session* session, Command command);
 [[nodiscard]] Async<Answer> language(Session* session, Command command);
 [[nodiscard]] Async<Answer> list(Session* session, Command command);
+[[nodiscard]] Async<Answer> list_rights(Session* session, Command command);
 [[nodiscard]] Async<Answer> login(Session* session, Command command);
 [[nodiscard]] Async<Answer> logout(Session* session, Command command);
 [[nodiscard]] Async<Answer> move(Session* session, Command command);
+[[nodiscard]] Async<Answer> my_rights(Session* session, Command command);
 [[nodiscard]] Async<Answer> namespaces(Session* session, Command command);
 [[nodiscard]] Async<Answer> noop(Session* session, Command command);
 [[nodiscard]] Async<Answer> rename(Session* session, Command command);
 [[nodiscard]] Async<Answer> search(Session* session, Command command);
 [[nodiscard]] Async<Answer> select(Session* session, Command command);
 [[nodiscard]] Async<Answer> sort(Session* session, Command command);
+[[nodiscard]] Async<Answer> set_acl(Session* session, Command command);
+[[nodiscard]] Async<Answer> set_metadata(Session* session, Command command);
+[[nodiscard]] Async<Answer> set_quota(Session* session, Command command);
 [[nodiscard]] Async<Answer> starttls(Session* session, Command command);
 [[nodiscard]] Async<Answer> status(Session* session, Command command);
 [[nodiscard]] Async<Answer> store_flags(Session* session, Command command);
@@ -42,13 +51,18 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> thread(Session* session, Command command);
 [[nodiscard]] Async<Answer> unauthenticate(Session* session, Command command);
 
-/// The message or messages of an APPEND or REPLACE that has come in whole.
-[[nodiscard]] Async<Answer> append(Session* session, std::string mailbox, std::vector<store::AppendedLetter> letters,
-                                   std::optional<store::Replaced> replaced);
+/// The message or messages of an APPEND or REPLACE that has come in whole; the path is that in the place's account.
+[[nodiscard]] Async<Answer> append(Session* session, store::Place place, std::string path,
+                                   std::vector<store::AppendedLetter> letters, std::optional<store::Replaced> replaced);
 
 /// What CAPABILITY says now: "IMAP4rev2 …".
 [[nodiscard]] std::string capabilities(Session& session);
+/// `* MYRIGHTS name rights`.
+void append_my_rights(Session& session, std::string_view name, Rights rights);
+/// `* OK [PERMANENTFLAGS (…)]` of the selected mailbox.
+void append_permanent_flags(Session& session);
 /// The items that STATUS gives for a mailbox: "MESSAGES 3 UNSEEN 1".
-[[nodiscard]] std::string status_items(Session& session, const store::MailboxInfo& mailbox, grammar::StatusItems items);
+[[nodiscard]] std::string status_items(Session& session, const store::Place& place, const store::MailboxInfo& mailbox,
+                                       grammar::StatusItems items);
 
 }  // namespace pabal::server::imap

@@ -1,6 +1,7 @@
 // COPY and MOVE (RFC 9051 §6.4.7, §6.4.8).
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/mailboxes.hpp"
 #include "server/imap/uids.hpp"
 
 namespace pabal::server::imap {
@@ -34,6 +35,12 @@ std::optional<Answer> too_many(const Session& session, const grammar::NumberSet&
   return no("Too many messages.", fmt::format("MESSAGELIMIT {} {}", limit, lowest));
 }
 
+// RFC 9051 §6.4.7: one that isn't there may be made.
+Answer not_there(Answer answer) {
+  if (answer.code == "NONEXISTENT") answer.code = "TRYCREATE";
+  return answer;
+}
+
 Answer failed(const Error& error) {
   auto answer = refused(error);
   if (error.kind == ErrorKind::not_found) answer.code = "TRYCREATE";
@@ -50,10 +57,12 @@ Async<Answer> copy(Session* session, Command command) {
   // whose letters are gone (RFC 5530: the client looks with NOOP) aren't.
   if (named->some_are_gone) co_return no("Some of the messages are gone.", "EXPUNGEISSUED");
   if (auto refused = too_many(*session, named->uids)) co_return std::move(*refused);
-  const auto place = session->user().place;
+  const auto target = co_await find_mailbox(session, arguments.mailbox.text(), right::insert);
+  if (!target) co_return not_there(target.error());
+  const auto& selected = *session->selected();
   const auto done = co_await session->patiently(
-      command.tag, session->store().copy(place, session->selected()->mailbox, ranges_of(named->uids), place,
-                                         arguments.mailbox.text()));
+      command.tag, session->store().copy(selected.place, selected.mailbox, ranges_of(named->uids), target->place,
+                                         target->info.path, scope_of(target->rights)));
   if (!done) co_return failed(done.error());
   co_return ok("Copied.", done->uids.empty() ? std::string() : code_of(*done));
 }
@@ -62,10 +71,15 @@ Async<Answer> move(Session* session, Command command) {
   const auto& arguments = std::get<grammar::Copy>(command.arguments);
   const auto named = session->named_by(arguments.set, command.uid);
   if (!named) co_return named.error();
-  const auto place = session->user().place;
+  const auto& selected = *session->selected();
+  // RFC 6851 §4.5: the rights of COPY, of setting \Deleted and of EXPUNGE.
+  constexpr auto kLeave = right::delete_messages | right::expunge;
+  if ((selected.rights & kLeave) != kLeave) co_return not_permitted();
+  const auto target = co_await find_mailbox(session, arguments.mailbox.text(), right::insert);
+  if (!target) co_return not_there(target.error());
   const auto done = co_await session->patiently(
-      command.tag, session->store().move(place, session->selected()->mailbox, ranges_of(named->uids), place,
-                                         arguments.mailbox.text()));
+      command.tag, session->store().move(selected.place, selected.mailbox, ranges_of(named->uids), target->place,
+                                         target->info.path, scope_of(target->rights)));
   if (!done) co_return failed(done.error());
   // RFC 6851 §4.3: the new UIDs are told before the removals.
   if (!done->uids.empty()) {

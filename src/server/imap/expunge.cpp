@@ -5,6 +5,8 @@
 namespace pabal::server::imap {
 
 Async<Answer> expunge(Session* session, Command command) {
+  auto& selected = *session->selected();
+  if ((selected.rights & right::expunge) == 0) co_return no("You may not expunge here.", "NOPERM");
   store::UidRanges uids = {{}};
   if (command.uid) {
     const auto named = session->named_by(std::get<grammar::Expunge>(command.arguments).set, true);
@@ -12,8 +14,7 @@ Async<Answer> expunge(Session* session, Command command) {
     uids = ranges_of(named->uids);
   }
   const auto gone = co_await session->patiently(
-      command.tag,
-      session->store().expunge_deleted(session->user().place, session->selected()->mailbox, std::move(uids)));
+      command.tag, session->store().expunge_deleted(selected.place, selected.mailbox, std::move(uids)));
   if (!gone) co_return refused(gone.error());
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
   co_return ok("Done.", session->enabled().condstore && !gone->uids.empty()

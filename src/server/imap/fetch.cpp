@@ -246,7 +246,7 @@ Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRo
 }
 
 Async<Result<bool>> Fetcher::tell_some(std::span<const Wanted> some) {
-  const auto place = session_->user().place;
+  const auto place = session_->selected()->place;
   std::vector<EmailId> emails;
   store::UidRanges uids;
   for (const auto& one : some) {
@@ -351,7 +351,7 @@ Async<void> set_seen(Session* session, const grammar::NumberSet* uids) {
                            .how = store::FlagsHow::add,
                            .flags = {.flags = store::flag::seen, .keywords = {}},
                            .unchanged_since = {}};
-  const auto done = co_await session->store().change_flags(session->user().place, selected.mailbox, std::move(change));
+  const auto done = co_await session->store().change_flags(selected.place, selected.mailbox, std::move(change));
   if (!done) session->log().warning("seen_not_set", {{"why", done.error().log}});
   if (const auto looked = co_await session->refresh(); !looked) {
     session->log().warning("mailbox_unreadable", {{"why", looked.error().log}});
@@ -371,7 +371,9 @@ Async<Answer> fetch(Session* session, Command command) {
   if (modifiers.partial) named->uids = part_of(selected.view, named->uids, *modifiers.partial);
   if (modifiers.changed_since) named->uids = changed_of(selected.view, named->uids, *modifiers.changed_since);
   // RFC 9051 §6.4.5: what is read is seen; the new flags are told with the rest.
-  const bool sees = !selected.read_only && std::ranges::any_of(arguments.items, &grammar::FetchItem::sets_seen);
+  // RFC 4314 §4: not without the right to.
+  const bool sees = !selected.read_only && (selected.rights & right::seen) != 0 &&
+                    std::ranges::any_of(arguments.items, &grammar::FetchItem::sets_seen);
   if (sees) co_await set_seen(session, &named->uids);
   if (modifiers.vanished) {
     // RFC 7162 §3.2.6: before all FETCH responses.

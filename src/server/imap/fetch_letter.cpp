@@ -120,7 +120,7 @@ Async<Result<message::Derived>> derived_of(Session* session, const store::EmailR
   }
   std::unique_ptr<store::EmailOctets> opened;
   if (octets == nullptr) {
-    auto found = co_await session->store().open_email(session->user().place, row->email);
+    auto found = co_await session->store().open_email(session->selected()->place, row->email);
     if (!found) co_return pass(found);
     opened = std::move(*found);
     octets = opened.get();

@@ -63,19 +63,21 @@ void append_flags(std::string& out, const store::MailboxSnapshot& snapshot, cons
   grammar::append_flags(out, system, names, recent);
 }
 
-std::string flags_in_use(const store::MailboxSnapshot& snapshot) {
+std::string flags_in_use(const store::MailboxSnapshot& snapshot, const store::FlagScope& scope) {
   std::vector<std::string> names;
-  for (const auto& keyword : kKeywords) names.emplace_back(keyword.name);
-  for (auto& name : snapshot.keyword_names()) names.push_back(std::move(name));
+  for (const auto& keyword : kKeywords) {
+    if ((scope.flags & keyword.flag) != 0) names.emplace_back(keyword.name);
+  }
+  if (scope.keywords) {
+    for (auto& name : snapshot.keyword_names()) names.push_back(std::move(name));
+  }
+  grammar::SystemFlags system = 0;
+  for (const auto& pair : kSystem) {
+    if ((scope.flags & pair.ours) != 0) system = static_cast<grammar::SystemFlags>(system | pair.theirs);
+  }
   std::string out;
-  grammar::append_flags(out, grammar::kAllSystemFlags, names);
+  grammar::append_flags(out, system, names);
   return out;
-}
-
-void append_flags_in_use(std::string& out, std::string_view in_use, bool read_only) {
-  out.append("* FLAGS (").append(in_use).append(")\r\n");
-  grammar::append_untagged(out, grammar::Condition::ok,
-                           read_only ? "PERMANENTFLAGS ()" : fmt::format("PERMANENTFLAGS ({} \\*)", in_use), "Flags.");
 }
 
 }  // namespace pabal::server::imap

@@ -1,6 +1,7 @@
 // CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 §6.3.4 to §6.3.8; RFC 6154; RFC 8474).
 #include "base/text.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/mailboxes.hpp"
 
 namespace pabal::server::imap {
 
@@ -26,24 +27,24 @@ Async<Answer> create(Session* session, Command command) {
     if (!found || !role.empty()) co_return no("Not this special use.", "USEATTR");
     role = *found;
   }
-  auto made =
-      co_await session->store().create_mailbox(session->user().place, arguments.mailbox.text(), std::move(role));
+  const auto room = co_await find_room(session, arguments.mailbox.text());
+  if (!room) co_return room.error();
+  // Special uses are the owner's affair.
+  if (room->place.reader && !role.empty()) co_return no("Not in another's mailboxes.", "USEATTR");
+  auto made = co_await session->store().create_mailbox(room->place, room->path, std::move(role));
   if (!made) co_return refused(made.error());
   co_return ok("Made.", fmt::format("MAILBOXID (F{})", made->id.value));
 }
 
 Async<Answer> delete_mailbox(Session* session, Command command) {
   const auto& name = std::get<grammar::OnMailbox>(command.arguments).mailbox;
-  // The open one may have another name since it was opened.
-  bool is_open = false;
-  if (session->selected()) {
-    const auto found = co_await session->store().find_mailbox(session->user().place, name.text());
-    is_open = found && found->id == session->selected()->mailbox;
-  }
-  const auto gone = co_await session->store().delete_mailbox(session->user().place, name.text());
+  const auto found = co_await find_mailbox(session, name.text(), right::delete_mailbox);
+  if (!found) co_return found.error();
+  const auto gone = co_await session->store().delete_mailbox(found->place, found->info.path);
   if (!gone && gone.error().kind == ErrorKind::state) co_return no("There are mailboxes below it.", "HASCHILDREN");
   if (!gone) co_return refused(gone.error());
-  if (is_open) {
+  const auto& selected = session->selected();
+  if (selected && selected->place.account == found->place.account && selected->mailbox == found->info.id) {
     session->selected().reset();
     grammar::append_untagged(session->out(), grammar::Condition::ok, "CLOSED", "It was the open one.");
   }
@@ -53,8 +54,12 @@ Async<Answer> delete_mailbox(Session* session, Command command) {
 Async<Answer> rename(Session* session, Command command) {
   auto& arguments = std::get<grammar::Rename>(command.arguments);
   if (!arguments.to.may_be_created()) co_return no("Such a name can't be given.", "CANNOT");
-  const auto done =
-      co_await session->store().rename_mailbox(session->user().place, arguments.from.text(), arguments.to.text());
+  const auto found = co_await find_mailbox(session, arguments.from.text(), right::delete_mailbox);
+  if (!found) co_return found.error();
+  const auto room = co_await find_room(session, arguments.to.text());
+  if (!room) co_return room.error();
+  if (room->place.account != found->place.account) co_return no("Mailboxes stay with their owner.", "CANNOT");
+  const auto done = co_await session->store().rename_mailbox(found->place, found->info.path, room->path);
   if (!done) co_return refused(done.error());
   co_return ok("Renamed.");
 }

@@ -19,7 +19,9 @@ Async<Answer> idle(Session* session, Command /*command*/) {
   while (true) {
     if (session->selected() && (session->news().take() || untold)) {
       untold = false;
-      if (const auto looked = co_await session->refresh(); !looked) {
+      auto looked = co_await session->renew_rights();
+      if (looked) looked = co_await session->refresh();
+      if (!looked) {
         session->say_bye("The mailbox is not there any more.");
         answer = ended();
         break;

@@ -1,9 +1,12 @@
 // LIST, LSUB and STATUS (RFC 9051 §6.3.9, §6.3.11; RFC 3501 §6.3.9; RFC 5258, 5819, 6154, 8438, 8474).
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/mailboxes.hpp"
+#include "server/imap/metadata.hpp"
 
 namespace pabal::server::imap {
 
@@ -16,14 +19,25 @@ constexpr std::size_t kMostPatterns = 100;
 // A name that may be listed: a mailbox, or one that stands above a mailbox or is subscribed without being there.
 struct Name {
   const store::MailboxInfo* mailbox = nullptr;
+  store::Place place = {};
+  Rights rights = right::all;
+  bool shared = false;  ///< another's
+  std::vector<store::Annotation> entries = {};
   bool subscribed = false;
   bool has_children = false;
   bool has_subscribed_below = false;
   bool special_use_below = false;
 };
 
-std::map<std::string, Name> names_of(const store::AccountMailboxes& all) {
+std::map<std::string, Name> names_of(const store::AccountMailboxes& all, const std::vector<SharedByName>& shared) {
   std::map<std::string, Name> names;
+  for (const auto& one : shared) {
+    auto& name = names[one.name];
+    name.mailbox = &one.info;
+    name.rights = one.rights;
+    name.shared = true;
+    name.place = one.place;
+  }
   for (const auto& mailbox : all.mailboxes) {
     auto& name = names[mailbox.path];
     name.mailbox = &mailbox;
@@ -63,6 +77,14 @@ class Lister {
     }
   }
 
+  /// Whether a name below this one may be meant.
+  [[nodiscard]] bool may_mean(std::string_view above) const {
+    return std::ranges::any_of(patterns_, [above](const auto& pattern) {
+      const auto fixed = std::string_view(pattern.text()).substr(0, pattern.text().find_first_of("*%"));
+      return fixed.starts_with(above) || above.starts_with(fixed);
+    });
+  }
+
   void list(const std::map<std::string, Name>& names) {
     for (const auto& [path, name] : names) {
       if (!std::ranges::any_of(patterns_, [&](const auto& pattern) { return pattern.matches(path); })) continue;
@@ -86,7 +108,8 @@ class Lister {
 
   void one(const std::string& path, const Name& name) {
     const auto& want = *arguments_;
-    const bool special = name.mailbox != nullptr && !special_use(*name.mailbox).empty();
+    // What another uses his mailboxes for is not what this user does.
+    const bool special = name.mailbox != nullptr && !name.shared && !special_use(*name.mailbox).empty();
     bool selected = name.mailbox != nullptr || name.has_children;
     std::string extended;
     if (want.select_subscribed || want.select_special_use) {
@@ -112,10 +135,18 @@ class Lister {
     if (special) attributes.push_back(special_use(*name.mailbox));
     grammar::append_list(session_->out(), "LIST", fmt::format("{}", fmt::join(attributes, " ")), path, extended,
                          session_->form());
-    if (want.return_status != 0 && name.mailbox != nullptr) {
+    if (name.mailbox == nullptr) return;
+    // RFC 9590 §3.
+    if (!want.return_metadata.empty() && (name.rights & kForMetadata) != 0) {
+      append_metadata(*session_, path, want.return_metadata, name.entries);
+    }
+    if (want.return_my_rights) append_my_rights(*session_, path, name.rights);
+    // RFC 5819 §2: nothing is said of one that STATUS would be refused for.
+    if (want.return_status != 0 && (name.rights & right::read) != 0) {
       const auto parsed = grammar::MailboxName::parse(path);
       if (parsed) {
-        grammar::append_status(session_->out(), *parsed, status_items(*session_, *name.mailbox, want.return_status),
+        grammar::append_status(session_->out(), *parsed,
+                               status_items(*session_, name.place, *name.mailbox, want.return_status),
                                session_->form());
       }
     }
@@ -127,16 +158,60 @@ class Lister {
   std::vector<MailboxPattern> patterns_;
 };
 
+// RFC 9590: the entries that are wanted, of all mailboxes at once.
+Async<Result<void>> add_metadata(Session* session, const grammar::List* arguments, std::map<std::string, Name>* names) {
+  const auto& wanted = arguments->return_metadata;
+  if (wanted.empty()) co_return Result<void>();
+  std::set<std::pair<AccountId, ShardId>> accounts;
+  for (const auto& [path, name] : *names) {
+    if (name.mailbox != nullptr) accounts.emplace(name.place.account, name.place.shard);
+  }
+  for (const auto& [account, shard] : accounts) {
+    auto entries =
+        co_await session->store().annotations_of_all({account, shard}, session->user().place.account, wanted);
+    if (!entries) co_return pass(entries);
+    std::map<MailboxId, std::vector<store::Annotation>> of_mailbox;
+    for (auto& [mailbox, entry] : *entries) of_mailbox[mailbox].push_back(std::move(entry));
+    for (auto& [path, name] : *names) {
+      if (name.mailbox == nullptr || name.place.account != account) continue;
+      const auto found = of_mailbox.find(name.mailbox->id);
+      if (found != of_mailbox.end()) name.entries = std::move(found->second);
+    }
+  }
+  co_return Result<void>();
+}
+
+// What the user may do with his own mailboxes, where their lists leave him less than everything; asked for seldom.
+Async<Result<std::map<std::string, Rights>>> own_rights(Session* session, const grammar::List* arguments,
+                                                        const store::AccountMailboxes& all) {
+  std::map<std::string, Rights> rights;
+  if (!arguments->return_my_rights && arguments->return_status == 0 && arguments->return_metadata.empty()) {
+    co_return rights;
+  }
+  const auto lists = co_await session->store().access_lists(session->user().place);
+  if (!lists) co_return pass(lists);
+  std::map<MailboxId, std::vector<store::AccessEntry>> of_mailbox;
+  for (const auto& [mailbox, entry] : *lists) of_mailbox[mailbox].push_back(entry);
+  for (const auto& mailbox : all.mailboxes) {
+    const auto found = of_mailbox.find(mailbox.id);
+    if (found != of_mailbox.end()) rights[mailbox.path] = rights_by(found->second, session->user().identifier, true);
+  }
+  co_return rights;
+}
+
 }  // namespace
 
-std::string status_items(Session& session, const store::MailboxInfo& mailbox, grammar::StatusItems items) {
+std::string status_items(Session& session, const store::Place& place, const store::MailboxInfo& mailbox,
+                         grammar::StatusItems items) {
   std::string out;
   const auto put = [&](grammar::StatusItems item, std::string_view name, std::uint64_t value) {
     if ((items & item) != 0) fmt::format_to(std::back_inserter(out), "{}{} {}", out.empty() ? "" : " ", name, value);
   };
   put(grammar::kStatusMessages, "MESSAGES", mailbox.emails);
+  // Messages are recent to their owner alone.
   const auto recent_from =
-      session.shared().recents.first_unclaimed(session.recents_key(mailbox.id), mailbox.first_recent_uid);
+      place.reader ? mailbox.uid_next
+                   : session.shared().recents.first_unclaimed({place.account, mailbox.id}, mailbox.first_recent_uid);
   put(grammar::kStatusRecent, "RECENT",
       mailbox.uid_next > recent_from ? std::min<std::uint64_t>(mailbox.emails, mailbox.uid_next - recent_from) : 0);
   put(grammar::kStatusUidNext, "UIDNEXT", mailbox.uid_next);
@@ -165,17 +240,44 @@ Async<Answer> list(Session* session, Command command) {
   const auto all = co_await session->store().mailboxes(session->user().place);
   if (!all) co_return refused(all.error());
   if ((arguments.return_status & grammar::kStatusHighestModseq) != 0) session->enabled().condstore = true;
-  Lister(*session, arguments, lsub).list(names_of(*all));
+  Lister lister(*session, arguments, lsub);
+  auto names_and_rights = co_await own_rights(session, &arguments, *all);
+  if (!names_and_rights) co_return refused(names_and_rights.error());
+  std::vector<SharedByName> shared;
+  if (lister.may_mean(kOtherUsers)) {
+    auto found = co_await shared_mailboxes(session);
+    if (!found) co_return refused(found.error());
+    shared = std::move(*found);
+  }
+  if ((arguments.return_status & grammar::kStatusUnseen) != 0) {
+    for (auto& one : shared) {
+      auto info = co_await session->store().find_mailbox(one.place, one.info.path);
+      // One that has gone meanwhile is told as it was.
+      if (info) one.info = std::move(*info);
+    }
+  }
+  auto names = names_of(*all, shared);
+  for (auto& [path, name] : names) {
+    if (!name.shared) name.place = session->user().place;
+  }
+  for (const auto& [path, rights] : *names_and_rights) names[path].rights = rights;
+  if (auto looked = co_await add_metadata(session, &arguments, &names); !looked) co_return refused(looked.error());
+  lister.list(names);
   co_return ok("Done.");
 }
 
 Async<Answer> status(Session* session, Command command) {
   const auto& arguments = std::get<grammar::Status>(command.arguments);
-  const auto found = co_await session->store().find_mailbox(session->user().place, arguments.mailbox.text());
-  if (!found) co_return refused(found.error());
+  auto found = co_await find_mailbox(session, arguments.mailbox.text(), right::read);
+  if (!found) co_return found.error();
+  if (found->place.reader && (arguments.items & grammar::kStatusUnseen) != 0) {
+    auto as_read = co_await session->store().find_mailbox(found->place, found->info.path);
+    if (!as_read) co_return refused(as_read.error());
+    found->info = std::move(*as_read);
+  }
   if ((arguments.items & grammar::kStatusHighestModseq) != 0) session->enabled().condstore = true;
-  grammar::append_status(session->out(), arguments.mailbox, status_items(*session, *found, arguments.items),
-                         session->form());
+  grammar::append_status(session->out(), arguments.mailbox,
+                         status_items(*session, found->place, found->info, arguments.items), session->form());
   co_return ok("Done.");
 }
 

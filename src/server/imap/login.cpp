@@ -25,6 +25,7 @@ Answer Session::log_in(Result<account::Account> account) {
   user_.emplace(User{
       .place = place,
       .name = account->address.text(),
+      .identifier = account::login_name(account->address),
       .watch = shared_->store->watch(place.account, [news = news_](AccountId, ChangeNumber) { News::tell(news); })});
   set_reader();
   return ok("Logged in.", "CAPABILITY " + capabilities(*this));

@@ -6,6 +6,7 @@
 
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/mailbox_filter.hpp"
 #include "server/imap/search_filters.hpp"
 #include "server/imap/search_run.hpp"
 
@@ -16,50 +17,24 @@ namespace {
 using Kind = grammar::SearchKey::Kind;
 using Source = grammar::MailboxFilter;
 
-bool stands_in(std::string_view path, const Source& source) {
-  return std::ranges::any_of(source.mailboxes, [&](const grammar::MailboxName& name) {
-    const std::string_view top = name.text();
-    if (path == top) return true;
-    if (source.kind == Source::Kind::mailboxes) return false;
-    if (!path.starts_with(top) || path[top.size()] != grammar::kHierarchy) return false;
-    return source.kind == Source::Kind::subtree ||
-           path.find(grammar::kHierarchy, top.size() + 1) == std::string_view::npos;
-  });
-}
-
-bool is_meant(const store::MailboxInfo& mailbox, const Source& source, const std::optional<Selected>& selected) {
-  switch (source.kind) {
-    case Source::Kind::selected:
-    case Source::Kind::selected_delayed:
-      return selected && selected->mailbox == mailbox.id;
-    case Source::Kind::inboxes:
-      return mailbox.path == "INBOX";
-    case Source::Kind::personal:
-      return true;
-    case Source::Kind::subscribed:
-      return mailbox.subscribed;
-    case Source::Kind::subtree:
-    case Source::Kind::subtree_one:
-    case Source::Kind::mailboxes:
-      return stands_in(mailbox.path, source);
-  }
-  return false;
-}
-
 // The open mailbox is searched as its client knows it.
 bool only_selected(const grammar::MultiSearch& search) {
   return std::ranges::all_of(search.sources,
                              [](const Source& source) { return source.kind == Source::Kind::selected; });
 }
 
+bool is_open(const KnownMailbox& mailbox, const std::optional<Selected>& selected) {
+  return is_meant(mailbox, {.kind = Source::Kind::selected, .mailboxes = {}}, selected);
+}
+
 Async<Result<void>> search_one(Session* session, const Command* command, const grammar::SearchKey* key,
-                               const store::MailboxInfo* mailbox) {
+                               const KnownMailbox* mailbox) {
   const auto& arguments = std::get<grammar::MultiSearch>(command->arguments);
   const auto& selected = session->selected();
-  const bool open = selected && selected->mailbox == mailbox->id;
+  const bool open = is_open(*mailbox, selected);
   std::optional<View> view;
   if (!open) {
-    auto snapshot = co_await session->store().snapshot(session->user().place, mailbox->id);
+    auto snapshot = co_await session->store().snapshot(mailbox->place, mailbox->info.id);
     if (!snapshot) {
       // Deleted in the meantime.
       if (snapshot.error().kind == ErrorKind::not_found) co_return Result<void>();
@@ -68,10 +43,8 @@ Async<Result<void>> search_one(Session* session, const Command* command, const g
     view.emplace(std::move(*snapshot));
   }
   const auto& seen = open ? selected->view : *view;
-  const SearchScope scope{.place = session->user().place,
-                          .mailbox = mailbox->id,
-                          .view = &seen,
-                          .recent = open && !session->enabled().rev2};
+  const SearchScope scope{
+      .place = mailbox->place, .mailbox = mailbox->info.id, .view = &seen, .recent = open && !session->enabled().rev2};
   const SearchTerms terms(*key, {.now = session->shared().clock->now(),
                                  .messages = seen.exists(),
                                  .largest_uid = seen.largest_uid(),
@@ -86,9 +59,9 @@ Async<Result<void>> search_one(Session* session, const Command* command, const g
   if (!says) want.all = true;
   // RFC 7377 §2.1: mailboxes without a match aren't mentioned.
   if (hits->empty() && !open) co_return Result<void>();
-  const auto name = grammar::MailboxName::parse(mailbox->path);
+  const auto name = grammar::MailboxName::parse(mailbox->name);
   if (!name) co_return pass(name);
-  const grammar::SearchedMailbox where{.name = *name, .uid_validity = mailbox->uid_validity};
+  const grammar::SearchedMailbox where{.name = *name, .uid_validity = mailbox->info.uid_validity};
   const auto result = result_of(*hits, want, true, mentions(*key, Kind::modseq));
   grammar::append_esearch(session->out(), command->tag, true, result, session->form(), &where);
   co_return Result<void>();
@@ -108,12 +81,19 @@ Async<Answer> esearch(Session* session, Command command) {
   }
   if (!here && mentions(*key, Kind::sequence)) co_return bad("Message numbers are the open mailbox's.");
   if (mentions(*key, Kind::modseq)) session->enabled().condstore = true;
-  auto all = co_await session->store().mailboxes(session->user().place);
+  const auto& selected = session->selected();
+  const bool others = arguments.sources.empty() ? static_cast<bool>(selected->place.reader)
+                                                : std::ranges::any_of(arguments.sources, [&](const Source& source) {
+                                                    return may_mean_others(source, selected);
+                                                  });
+  const auto all = co_await known_mailboxes(session, others);
   if (!all) co_return refused(all.error());
-  for (const auto& mailbox : all->mailboxes) {
-    const auto meant = [&](const Source& source) { return is_meant(mailbox, source, session->selected()); };
-    const bool wanted = arguments.sources.empty() ? session->selected()->mailbox == mailbox.id
-                                                  : std::ranges::any_of(arguments.sources, meant);
+  for (const auto& mailbox : *all) {
+    const auto meant = [&](const Source& source) { return is_meant(mailbox, source, selected); };
+    const bool wanted =
+        arguments.sources.empty() ? is_open(mailbox, selected) : std::ranges::any_of(arguments.sources, meant);
+    // RFC 7377 §2.2: as if those that may not be read weren't there.
+    if ((mailbox.rights & right::read) == 0) continue;
     if (!wanted) continue;
     if (auto done = co_await search_one(session, &command, &*key, &mailbox); !done) {
       co_return search_failed(*session, done.error());

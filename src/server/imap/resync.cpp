@@ -137,7 +137,7 @@ Async<Result<bool>> tell_resync(Session* session, grammar::Qresync known) {
   const auto& snapshot = selected.view.snapshot();
   if (snapshot.head().uid_validity != known.uid_validity) co_return true;
   const auto since = change_of(known.modseq);
-  const auto changes = co_await session->store().changes_since(session->user().place, selected.mailbox, since);
+  const auto changes = co_await session->store().changes_since(selected.place, selected.mailbox, since);
   if (!changes) co_return pass(changes);
   const auto among = known.known_uids ? *known.known_uids : all_uids(snapshot);
   const auto matched = known.match ? last_match(snapshot, known.match->first, known.match->second) : 0;
@@ -158,8 +158,7 @@ Async<Result<bool>> tell_resync(Session* session, grammar::Qresync known) {
 
 Async<Result<bool>> tell_vanished(Session* session, const grammar::SequenceSet* among, std::uint64_t since) {
   const auto& selected = *session->selected();
-  const auto changes =
-      co_await session->store().changes_since(session->user().place, selected.mailbox, change_of(since));
+  const auto changes = co_await session->store().changes_since(selected.place, selected.mailbox, change_of(since));
   if (!changes) co_return pass(changes);
   const auto all = all_uids(selected.view.snapshot());
   const auto asked = among->is_saved_result() ? selected.saved_search : among->resolve(all.empty() ? 0 : all.max());

@@ -374,10 +374,8 @@ Answer search_failed(Session& session, const Error& error) {
 
 SearchScope scope_of(Session& session) {
   const auto& selected = *session.selected();
-  return {.place = session.user().place,
-          .mailbox = selected.mailbox,
-          .view = &selected.view,
-          .recent = !session.enabled().rev2};
+  return {
+      .place = selected.place, .mailbox = selected.mailbox, .view = &selected.view, .recent = !session.enabled().rev2};
 }
 
 SearchTerms terms_of(Session& session, const grammar::SearchKey& program) {

@@ -2,6 +2,7 @@
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
+#include "server/imap/mailboxes.hpp"
 #include "server/imap/resync.hpp"
 
 namespace pabal::server::imap {
@@ -9,9 +10,10 @@ namespace pabal::server::imap {
 namespace {
 
 void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const store::MailboxInfo& mailbox,
-                 bool read_only, std::size_t recent) {
+                 std::string_view name, std::string_view permanent, std::size_t recent) {
   auto& out = session.out();
-  append_flags_in_use(out, flags_in_use(snapshot), read_only);
+  out.append("* FLAGS (").append(flags_in_use(snapshot)).append(")\r\n");
+  grammar::append_untagged(out, grammar::Condition::ok, permanent, "Flags.");
   grammar::append_count(out, snapshot.size(), "EXISTS");
   if (!session.enabled().rev2) {
     grammar::append_count(out, recent, "RECENT");
@@ -28,54 +30,88 @@ void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const
   grammar::append_untagged(out, grammar::Condition::ok, fmt::format("MAILBOXID (F{})", mailbox.id.value), "Id.");
   if (session.enabled().rev2) {
     // RFC 9051 §6.3.2: the LIST that tells its name and attributes.
-    grammar::append_list(out, "LIST", "", mailbox.path, "", session.form());
+    grammar::append_list(out, "LIST", "", name, "", session.form());
   }
+}
+
+// RFC 4314 §5.1.1: what the user may change.
+std::string permanent_flags(const store::MailboxSnapshot& snapshot, bool examined, Rights rights) {
+  const auto scope = scope_of(rights);
+  if (examined || (rights & right::any_change) == 0) return "PERMANENTFLAGS ()";
+  const auto flags = flags_in_use(snapshot, scope);
+  return fmt::format("PERMANENTFLAGS ({}{}{})", flags, scope.keywords && !flags.empty() ? " " : "",
+                     scope.keywords ? "\\*" : "");
 }
 
 }  // namespace
 
+void append_permanent_flags(Session& session) {
+  const auto& selected = *session.selected();
+  grammar::append_untagged(session.out(), grammar::Condition::ok,
+                           permanent_flags(selected.view.snapshot(), selected.examined, selected.rights), "Flags.");
+}
+
 Async<Answer> select(Session* session, Command command) {
   auto& arguments = std::get<grammar::Select>(command.arguments);
-  const bool read_only = command.verb == Verb::examine;
+  const bool examined = command.verb == Verb::examine;
   // RFC 9051 §6.3.2: the present one is left even where the new one can't be had.
   if (session->selected()) {
     session->selected().reset();
     grammar::append_untagged(session->out(), grammar::Condition::ok, "CLOSED", "The other mailbox is closed.");
   }
-  const auto place = session->user().place;
-  const auto found = co_await session->store().find_mailbox(place, arguments.mailbox.text());
-  if (!found) co_return refused(found.error());
+  // Before what is looked at, so that nothing is missed.
+  static_cast<void>(session->news().take());
+  const auto located = co_await locate(session, arguments.mailbox.text());
+  if (!located) co_return refused(located.error());
+  store::Watch watch;
+  if (located->place.reader) {
+    watch = session->store().watch(located->place.account,
+                                   [news = session->news_of_watch()](AccountId, ChangeNumber) { News::tell(news); });
+  }
+  const auto opened = co_await find_mailbox(session, arguments.mailbox.text(), right::read);
+  if (!opened) co_return opened.error();
+  const auto place = opened->place;
+  const auto* found = &opened->info;
+  const bool takes_recent = !examined && !place.reader && !session->enabled().rev2;
   auto recent_from = found->first_recent_uid;
   bool stored = false;
-  if (!read_only && !session->enabled().rev2) {
+  if (takes_recent) {
     const auto taken = co_await session->store().take_recent(place, found->id);
     // A store that takes no writes keeps nobody from reading.
     if (taken) recent_from = *taken;
     stored = taken.has_value();
   }
-  static_cast<void>(session->news().take());
   const auto snapshot = co_await session->store().snapshot(place, found->id);
   if (!snapshot) co_return refused(snapshot.error());
   if (arguments.condstore) session->enabled().condstore = true;
   const auto behind = (*snapshot)->head().uid_next;
   const auto key = session->recents_key(found->id);
   auto& recents = session->shared().recents;
-  if (read_only || session->enabled().rev2) {
+  if (place.reader) {
+    // Messages are recent to their owner alone.
+    recent_from = behind;
+  } else if (!takes_recent) {
     recent_from = recents.first_unclaimed(key, recent_from);
   } else {
     recent_from = recents.claim(key, recent_from, behind);
     if (stored) recents.settle(key, found->uid_next);
   }
   const auto recent = (*snapshot)->size() - (*snapshot)->lower_bound(recent_from);
-  say_mailbox(*session, **snapshot, *found, read_only, recent);
-  session->selected().emplace(Selected{.mailbox = found->id,
-                                       .path = found->path,
-                                       .read_only = read_only,
+  const auto rights = opened->rights;
+  const auto& name = place.reader ? arguments.mailbox.text() : found->path;
+  say_mailbox(*session, **snapshot, *found, name, permanent_flags(**snapshot, examined, rights), recent);
+  session->selected().emplace(Selected{.place = place,
+                                       .mailbox = found->id,
+                                       .path = name,
+                                       .rights = rights,
+                                       .examined = examined,
+                                       .read_only = examined || (rights & right::any_change) == 0,
                                        .synced = (*snapshot)->head().change,
                                        .keyword_sets = (*snapshot)->keyword_sets().size(),
                                        .flags_told = std::hash<std::string>()(flags_in_use(**snapshot)),
                                        .view = View(*snapshot),
-                                       .saved_search = {}});
+                                       .saved_search = {},
+                                       .watch = std::move(watch)});
   if (recent_from < behind) session->selected()->view.add_recent({recent_from, behind - 1});
   if (arguments.qresync) {
     const auto told = co_await tell_resync(session, std::move(*arguments.qresync));
@@ -85,13 +121,19 @@ Async<Answer> select(Session* session, Command command) {
     }
     if (!*told) co_return lost();
   }
-  co_return ok(read_only ? "Opened to look." : "Opened.", read_only ? "READ-ONLY" : "READ-WRITE");
+  if (session->enabled().metadata) {
+    if (const auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
+  }
+  // RFC 4314 §5.2: what only the reader himself sees makes no mailbox writable.
+  const bool written = !examined && (rights & right::shared_change) != 0;
+  co_return ok(examined ? "Opened to look." : "Opened.", written ? "READ-WRITE" : "READ-ONLY");
 }
 
 Async<Answer> close(Session* session, Command command) {
   auto& selected = *session->selected();
-  if (command.verb == Verb::close && !selected.read_only) {
-    const auto gone = co_await session->store().expunge_deleted(session->user().place, selected.mailbox, {{}});
+  // RFC 4314 §4: without the right to expunge CLOSE only closes.
+  if (command.verb == Verb::close && !selected.read_only && (selected.rights & right::expunge) != 0) {
+    const auto gone = co_await session->store().expunge_deleted(selected.place, selected.mailbox, {{}});
     if (!gone) co_return refused(gone.error());
   }
   session->selected().reset();

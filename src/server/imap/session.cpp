@@ -163,11 +163,12 @@ Async<bool> Session::begin_tls() {
 // Takes in what others did to the selected mailbox. False: it can't be had any more, and the client knows.
 Async<bool> Session::take_news() {
   if (!news_->take()) co_return true;
-  const auto looked = co_await refresh();
+  auto looked = co_await renew_rights();
+  if (looked) looked = co_await refresh();
   if (looked) co_return true;
-  log().error("mailbox_unreadable", {{"why", looked.error().log}});
   // What the client knows of it is worth nothing any more.
   const bool gone = looked.error().kind == ErrorKind::not_found;
+  if (!gone) log().error("mailbox_unreadable", {{"why", looked.error().log}});
   say_bye(gone ? "The mailbox is not there any more." : "The mailbox can't be read now.");
   co_return false;
 }
@@ -225,8 +226,14 @@ Async<bool> Session::serve(Command command) {
   if (auto refusal = grammar::refusal(command, facts())) {
     co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
   }
-  // A command on messages works on what is there now; the client's numbers stay until it is told.
-  if (grammar::info(command.verb).valid == grammar::ValidIn::selected && !co_await take_news()) co_return false;
+  // A command on messages works on what is there now; the client's numbers stay until it is told. Its rights may be
+  // others by then.
+  if (grammar::info(command.verb).valid == grammar::ValidIn::selected) {
+    if (!co_await take_news()) co_return false;
+    if (auto refusal = grammar::refusal(command, facts())) {
+      co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
+    }
+  }
   const Telling telling{.keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid};
   const bool selects = command.verb == Verb::select || command.verb == Verb::examine;
   const bool had_condstore = enabled_.condstore;

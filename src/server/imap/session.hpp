@@ -1,6 +1,7 @@
 // One IMAP connection. The session has what its phase needs; commands look at it, change its phase, and give back what
 // is to be said. Only the loop in session.cpp writes.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "server/imap/language.hpp"
 #include "server/imap/progress.hpp"
 #include "server/imap/recents.hpp"
+#include "server/imap/rights.hpp"
 #include "server/imap/server.hpp"
 
 namespace pabal::server::imap {
@@ -76,6 +78,7 @@ class News {
   // Home thread.
   /// Whether something came since the last time.
   [[nodiscard]] bool take() noexcept { return pending_.exchange(false); }
+  [[nodiscard]] bool pending() const noexcept { return pending_.load(); }
   /// From now on (or no more) who waits for input is woken by news.
   void wake(bool on) noexcept { waking_ = on; }
   void end() noexcept { stream_ = nullptr; }
@@ -91,6 +94,7 @@ class News {
 struct User {
   store::Place place;
   std::string name;
+  std::string identifier;  ///< in access control lists: the canonical login name
   store::Watch watch;
 };
 
@@ -98,19 +102,30 @@ using View = grammar::MailboxView<store::MailboxSnapshot>;
 
 /// The mailbox that is selected.
 struct Selected {
+  store::Place place;  ///< of the account whose it is
   MailboxId mailbox;
-  std::string path;
-  bool read_only = false;
+  std::string path;  ///< as the user knows it
+  Rights rights = right::all;
+  bool examined = false;
+  bool read_only = false;        ///< by EXAMINE, or for want of rights
   ChangeNumber synced;           ///< no removal up to it is untold (RFC 7162 §3.2)
   std::size_t keyword_sets = 0;  ///< how many the snapshot had when the client was last told of flags
   std::size_t flags_told = 0;    ///< a hash of what FLAGS said then
   View view;
   grammar::NumberSet saved_search;  ///< "$" (RFC 5182): UIDs
+  store::Watch watch;               ///< of another's account
+  /// Of its entries, where changes of them are told.
+  std::optional<std::map<std::string, std::size_t>> metadata{};
 };
 
 /// An APPEND or REPLACE whose messages are coming in.
 struct Appending {
   Command command;
+  store::Place place;
+  std::string path;  ///< in that account
+  store::FlagScope scope;
+  std::optional<std::uint64_t> room{};  ///< octets that the account has left; nothing: not known yet, or no limit
+  bool room_known = false;
   std::vector<store::AppendedLetter> letters;
   std::optional<store::Replaced> replaced = {};  ///< by REPLACE
   bool catenate = false;                         ///< the present one is put together of parts
@@ -124,6 +139,7 @@ struct Enabled {
   bool condstore = false;
   bool qresync = false;
   bool uid_only = false;
+  bool metadata = false;  ///< RFC 5464 §4.4.2: changes of entries are told unasked
 };
 
 class Session : public common::Connection {
@@ -171,6 +187,8 @@ class Session : public common::Connection {
   [[nodiscard]] Async<std::optional<std::string>> ask(std::string text);
   /// Looks what has changed in the selected mailbox and takes it into the view.
   [[nodiscard]] Async<Result<void>> refresh();
+  /// In another's mailbox: looks what may still be done there (RFC 4314 §5.1.1). An Error: it may not be read any more.
+  [[nodiscard]] Async<Result<void>> renew_rights();
   /// Tells what the client doesn't know yet; without removals where numbers have to stay. `uid`: with UIDs, as the
   /// answer to a command with UID.
   [[nodiscard]] Async<bool> tell_changes(bool keep_numbers, bool uid);
@@ -191,6 +209,7 @@ class Session : public common::Connection {
     return {user_->place.account, mailbox};
   }
   [[nodiscard]] News& news() noexcept { return *news_; }
+  [[nodiscard]] const std::shared_ptr<News>& news_of_watch() const noexcept { return news_; }
   /// The messages that a set names.
   struct Named {
     grammar::NumberSet uids;     ///< of those that the client knows and that are there; no other UID is in it
@@ -202,6 +221,7 @@ class Session : public common::Connection {
  private:
   [[nodiscard]] Async<bool> say_progress(std::string tag);
   [[nodiscard]] Async<bool> serve(Command command);
+  [[nodiscard]] Async<void> look_at_metadata();
   /// How changes are told with an answer.
   struct Telling {
     bool keep_numbers = false;
@@ -221,6 +241,7 @@ class Session : public common::Connection {
   [[nodiscard]] Async<bool> take_url(std::string url);
   [[nodiscard]] Async<bool> give_up_append(Answer answer);
   [[nodiscard]] Async<bool> end_append();
+  [[nodiscard]] Async<bool> has_room(std::uint64_t octets);
   [[nodiscard]] Async<bool> begin_tls();
   void set_reader();
 

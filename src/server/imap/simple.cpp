@@ -56,14 +56,18 @@ Async<Answer> enable(Session* session, Command command) {
       turn_on(enabled.qresync, word);
       enabled.condstore = true;
     }
+    if (word == "METADATA") turn_on(enabled.metadata, word);
   }
   session->changed_rules();
+  if (session->enabled().metadata && session->selected() && !session->selected()->metadata) {
+    if (const auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
+  }
   session->out().append("* ENABLED").append(done).append("\r\n");
   co_return ok("Done.");
 }
 
 Async<Answer> namespaces(Session* session, Command /*command*/) {
-  session->out().append("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+  session->out().append("* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL\r\n");
   co_return ok("Done.");
 }
 

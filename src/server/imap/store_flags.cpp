@@ -117,14 +117,20 @@ Async<Answer> store_flags(Session* session, Command command) {
                 .how = how,
                 .flags = Comparable(flags.flags, flags.keywords),
                 .done = {}};
+  // RFC 4314 §4: what may not be changed stays as it is; only where that is all there is to do it is refused.
+  const auto scope = scope_of(selected.rights);
+  const bool asked = flags.flags != 0 || !flags.keywords.empty();
+  if (!scope.all()) flags = permitted(std::move(flags), scope);
+  const bool left = flags.flags != 0 || !flags.keywords.empty();
+  if ((asked && !left) || (scope.flags == 0 && !scope.keywords)) co_return no("You may not change these.", "NOPERM");
   store::FlagChange change{
-      .uids = ranges_of(messages->uids), .how = how, .flags = std::move(flags), .unchanged_since = {}};
+      .uids = ranges_of(messages->uids), .how = how, .flags = std::move(flags), .unchanged_since = {}, .scope = scope};
   if (arguments.unchanged_since) {
     const auto most = std::min<std::uint64_t>(*arguments.unchanged_since, INT64_MAX);
     change.unchanged_since = ChangeNumber{static_cast<std::int64_t>(most)};
   }
   auto done = co_await session->patiently(
-      command.tag, session->store().change_flags(session->user().place, selected.mailbox, std::move(change)));
+      command.tag, session->store().change_flags(selected.place, selected.mailbox, std::move(change)));
   if (!done) co_return refused(done.error());
   stored.done = std::move(*done);
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());

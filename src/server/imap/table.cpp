@@ -19,24 +19,34 @@ constexpr auto kTable = [] {
   set(Verb::copy, copy);
   set(Verb::create, create);
   set(Verb::delete_, delete_mailbox);
+  set(Verb::deleteacl, set_acl);
   set(Verb::enable, enable);
   set(Verb::esearch, esearch);
   set(Verb::examine, select);
   set(Verb::expunge, expunge);
   set(Verb::fetch, fetch);
+  set(Verb::getacl, get_acl);
+  set(Verb::getmetadata, get_metadata);
+  set(Verb::getquota, get_quota);
+  set(Verb::getquotaroot, get_quota_root);
   set(Verb::id, id);
   set(Verb::idle, idle);
   set(Verb::language, language);
   set(Verb::list, list);
+  set(Verb::listrights, list_rights);
   set(Verb::login, login);
   set(Verb::logout, logout);
   set(Verb::lsub, list);
   set(Verb::move, move);
+  set(Verb::myrights, my_rights);
   set(Verb::namespace_, namespaces);
   set(Verb::noop, noop);
   set(Verb::rename, rename);
   set(Verb::search, search);
   set(Verb::select, select);
+  set(Verb::setacl, set_acl);
+  set(Verb::setmetadata, set_metadata);
+  set(Verb::setquota, set_quota);
   set(Verb::sort, sort);
   set(Verb::starttls, starttls);
   set(Verb::status, status);
@@ -55,7 +65,8 @@ Handler handler_of(Verb verb) noexcept { return kTable[static_cast<std::size_t>(
 
 grammar::Features features() noexcept {
   using enum grammar::Feature;
-  return {append_limit,
+  return {acl,
+          append_limit,
           binary,
           catenate,
           children,
@@ -65,13 +76,17 @@ grammar::Features features() noexcept {
           enable,
           esearch,
           esort,
+          filters,
           i18n_level_2,
           id,
           idle,
           in_progress,
           language,
           list_extended,
+          list_metadata,
+          list_my_rights,
           list_status,
+          metadata,
           move,
           multi_append,
           multi_search,
@@ -80,6 +95,7 @@ grammar::Features features() noexcept {
           partial,
           preview,
           qresync,
+          quota,
           replace,
           save_date,
           search_fuzzy,

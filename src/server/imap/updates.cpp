@@ -2,15 +2,44 @@
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
+#include "server/imap/metadata.hpp"
 
 namespace pabal::server::imap {
 
 Async<Result<void>> Session::refresh() {
   if (!selected_) co_return Result<void>();
-  auto newer = co_await shared_->store->snapshot(user_->place, selected_->mailbox);
+  auto newer = co_await shared_->store->snapshot(selected_->place, selected_->mailbox);
   if (!newer) co_return pass(newer);
   selected_->view.take(std::move(*newer));
   tell_new_keywords();
+  if (enabled_.metadata) co_await look_at_metadata();
+  co_return Result<void>();
+}
+
+// The first look only remembers.
+Async<void> Session::look_at_metadata() {
+  const auto entries = co_await shared_->store->annotations(selected_->place, selected_->mailbox, user_->place.account);
+  if (!entries) {
+    log().warning("metadata_unreadable", {{"why", entries.error().log}});
+    co_return;
+  }
+  auto now = seen_of(*entries);
+  if (selected_->metadata) append_metadata_change(*this, selected_->path, differing(*selected_->metadata, now));
+  selected_->metadata = std::move(now);
+}
+
+Async<Result<void>> Session::renew_rights() {
+  if (!selected_ || !selected_->place.reader) co_return Result<void>();
+  const auto access = co_await shared_->store->access_list(selected_->place, selected_->mailbox);
+  if (!access) co_return pass(access);
+  const auto rights = rights_by(*access, user_->identifier, false);
+  if ((rights & right::read) == 0) co_return fail(ErrorKind::not_found, "not to be read any more");
+  if (rights == selected_->rights) co_return Result<void>();
+  const auto before = scope_of(selected_->rights);
+  const auto now = scope_of(rights);
+  selected_->rights = rights;
+  selected_->read_only = selected_->examined || (rights & right::any_change) == 0;
+  if (before.flags != now.flags || before.keywords != now.keywords) append_permanent_flags(*this);
   co_return Result<void>();
 }
 
@@ -21,7 +50,10 @@ void Session::tell_new_keywords() {
   selected_->keyword_sets = snapshot.keyword_sets().size();
   const auto in_use = flags_in_use(snapshot);
   const auto hash = std::hash<std::string>()(in_use);
-  if (hash != selected_->flags_told) append_flags_in_use(out(), in_use, selected_->read_only);
+  if (hash != selected_->flags_told) {
+    out().append("* FLAGS (").append(in_use).append(")\r\n");
+    append_permanent_flags(*this);
+  }
   selected_->flags_told = hash;
 }
 
@@ -71,8 +103,9 @@ Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
       const auto first = due.arrived.ranges().front().first;
       const auto behind = due.arrived.ranges().back().last + 1;
       const auto key = recents_key(selected_->mailbox);
-      const auto from = selected_->read_only ? shared_->recents.first_unclaimed(key, first)
-                                             : shared_->recents.claim(key, first, behind);
+      const auto from = selected_->place.reader ? behind
+                        : selected_->read_only  ? shared_->recents.first_unclaimed(key, first)
+                                                : shared_->recents.claim(key, first, behind);
       if (from < behind) view.add_recent({from, behind - 1});
       grammar::append_count(out(), view.recent_count(), "RECENT");
     }

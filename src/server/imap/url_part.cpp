@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "server/imap/fetch_letter.hpp"
+#include "server/imap/mailboxes.hpp"
 
 namespace pabal::server::imap {
 
@@ -78,10 +79,12 @@ Async<Result<UrlPart>> open_own_url(Session* session, std::string text) {
   }
   if (!url->mailbox && !session->selected()) co_return nothing("no mailbox is selected");
   const auto& path = url->mailbox ? url->mailbox->text() : session->selected()->path;
-  const auto place = session->user().place;
-  auto mailbox = co_await session->store().find_mailbox(place, path);
-  if (!mailbox) co_return pass(mailbox);
-  co_return co_await open_part(session, place, std::move(*mailbox), std::move(*url));
+  auto mailbox = co_await find_mailbox(session, path, right::read);
+  if (!mailbox) {
+    if (mailbox.error().code == "UNAVAILABLE") co_return fail(ErrorKind::io, "local error", "url: the mailbox");
+    co_return nothing("mailbox");
+  }
+  co_return co_await open_part(session, mailbox->place, std::move(mailbox->info), std::move(*url));
 }
 
 std::string bad_url_code(std::string_view url) {

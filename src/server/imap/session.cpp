@@ -223,16 +223,12 @@ Async<bool> Session::serve(Command command) {
   }
   shared_->commands[static_cast<std::size_t>(command.verb)].add();
   auto tag = command.tag;
-  if (auto refusal = grammar::refusal(command, facts())) {
-    co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
-  }
   // A command on messages works on what is there now; the client's numbers stay until it is told. Its rights may be
   // others by then.
-  if (grammar::info(command.verb).valid == grammar::ValidIn::selected) {
-    if (!co_await take_news()) co_return false;
-    if (auto refusal = grammar::refusal(command, facts())) {
-      co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
-    }
+  const bool on_messages = grammar::info(command.verb).valid == grammar::ValidIn::selected;
+  if (on_messages && selected_ && !co_await take_news()) co_return false;
+  if (auto refusal = grammar::refusal(command, facts())) {
+    co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
   }
   const Telling telling{.keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid};
   const bool selects = command.verb == Verb::select || command.verb == Verb::examine;

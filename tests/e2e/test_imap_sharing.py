@@ -34,9 +34,9 @@ class Sharing(ServerCase):
     def test_seen_listed_and_read(self) -> None:
         self.assertEqual(self.guest.select(THEIRS)[0], "NO")
         self.assertEqual(self.good(self.guest.list('""', '"Other Users/*"')), [None])
-        self.good(self.owner.setacl("Team", BOB, "lrs"))
-        self.assertIn(f"{BOB} lrs".encode(), self.good(self.owner.getacl("Team"))[0])
-        self.assertTrue(self.good(self.guest.myrights(THEIRS))[0].endswith(b" lrs"))
+        self.good(self.owner.setacl("Team", BOB, "lrst"))
+        self.assertIn(f"{BOB} lrst".encode(), self.good(self.owner.getacl("Team"))[0])
+        self.assertTrue(self.good(self.guest.myrights(THEIRS))[0].endswith(b" lrstd"))
         self.assertIn(b'"Other Users/" "/"', self.good(self.guest.namespace())[0])
         self.assertTrue(any(THEIRS.encode() in line for line in self.good(self.guest.list('""', '"Other Users/*"'))))
         self.good(self.owner.append("Team", "", None, LETTER % (1, 1)))

@@ -248,8 +248,12 @@ class StressClient {
     EXPECT_FALSE(numbers_stay) << "VANISHED while numbers are on their way";
     for (const auto uid : uids) {
       auto found = std::ranges::find(view, uid, &Known::uid);
-      // One that came and went since it last looked.
-      if (found == view.end()) found = std::ranges::find(view, 0U, &Known::uid);
+      if (found == view.end()) {
+        // One that came and went since the client last looked: behind those with lower UIDs.
+        const auto lower = std::ranges::find_if(view.rbegin(), view.rend(),
+                                                [uid](const Known& one) { return one.uid != 0 && one.uid < uid; });
+        found = std::find_if(lower.base(), view.end(), [](const Known& one) { return one.uid == 0; });
+      }
       ASSERT_TRUE(found != view.end()) << "uid " << uid << " has vanished, and wasn't there";
       view.erase(found);
     }

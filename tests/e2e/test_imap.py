@@ -264,28 +264,73 @@ SyncState *
 """)
             sync = ["mbsync", "-c", folder / "rc", "-a"]
             self.program(*sync)
-            there = sorted((folder / "mail" / "INBOX").glob("*/*"))
-            self.assertEqual(len([file for file in there if file.is_file() and file.parent.name in ("cur", "new")]), 30)
-            # Here one is read and one removed, there one is flagged and one comes.
-            files = [file for file in there if file.parent.name in ("cur", "new")]
-            by_number = {re.search(rb"Letter (\d+)", file.read_bytes()).group(1): file for file in files}
-            by_number[b"3"].unlink()
-            read = by_number[b"4"]
-            base = read.name.split(":")[0]
-            read.rename(folder / "mail" / "INBOX" / "cur" / f"{base}:2,S")
+            self.assertEqual(self.here(folder, "INBOX"), {number: set() for number in range(1, 31)})
+            self.assertEqual(self.here(folder, "Archive"), {number: set() for number in range(1, 4)})
+            # Here: one removed, one read, one answered, a new letter, a new folder with one in it.
+            files = self.files(folder, "INBOX")
+            files[3].unlink()
+            self.mark(files[4], "S")
+            self.mark(files[6], "R")
+            self.put(folder, "INBOX", 40)
+            for part in ("cur", "new", "tmp"):
+                (folder / "mail" / "Here" / part).mkdir(parents=True)
+            self.put(folder, "Here", 50)
+            # There: one flagged, one that was marked here too, one removed, a new letter, one moved, a new folder.
             client.select("INBOX")
-            client.store("5", "+FLAGS", "\\Flagged")
-            self.good(client.append("INBOX", "", None, LETTER % (31, 31)))
+            self.good(client.store("5,6", "+FLAGS", "\\Flagged"))
+            self.good(client.store("7", "+FLAGS", "\\Deleted"))
+            self.good(client.uid("MOVE", "8", "Archive"))
+            self.good(client.expunge())
+            self.good(client.append("INBOX", "(\\Seen)", None, LETTER % (31, 31)))
+            self.good(client.create("There"))
+            self.good(client.append("There", "(\\Flagged)", None, LETTER % (60, 60)))
+            time.sleep(1.1)
+            for _ in range(2):  # the second time there is nothing left to do
+                self.program(*sync)
+                inbox = {number: set() for number in range(1, 31) if number not in (3, 7, 8)}
+                inbox |= {4: {"S"}, 5: {"F"}, 6: {"F", "R"}, 31: {"S"}, 40: set()}
+                for name, letters in (("INBOX", inbox), ("Archive", {1: set(), 2: set(), 3: set(), 8: set()}), ("Here", {50: set()}),
+                                      ("There", {60: {"F"}})):
+                    with self.subTest(name=name):
+                        self.assertEqual(self.here(folder, name), letters)
+                        self.assertEqual(self.there(client, name), letters)
+            # And the other way round: what came from there is removed here, what came from here is removed there.
+            self.files(folder, "There")[60].unlink()
+            client.select("Here")
+            self.good(client.store("1", "+FLAGS", "\\Deleted"))
+            self.good(client.expunge())
             time.sleep(1.1)
             self.program(*sync)
-            client.noop()
-            numbers = self.good(client.search(None, "ALL"))[0].split()
-            self.assertEqual(len(numbers), 30)
-            self.assertEqual(len(self.good(client.search(None, "SEEN"))[0].split()), 1)
-            texts = [part[1].strip() for number in numbers
-                     for part in self.good(client.fetch(number.decode(), "(BODY.PEEK[TEXT])")) if isinstance(part, tuple)]
-            self.assertNotIn(b"Letter 3", texts)
-            self.assertIn(b"Letter 31", texts)
-            local = [file for file in (folder / "mail" / "INBOX").glob("*/*") if file.is_file() and file.parent.name in ("cur", "new")]
-            self.assertEqual(len(local), 30)
-            self.assertEqual(len([file for file in local if "F" in file.name.split(":2,")[-1]]), 1)
+            for name in ("Here", "There"):
+                self.assertEqual((self.here(folder, name), self.there(client, name)), ({}, {}), name)
+
+    def files(self, folder: pathlib.Path, name: str) -> dict[int, pathlib.Path]:
+        """The files of a Maildir by the numbers of their letters, each there once."""
+        found = [file for part in ("cur", "new") for file in (folder / "mail" / name / part).iterdir()]
+        by_number = {int(re.search(rb"Letter (\d+)", file.read_bytes())[1]): file for file in found}
+        self.assertEqual(len(by_number), len(found))
+        return by_number
+
+    def here(self, folder: pathlib.Path, name: str) -> dict[int, set[str]]:
+        """The flags of a Maildir's letters."""
+        return {number: set(file.name.partition(":2,")[2]) for number, file in self.files(folder, name).items()}
+
+    def there(self, client: imaplib.IMAP4, name: str) -> dict[int, set[str]]:
+        """The same of the server's mailbox."""
+        count = int(self.good(client.select(name, readonly=True))[0])
+        names = {b"\\Seen": "S", b"\\Flagged": "F", b"\\Answered": "R", b"\\Deleted": "T"}
+        found = {}
+        for number in range(1, count + 1):
+            fetched = self.good(client.fetch(str(number), "(FLAGS BODY.PEEK[TEXT])"))
+            flags = b"".join(part if isinstance(part, bytes) else part[0] for part in fetched)
+            found[int(re.search(rb"Letter (\d+)", fetched[0][1])[1])] = {letter for flag, letter in names.items() if flag in flags}
+        self.assertEqual(len(found), count)
+        return found
+
+    @staticmethod
+    def mark(file: pathlib.Path, flags: str) -> None:
+        file.rename(file.parent.parent / "cur" / (file.name.split(":")[0] + ":2," + flags))
+
+    @staticmethod
+    def put(folder: pathlib.Path, name: str, number: int) -> None:
+        (folder / "mail" / name / "new" / f"{int(time.time())}.{number}.here").write_bytes((LETTER % (number, number)).replace(b"\r\n", b"\n"))

@@ -118,7 +118,9 @@ class AccountCheck {
     return each(*connection_, "SELECT mailbox_id, change, uids FROM removed_membership WHERE account_id = $1",
                 [&](const db::Rows& row) {
                   const auto mailbox = row.integer(0);
-                  auto uids = decode_numbers(row.octets(2));
+                  // Without UIDs: all up to there is forgotten.
+                  const auto octets = row.octets(2);
+                  auto uids = octets.empty() ? Result<std::vector<std::int64_t>>() : decode_numbers(octets);
                   const auto claimed = claimed_.find(mailbox);
                   if (!uids) {
                     teller_->tell(where(), "mailbox {}, removed at {}: {}", mailbox, row.integer(1), uids.error().log);

@@ -171,5 +171,30 @@ TEST_P(MailboxPacks, LogsAreForgottenFromTheirOldEnd) {
   EXPECT_FALSE(since(moments[18]));
 }
 
+// After each test check() has nothing to say.
+TEST_P(MailboxPacks, ForgottenRemovalsAreNothingWrong) {
+  fill("INBOX", 4);
+  ASSERT_TRUE(store.run(store->expunge(place, id("INBOX"), {2})));
+  auto shortened = write([&, mailbox = id("INBOX")](db::Connection& connection) -> Result<void> {
+    for (std::int64_t i = 0; i < kLogRows; ++i) {
+      const std::int64_t uid = 1;
+      auto logged =
+          log_change(connection, ChangeLog::removed, place.account, mailbox, ChangeNumber{100 + i}, {&uid, 1});
+      if (!logged) return logged;
+    }
+    for (const std::string_view table : {"account", "mailbox"}) {
+      auto changed = connection.run(fmt::format("UPDATE {} SET change = 3000 WHERE account_id = $1", table),
+                                    {place.account.value});
+      if (!changed) return pass(changed);
+    }
+    if (auto done = shorten_log(connection, ChangeLog::removed, place.account, mailbox); !done) return done;
+    auto marks = connection.number("SELECT COUNT(*) FROM removed_membership WHERE LENGTH(uids) = 0");
+    if (!marks) return pass(marks);
+    EXPECT_EQ(**marks, 1);
+    return {};
+  });
+  ASSERT_TRUE(shortened) << shortened.error().log;
+}
+
 }  // namespace
 }  // namespace pabal::store

@@ -19,6 +19,16 @@ TEST(ImapBigLetter, BinaryOfABigPart) {
                              octets.size(), octets, octets.substr(777'777, 20)));
 }
 
+// A NUL, which a binary letter may have in its header too, stands in no literal (RFC 9051 §4.3).
+TEST(ImapBigLetter, NoLiteralHoldsANul) {
+  SessionWorld c;
+  c.world.deliver(std::string("Subject: a\0b\r\n\r\nc\0d\r\n", 21));
+  EXPECT_EQ(c.in_inbox("a FETCH 1 (BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[TEXT])\r\n"),
+            "* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)] {16}\r\nSubject: a\x80"
+            "b\r\n\r\n BODY[TEXT] {5}\r\nc\x80"
+            "d\r\n)\r\na OK Done.\r\n");
+}
+
 // The structure of many parts doesn't fit beside the row, and is derived when it is asked for.
 TEST(ImapBigLetter, StructureOfManyParts) {
   SessionWorld c;

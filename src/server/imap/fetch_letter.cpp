@@ -33,6 +33,11 @@ Async<Result<std::string>> read_all(store::EmailOctets* octets, grammar::Span pl
   co_return co_await octets->read(place.begin, place.size());
 }
 
+// RFC 9051 §4.3: a literal holds no NUL; BINARY gives the octets as they are.
+void hide_nuls(std::string& text, std::size_t from) {
+  for (auto nul = text.find('\0', from); nul != std::string::npos; nul = text.find('\0', nul)) text[nul] = '\x80';
+}
+
 Async<Result<bool>> tell_string(Session* session, const std::string* text,
                                 const std::optional<grammar::Partial>* partial) {
   const auto span = grammar::part_of(text->size(), *partial);
@@ -53,6 +58,7 @@ Async<Result<bool>> tell_fields(Session* session, const grammar::FetchItem* item
     filter.write(*part, fields);
   }
   filter.finish(fields);
+  hide_nuls(fields, 0);
   co_return co_await tell_string(session, &fields, &item->partial);
 }
 
@@ -70,9 +76,7 @@ Async<Result<bool>> tell_span(Session* session, grammar::Span span, store::Email
       if (!part) co_return pass(part);
       session->out().append(*part);
     }
-    // RFC 9051 §4.3: a literal holds no NUL; BINARY gives the octets as they are.
-    auto& said = session->out();
-    for (auto nul = said.find('\0', from); nul != std::string::npos; nul = said.find('\0', nul)) said[nul] = '\x80';
+    hide_nuls(session->out(), from);
     if (session->out().size() - from != count) {
       co_return fail(ErrorKind::io, "local error", "a letter is shorter than its row says");
     }

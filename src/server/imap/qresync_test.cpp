@@ -102,6 +102,23 @@ TEST_F(Qresync, RemovalsAreUids) {
       "* 1 FETCH (UID 8 MODSEQ (27))\r\nf OK Done.\r\ng OK Closed.\r\n");
 }
 
+// A client may have a limit for lines: the UIDs of many removals come in several.
+TEST_F(Qresync, ManyRemovalsAreSeveralLines) {
+  Limits limits;
+  limits.literal_plus = true;
+  std::string append = "a APPEND Archive";
+  for (int i = 0; i < 1000; ++i) append += " {7+}\r\nA: b\r\n\r";
+  append += "\r\nb APPEND Archive {7+}\r\nA: b\r\n\r\r\n";
+  std::string odd = "1";
+  for (int uid = 3; uid <= 1001; uid += 2) odd += fmt::format(",{}", uid);
+  const auto out = say(world,
+                       append + "n ENABLE QRESYNC\r\ns SELECT Archive\r\nc UID STORE " + odd +
+                           " +FLAGS.SILENT (\\Deleted)\r\nd EXPUNGE\r\ne NOOP\r\n",
+                       SIZE_MAX, limits);
+  EXPECT_NE(out.find("* VANISHED 1,3,5,"), std::string::npos);
+  EXPECT_NE(out.find(",997,999\r\n* VANISHED 1001\r\nd OK"), std::string::npos) << out.substr(out.size() - 300);
+}
+
 TEST_F(Qresync, TheOtherMailboxIsClosedFirst) {
   const auto out =
       say(world, "n ENABLE QRESYNC\r\na SELECT INBOX\r\nb SELECT Trash (QRESYNC (1 1))\r\nc SELECT Nowhere\r\n");

@@ -104,16 +104,6 @@ NumberSet vanished(const View& view, const NumberSet& among, const store::Mailbo
   return view.has_gone() ? gone.without(NumberSet::of_sorted(view.gone())) : gone;
 }
 
-Async<bool> say_vanished(Session* session, const NumberSet* uids) {
-  const auto& ranges = uids->ranges();
-  for (std::size_t at = 0; at < ranges.size(); at += kRangesALine) {
-    const auto some = std::span(ranges).subspan(at, std::min(kRangesALine, ranges.size() - at));
-    grammar::append_vanished(session->out(), NumberSet::of_ranges({some.begin(), some.end()}), true);
-    if (!co_await session->drain()) co_return false;
-  }
-  co_return true;
-}
-
 // Those of the UIDs that have changed since.
 NumberSet changed(const View& view, const NumberSet& among, const store::MailboxChanges& changes, ChangeNumber since) {
   std::vector<std::uint32_t> uids;
@@ -132,6 +122,16 @@ NumberSet changed(const View& view, const NumberSet& among, const store::Mailbox
 
 }  // namespace
 
+Async<bool> say_vanished(Session* session, const NumberSet* uids, bool earlier) {
+  const auto& ranges = uids->ranges();
+  for (std::size_t at = 0; at < ranges.size(); at += kRangesALine) {
+    const auto some = std::span(ranges).subspan(at, std::min(kRangesALine, ranges.size() - at));
+    grammar::append_vanished(session->out(), NumberSet::of_ranges({some.begin(), some.end()}), earlier);
+    if (!co_await session->drain()) co_return false;
+  }
+  co_return true;
+}
+
 Async<Result<bool>> tell_resync(Session* session, grammar::Qresync known) {
   auto& selected = *session->selected();
   const auto& snapshot = selected.view.snapshot();
@@ -142,7 +142,7 @@ Async<Result<bool>> tell_resync(Session* session, grammar::Qresync known) {
   const auto among = known.known_uids ? *known.known_uids : all_uids(snapshot);
   const auto matched = known.match ? last_match(snapshot, known.match->first, known.match->second) : 0;
   const auto gone = vanished(selected.view, among, *changes, matched);
-  if (!co_await say_vanished(session, &gone)) co_return false;
+  if (!co_await say_vanished(session, &gone, true)) co_return false;
   const auto told = changed(selected.view, among, *changes, since);
   std::uint32_t from = 1;
   while (true) {
@@ -163,7 +163,7 @@ Async<Result<bool>> tell_vanished(Session* session, const grammar::SequenceSet* 
   const auto all = all_uids(selected.view.snapshot());
   const auto asked = among->is_saved_result() ? selected.saved_search : among->resolve(all.empty() ? 0 : all.max());
   const auto gone = vanished(selected.view, asked.intersect(all), *changes, 0);
-  co_return co_await say_vanished(session, &gone);
+  co_return co_await say_vanished(session, &gone, true);
 }
 
 }  // namespace pabal::server::imap

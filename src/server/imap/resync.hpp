@@ -14,4 +14,7 @@ namespace pabal::server::imap {
 [[nodiscard]] Async<Result<bool>> tell_vanished(Session* session, const grammar::SequenceSet* among,
                                                 std::uint64_t since);
 
+/// `VANISHED`, or `VANISHED (EARLIER)`, of these UIDs, in lines that are not endless. False: the connection is lost.
+[[nodiscard]] Async<bool> say_vanished(Session* session, const grammar::NumberSet* uids, bool earlier);
+
 }  // namespace pabal::server::imap

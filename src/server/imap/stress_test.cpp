@@ -114,7 +114,7 @@ class Stress : public StressWorld {
     const auto said = client.read(true);
     EXPECT_EQ(said.status, "BAD") << said.tagged;
     EXPECT_EQ(said.code, "UIDREQUIRED") << said.tagged;
-    EXPECT_TRUE(said.lines.empty() && said.fetched.empty());
+    EXPECT_TRUE(tells_nothing(said));
   }
 
   void select(Client& client, Desk& desk) {

@@ -3,6 +3,7 @@
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
 #include "server/imap/metadata.hpp"
+#include "server/imap/resync.hpp"
 
 namespace pabal::server::imap {
 
@@ -90,7 +91,7 @@ Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
   if (!view.has_gone()) selected_->synced = view.snapshot().head().change;
   // RFC 7162 §3.2.10, RFC 9586 §3.4.
   if (enabled_.qresync || enabled_.uid_only) {
-    grammar::append_vanished(out(), due.vanished);
+    if (!co_await say_vanished(this, &due.vanished, false)) co_return false;
   } else {
     for (const auto number : due.expunged) {
       grammar::append_count(out(), number, "EXPUNGE");

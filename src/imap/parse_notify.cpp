@@ -1,4 +1,5 @@
 // NOTIFY (RFC 5465 §8) and the mailbox filters that it shares with ESEARCH (RFC 7377 §2.1).
+#include <algorithm>
 #include <array>
 
 #include "imap/cursor.hpp"
@@ -125,6 +126,21 @@ Notify parse_notify(Cursor& in) {
     notify.groups.push_back(std::move(group));
     if (in.peek() != ' ' || in.rest().find_first_not_of(' ') == std::string_view::npos) break;
     in.space();
+  }
+  // §6.1, §8.
+  const auto of_selected = [](const Notify::Group& group) {
+    return group.filter.kind == MailboxFilter::Kind::selected ||
+           group.filter.kind == MailboxFilter::Kind::selected_delayed;
+  };
+  if (std::ranges::count_if(notify.groups, of_selected) > 1) in.bad("the selected mailbox is named twice");
+  for (const auto& group : notify.groups) {
+    const auto& events = group.events;
+    const bool of_mailboxes = events.mailbox_name || events.subscription_change || events.mailbox_metadata_change ||
+                              events.server_metadata_change;
+    if (of_selected(group) && of_mailboxes) in.bad("only events of messages belong to the selected mailbox");
+    if (!of_selected(group) && !events.message_new_items.empty()) {
+      in.bad("items are for messages of the selected mailbox");
+    }
   }
   return notify;
 }

@@ -30,31 +30,49 @@ Result<void> expect_mailbox(db::Connection& connection, AccountId account, Mailb
 // Every change of an account has a number, so that nobody overlooks it.
 Result<ChangeNumber> changed(db::Connection& connection, AccountId account, MailboxId mailbox) {
   auto change = take_changes(connection, account);
-  if (!change || !mailbox) return change;
+  if (!change) return change;
   if (auto counted = count_mailbox(connection, account, mailbox, *change, {}); !counted) return pass(counted);
   return change;
 }
 
 Result<void> write_annotation(db::Connection& connection, AccountId account, MailboxId mailbox, AccountId reader,
-                              const Annotation& entry) {
+                              const Annotation& entry, ChangeNumber change) {
   const auto name = to_lower(entry.name);
   if (!is_entry_name(name)) {
     return fail(ErrorKind::policy, "no such entry", fmt::format("annotation {}", printable(entry.name)));
   }
   const auto whose = name.starts_with("/private/") ? reader : AccountId{};
   if (!entry.value) {
-    auto removed =
-        connection.run("DELETE FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3 AND name = $4",
-                       {account.value, mailbox.value, whose.value, std::string_view(name)});
+    auto removed = connection.run(
+        "UPDATE annotation SET value = $5, change = $6, removed = 1 WHERE account_id = $1 AND mailbox_id "
+        "= $2 AND reader = $3 AND name = $4 AND removed = 0",
+        {account.value, mailbox.value, whose.value, std::string_view(name), db::Octets{""}, change.value});
     if (!removed) return pass(removed);
     return {};
   }
   if (entry.value->size() > kMostAnnotationOctets) return fail(ErrorKind::limit, "value too long");
   auto set = connection.run(
-      "INSERT INTO annotation (account_id, mailbox_id, reader, name, value) VALUES ($1, $2, $3, $4, $5) "
-      "ON CONFLICT (account_id, mailbox_id, reader, name) DO UPDATE SET value = excluded.value",
-      {account.value, mailbox.value, whose.value, std::string_view(name), db::Octets{*entry.value}});
+      "INSERT INTO annotation (account_id, mailbox_id, reader, name, value, change, removed) VALUES ($1, $2, $3, $4, "
+      "$5, $6, 0) ON CONFLICT (account_id, mailbox_id, reader, name) DO UPDATE SET value = excluded.value, change = "
+      "excluded.change, removed = 0 WHERE annotation.value <> excluded.value OR annotation.removed = 1",
+      {account.value, mailbox.value, whose.value, std::string_view(name), db::Octets{*entry.value}, change.value});
   if (!set) return pass(set);
+  return {};
+}
+
+// Of those that were taken away the newest stay, as many as there may be.
+Result<void> forget_removed(db::Connection& connection, AccountId account, MailboxId mailbox, AccountId whose) {
+  auto last = connection.number(
+      "SELECT change FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3 AND removed = 1 ORDER "
+      "BY change DESC LIMIT 1 OFFSET $4",
+      {account.value, mailbox.value, whose.value, static_cast<std::int64_t>(kMostAnnotations)});
+  if (!last) return pass(last);
+  if (!*last) return {};
+  auto forgotten = connection.run(
+      "DELETE FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3 AND removed = 1 AND change <= "
+      "$4",
+      {account.value, mailbox.value, whose.value, **last});
+  if (!forgotten) return pass(forgotten);
   return {};
 }
 
@@ -66,7 +84,7 @@ Result<std::vector<Annotation>> read_annotations(db::Connection& connection, Acc
   std::vector<Annotation> entries;
   auto read = each_row(connection,
                        "SELECT name, value FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader IN (0, "
-                       "$3) ORDER BY name",
+                       "$3) AND removed = 0 ORDER BY name",
                        {account.value, mailbox.value, reader.value}, [&](const db::Rows& row) -> Result<void> {
                          entries.push_back({std::string(row.text(0)), std::string(row.octets(1))});
                          return {};
@@ -83,7 +101,7 @@ Result<std::vector<std::pair<MailboxId, Annotation>>> read_all_annotations(db::C
     auto read =
         each_row(connection,
                  "SELECT mailbox_id, value FROM annotation WHERE account_id = $1 AND mailbox_id <> 0 AND reader "
-                 "IN (0, $2) AND name = $3",
+                 "IN (0, $2) AND name = $3 AND removed = 0",
                  {account.value, reader.value, std::string_view(name)}, [&](const db::Rows& row) -> Result<void> {
                    entries.push_back({MailboxId{row.integer(0)}, {name, std::string(row.octets(1))}});
                    return {};
@@ -95,24 +113,44 @@ Result<std::vector<std::pair<MailboxId, Annotation>>> read_all_annotations(db::C
 
 Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
                                        AccountId reader, const std::vector<Annotation>& entries) {
-  if (auto held = take_changes(connection, account, 0); !held) return pass(held);
+  auto change = take_changes(connection, account);
+  if (!change) return change;
   if (auto there = expect_mailbox(connection, account, mailbox); !there) return pass(there);
   for (const auto& entry : entries) {
-    auto written = write_annotation(connection, account, mailbox, reader, entry);
+    auto written = write_annotation(connection, account, mailbox, reader, entry, *change);
     if (!written) return pass(written);
   }
   // Nobody's entries take room from another's.
   const bool adds = std::ranges::any_of(entries, [](const auto& entry) { return entry.value.has_value(); });
   for (const auto whose : {AccountId{}, reader}) {
-    auto count =
-        connection.number("SELECT COUNT(*) FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3",
-                          {account.value, mailbox.value, whose.value});
+    if (auto forgotten = forget_removed(connection, account, mailbox, whose); !forgotten) return pass(forgotten);
+    auto count = connection.number(
+        "SELECT COUNT(*) FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3 "
+        "AND removed = 0",
+        {account.value, mailbox.value, whose.value});
     if (!count) return pass(count);
     if (adds && count->value_or(0) > static_cast<std::int64_t>(kMostAnnotations)) {
       return fail(ErrorKind::quota, "too many entries");
     }
   }
-  return changed(connection, account, mailbox);
+  if (!mailbox) return change;
+  if (auto counted = count_mailbox(connection, account, mailbox, *change, {}); !counted) return pass(counted);
+  return change;
+}
+
+Result<std::vector<std::pair<MailboxId, std::string>>> read_changed_entries(db::Connection& connection,
+                                                                            AccountId account, AccountId reader,
+                                                                            ChangeNumber since) {
+  std::vector<std::pair<MailboxId, std::string>> names;
+  auto read = each_row(connection,
+                       "SELECT mailbox_id, name FROM annotation WHERE account_id = $1 AND reader IN (0, $2) AND change "
+                       "> $3 ORDER BY mailbox_id, name",
+                       {account.value, reader.value, since.value}, [&](const db::Rows& row) -> Result<void> {
+                         names.emplace_back(row.integer(0), std::string(row.text(1)));
+                         return {};
+                       });
+  if (!read) return pass(read);
+  return names;
 }
 
 Result<std::vector<AccessEntry>> read_access(db::Connection& connection, AccountId account, MailboxId mailbox) {

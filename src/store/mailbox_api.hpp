@@ -193,6 +193,19 @@ struct SharedMailbox {
   MailboxInfo info;
   AccessEntry entry;
 };
+/// What became of an account's mailboxes since a change.
+struct MailboxesChanged {
+  struct Mailbox {
+    MailboxInfo info;  ///< with the owner's `unseen`
+    std::vector<AccessEntry> access;
+    bool has_children = false;
+    std::vector<std::string> entries;  ///< names of annotations that changed, of all and the reader's own
+  };
+  ChangeNumber change;             ///< the account's
+  std::vector<Mailbox> mailboxes;  ///< new, or changed in any way; by path
+  std::vector<MailboxId> removed;
+  std::vector<std::string> entries;  ///< of the account itself
+};
 inline constexpr std::size_t kMostSharedMailboxes = 10'000;  ///< of a shard, for one identifier: others aren't found
 
 }  // namespace pabal::store

@@ -1,6 +1,7 @@
 #include "store/mailbox_rows.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.hpp"
 #include "store/delivery_rows.hpp"
@@ -19,6 +20,11 @@ constexpr std::string_view kByPath =
 constexpr std::string_view kAll =
     "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
     "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 ORDER BY path";
+
+constexpr std::string_view kSince =
+    "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
+    "first_recent_uid, change, subscribed, EXISTS (SELECT 1 FROM mailbox c WHERE c.account_id = $1 AND c.path > m.path "
+    "|| '/' AND c.path < m.path || '0') FROM mailbox m WHERE account_id = $1 AND change > $2 ORDER BY path";
 
 std::uint64_t count(std::int64_t number) noexcept {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0));
@@ -128,12 +134,72 @@ Result<AccountMailboxes> read_mailboxes(db::Connection& connection, AccountId ac
     return {};
   });
   if (!listed) return pass(listed);
-  auto names = each_row(connection, "SELECT path FROM subscription WHERE account_id = $1 ORDER BY path",
-                        {account.value}, [&](const db::Rows& row) -> Result<void> {
-                          all.subscribed_names.emplace_back(row.text(0));
-                          return {};
-                        });
+  auto names = read_subscribed_names(connection, account);
   if (!names) return pass(names);
+  all.subscribed_names = std::move(*names);
+  return all;
+}
+
+Result<std::vector<std::string>> read_subscribed_names(db::Connection& connection, AccountId account) {
+  std::vector<std::string> names;
+  auto read = each_row(connection, "SELECT path FROM subscription WHERE account_id = $1 ORDER BY path", {account.value},
+                       [&](const db::Rows& row) -> Result<void> {
+                         names.emplace_back(row.text(0));
+                         return {};
+                       });
+  if (!read) return pass(read);
+  return names;
+}
+
+Result<MailboxesChanged> read_mailboxes_since(db::Connection& connection, AccountId account,
+                                              std::optional<ChangeNumber> since, AccountId reader) {
+  MailboxesChanged all;
+  auto change = connection.number("SELECT change FROM account WHERE account_id = $1", {account.value});
+  if (!change) return pass(change);
+  if (!*change) return no_mailbox(account, "no such account");
+  all.change = ChangeNumber{**change};
+  if (since && all.change == *since) return all;
+  const auto from = since ? since->value : -1;
+  std::map<MailboxId, std::size_t> places;
+  auto listed = each_row(connection, kSince, {account.value, from}, [&](const db::Rows& row) -> Result<void> {
+    MailboxesChanged::Mailbox one;
+    one.info = mailbox_info(row);
+    one.has_children = row.integer(13) != 0;
+    places.emplace(one.info.id, all.mailboxes.size());
+    all.mailboxes.push_back(std::move(one));
+    return {};
+  });
+  if (!listed) return pass(listed);
+  auto access = each_row(connection,
+                         "SELECT a.mailbox_id, a.identifier, a.rights FROM access a JOIN mailbox m ON m.account_id = "
+                         "a.account_id AND m.mailbox_id = a.mailbox_id WHERE a.account_id = $1 AND m.change > $2",
+                         {account.value, from}, [&](const db::Rows& row) -> Result<void> {
+                           const auto found = places.find(MailboxId{row.integer(0)});
+                           if (found == places.end()) return {};
+                           all.mailboxes[found->second].access.push_back(
+                               {.identifier = std::string(row.text(1)), .rights = std::string(row.text(2))});
+                           return {};
+                         });
+  if (!access) return pass(access);
+  if (!since) return all;
+  // A negative number is a mailbox that has left this name for another.
+  auto gone = each_row(
+      connection, "SELECT mailbox_id FROM removed_mailbox WHERE account_id = $1 AND change > $2 AND mailbox_id > 0",
+      {account.value, from}, [&](const db::Rows& row) -> Result<void> {
+        all.removed.push_back(MailboxId{row.integer(0)});
+        return {};
+      });
+  if (!gone) return pass(gone);
+  auto entries = read_changed_entries(connection, account, reader, *since);
+  if (!entries) return pass(entries);
+  for (auto& [mailbox, name] : *entries) {
+    const auto found = places.find(mailbox);
+    if (found != places.end()) {
+      all.mailboxes[found->second].entries.push_back(std::move(name));
+    } else if (!mailbox) {
+      all.entries.push_back(std::move(name));
+    }
+  }
   return all;
 }
 

@@ -65,6 +65,11 @@ struct MailboxCounts {
 [[nodiscard]] Result<void> count_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox,
                                          ChangeNumber change, const MailboxCounts& counts);
 
+[[nodiscard]] Result<std::vector<std::string>> read_subscribed_names(db::Connection& connection, AccountId account);
+/// `since` nothing: all that there are, and no changed annotations and removed mailboxes.
+[[nodiscard]] Result<MailboxesChanged> read_mailboxes_since(db::Connection& connection, AccountId account,
+                                                            std::optional<ChangeNumber> since, AccountId reader);
+
 // mailbox_tree.cpp
 /// Makes the mailbox and those above it, each under a change of its own; nothing where it is there.
 [[nodiscard]] Result<void> make_mailbox(db::Connection& connection, AccountId account, std::string_view path,
@@ -159,6 +164,11 @@ struct EmailPieces {
 /// Entries of these names in all mailboxes.
 [[nodiscard]] Result<std::vector<std::pair<MailboxId, Annotation>>> read_all_annotations(
     db::Connection& connection, AccountId account, AccountId reader, const std::vector<std::string>& names);
+/// Names of entries that changed, of all and the reader's own; mailbox 0 is the account itself.
+[[nodiscard]] Result<std::vector<std::pair<MailboxId, std::string>>> read_changed_entries(db::Connection& connection,
+                                                                                          AccountId account,
+                                                                                          AccountId reader,
+                                                                                          ChangeNumber since);
 [[nodiscard]] Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                      AccountId reader, const std::vector<Annotation>& entries);
 [[nodiscard]] Result<std::vector<AccessEntry>> read_access(db::Connection& connection, AccountId account,

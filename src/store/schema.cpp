@@ -323,10 +323,17 @@ CREATE TABLE reader_seen (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {db::Migration{1, kFirst},       db::Migration{2, kTraceMessage},
-                               db::Migration{3, kThreads},     db::Migration{4, kBlobFacts},
-                               db::Migration{5, kMailboxes},   db::Migration{6, kChangeLog},
-                               db::Migration{7, kSearchIndex}, db::Migration{8, kReaders}};
+// When an annotation changed last, so that who looks for changes needn't read them all; one that was taken away stays
+// for a while (annotation_rows.cpp).
+constexpr std::string_view kAnnotationChanges = R"sql(
+ALTER TABLE annotation ADD COLUMN change INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE annotation ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kSteps = {
+    db::Migration{1, kFirst},       db::Migration{2, kTraceMessage}, db::Migration{3, kThreads},
+    db::Migration{4, kBlobFacts},   db::Migration{5, kMailboxes},    db::Migration{6, kChangeLog},
+    db::Migration{7, kSearchIndex}, db::Migration{8, kReaders},      db::Migration{9, kAnnotationChanges}};
 
 }  // namespace
 

@@ -185,6 +185,12 @@ class Store {
   // there.
 
   [[nodiscard]] Async<Result<AccountMailboxes>> mailboxes(Place place);
+  /// What has changed since; `since` nothing: all mailboxes, and neither removed ones nor annotations. `reader` is
+  /// whose private annotations count.
+  [[nodiscard]] Async<Result<MailboxesChanged>> mailboxes_since(Place place, std::optional<ChangeNumber> since,
+                                                                AccountId reader);
+  /// Names that are subscribed and have no mailbox.
+  [[nodiscard]] Async<Result<std::vector<std::string>>> subscribed_names(Place place);
   [[nodiscard]] Async<Result<MailboxInfo>> find_mailbox(Place place, std::string path);
   /// With the owner's `unseen` also for a reader, whose own takes a look at each message.
   [[nodiscard]] Async<Result<MailboxWithAccess>> find_with_access(Place place, std::string path);
@@ -243,7 +249,7 @@ class Store {
   [[nodiscard]] Async<Result<std::vector<AccessEntry>>> access_list(Place place, MailboxId mailbox);
   /// The lists of all mailboxes that have one, by mailbox.
   [[nodiscard]] Async<Result<std::vector<std::pair<MailboxId, AccessEntry>>>> access_lists(Place place);
-  /// An entry without rights goes.
+  /// An entry without rights goes. Who watches account 0 hears of rights that were given or taken in any account.
   [[nodiscard]] Async<Result<void>> set_access(Place place, MailboxId mailbox, AccessChange change);
   /// Mailboxes of all accounts with an entry for one of these identifiers, by account and path.
   [[nodiscard]] Async<Result<std::vector<SharedMailbox>>> shared_with(std::vector<std::string> identifiers);

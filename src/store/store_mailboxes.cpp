@@ -69,6 +69,19 @@ Async<Result<AccountMailboxes>> Store::mailboxes(Place place) {
       place, [account = place.account](db::Connection& connection) { return read_mailboxes(connection, account); });
 }
 
+Async<Result<MailboxesChanged>> Store::mailboxes_since(Place place, std::optional<ChangeNumber> since,
+                                                       AccountId reader) {
+  return read_rows<MailboxesChanged>(place, [account = place.account, since, reader](db::Connection& connection) {
+    return read_mailboxes_since(connection, account, since, reader);
+  });
+}
+
+Async<Result<std::vector<std::string>>> Store::subscribed_names(Place place) {
+  return read_rows<std::vector<std::string>>(place, [account = place.account](db::Connection& connection) {
+    return read_subscribed_names(connection, account);
+  });
+}
+
 Async<Result<MailboxInfo>> Store::find_mailbox(Place place, std::string path) {
   return read_rows<MailboxInfo>(
       place, [place, path = std::move(path)](db::Connection& connection) { return read_for(connection, place, path); });
@@ -327,9 +340,13 @@ Async<Result<std::vector<std::pair<MailboxId, AccessEntry>>>> Store::access_list
 }
 
 Async<Result<void>> Store::set_access(Place place, MailboxId mailbox, AccessChange change) {
-  return change_rows(place, [account = place.account, mailbox, change = std::move(change)](db::Connection& connection) {
-    return write_access(connection, account, mailbox, change);
-  });
+  auto done = co_await change_rows(
+      place, [account = place.account, mailbox, change = std::move(change)](db::Connection& connection) {
+        return write_access(connection, account, mailbox, change);
+      });
+  // Who had no rights there watches another account, if any.
+  if (done) tell(AccountId{}, ChangeNumber{});
+  co_return done;
 }
 
 Async<Result<std::vector<SharedMailbox>>> Store::shared_with(std::vector<std::string> identifiers) {

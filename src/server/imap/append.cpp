@@ -187,7 +187,7 @@ Async<bool> Session::end_append() {
   const auto done = std::move(appending_);
   const auto& command = done->command;
   auto answer = co_await append(this, done->place, std::move(done->path), std::move(done->letters), done->replaced);
-  co_return co_await respond(command.tag, std::move(answer), {.keep_numbers = false, .uid = command.uid});
+  co_return co_await respond(command.tag, std::move(answer), {.keep_numbers = false, .uid = command.uid, .own = true});
 }
 
 Async<bool> Session::take_append(grammar::ReaderEvent event) {

@@ -37,6 +37,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> my_rights(Session* session, Command command);
 [[nodiscard]] Async<Answer> namespaces(Session* session, Command command);
 [[nodiscard]] Async<Answer> noop(Session* session, Command command);
+[[nodiscard]] Async<Answer> notify(Session* session, Command command);
 [[nodiscard]] Async<Answer> rename(Session* session, Command command);
 [[nodiscard]] Async<Answer> search(Session* session, Command command);
 [[nodiscard]] Async<Answer> select(Session* session, Command command);
@@ -61,6 +62,11 @@ using Handler = Async<Answer> (*)(Session*, Command);
 void append_my_rights(Session& session, std::string_view name, Rights rights);
 /// `* OK [PERMANENTFLAGS (…)]` of the selected mailbox.
 void append_permanent_flags(Session& session);
+/// Untagged FETCH responses with these items, and UIDs, for messages of the open mailbox that were just announced (RFC
+/// 5465 §5.2); \Seen stays. False: the connection is lost.
+[[nodiscard]] Async<Result<bool>> tell_arrived(Session* session, grammar::FetchItems items, grammar::NumberSet uids);
+/// "\Sent"; nothing for INBOX and for a mailbox without a special use.
+[[nodiscard]] std::string special_use(const store::MailboxInfo& mailbox);
 /// The items that STATUS gives for a mailbox: "MESSAGES 3 UNSEEN 1".
 [[nodiscard]] std::string status_items(Session& session, const store::Place& place, const store::MailboxInfo& mailbox,
                                        grammar::StatusItems items);

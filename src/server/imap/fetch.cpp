@@ -397,4 +397,20 @@ Async<Answer> fetch(Session* session, Command command) {
   co_return ok("Done.");
 }
 
+Async<Result<bool>> tell_arrived(Session* session, grammar::FetchItems items, grammar::NumberSet uids) {
+  if (asks_for(items, Kind::modseq)) session->enabled().condstore = true;
+  Fetcher fetcher(*session, std::move(items), true, false);
+  auto told = co_await fetcher.tell(std::move(uids));
+  if (!told) {
+    session->log().error("fetch_failed", {{"why", told.error().log}});
+    // In the middle of a response nothing else can be said any more; what isn't told at all can be asked for.
+    if (fetcher.in_response()) {
+      session->cut();
+      co_return false;
+    }
+    co_return true;
+  }
+  co_return told;
+}
+
 }  // namespace pabal::server::imap

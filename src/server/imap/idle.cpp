@@ -17,7 +17,12 @@ Async<Answer> idle(Session* session, Command /*command*/) {
   // What had to wait while numbers stayed (RFC 9051 §7.5.1) is told at once; nothing else may ever call it forth.
   bool untold = true;
   while (true) {
-    if (session->selected() && (session->news().take() || untold)) {
+    if (session->notifies()) {
+      if (!co_await session->tell_notified(false)) {
+        answer = ended();
+        break;
+      }
+    } else if (session->selected() && (session->news().take() || untold)) {
       untold = false;
       auto looked = co_await session->renew_rights();
       if (looked) looked = co_await session->refresh();
@@ -26,7 +31,7 @@ Async<Answer> idle(Session* session, Command /*command*/) {
         answer = ended();
         break;
       }
-      if (!co_await session->tell_changes(false, false)) {
+      if (!co_await session->tell_changes({})) {
         answer = lost();
         break;
       }
@@ -39,12 +44,12 @@ Async<Answer> idle(Session* session, Command /*command*/) {
     stream.consume(before - input.size());
     if (done) answer = ok("Done.");
     if (line.state != grammar::LineReader::State::incomplete) break;
-    if (!co_await session->flush() || !session->goes_on(co_await session->wait())) {
+    if (!co_await session->flush() || !session->goes_on(co_await session->wait(session->patience()))) {
       answer = ended();
       break;
     }
   }
-  session->news().wake(false);
+  session->news().wake(session->notifies());
   co_return answer;
 }
 

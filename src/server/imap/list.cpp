@@ -60,13 +60,6 @@ std::map<std::string, Name> names_of(const store::AccountMailboxes& all, const s
   return names;
 }
 
-std::string special_use(const store::MailboxInfo& mailbox) {
-  if (mailbox.role.empty() || mailbox.role == "inbox") return {};
-  std::string out = "\\" + mailbox.role;
-  out[1] = static_cast<char>(out[1] - 'a' + 'A');
-  return out;
-}
-
 class Lister {
  public:
   Lister(Session& session, const grammar::List& arguments, bool lsub)
@@ -200,6 +193,13 @@ Async<Result<std::map<std::string, Rights>>> own_rights(Session* session, const 
 }
 
 }  // namespace
+
+std::string special_use(const store::MailboxInfo& mailbox) {
+  if (mailbox.role.empty() || mailbox.role == "inbox") return {};
+  std::string out = "\\" + mailbox.role;
+  out[1] = static_cast<char>(out[1] - 'a' + 'A');
+  return out;
+}
 
 std::string status_items(Session& session, const store::Place& place, const store::MailboxInfo& mailbox,
                          grammar::StatusItems items) {

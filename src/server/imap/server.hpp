@@ -27,6 +27,7 @@ struct Limits {
   std::uint64_t max_message_bytes = 50 << 20;  ///< of a message that is appended (RFC 7889)
   std::size_t max_messages_in_append = 1'000;  ///< MULTIAPPEND
   std::size_t save_limit = 0;                  ///< messages of one COPY or APPEND (RFC 9738); 0: nothing is announced
+  std::size_t max_notified_mailboxes = 5'000;  ///< that NOTIFY tells of (RFC 5465)
   bool literal_plus = false;                   ///< LITERAL+ instead of LITERAL-
 };
 

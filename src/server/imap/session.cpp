@@ -3,12 +3,18 @@
 #include "imap/response.hpp"
 #include "imap/rules.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/notifier.hpp"
 
 namespace pabal::server::imap {
 
 namespace {
 
 constexpr std::size_t kCommandBeforeLogin = 8 << 10;
+
+// What it does to messages is told with its answer.
+bool tells_of_itself(Verb verb) noexcept {
+  return verb == Verb::store || verb == Verb::expunge || verb == Verb::move || verb == Verb::fetch;
+}
 
 }  // namespace
 
@@ -144,6 +150,8 @@ grammar::SessionFacts Session::facts() const {
 
 void Session::log_out() {
   selected_.reset();
+  notifier_.reset();
+  news_->wake(false);
   user_.reset();
   enabled_ = {};
   collation_ = codec::Collation::unicode_casemap;
@@ -183,7 +191,7 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
   if (answer.then == Answer::Then::end && (answer.text.empty() || stream().interrupted())) co_return false;
   if (selected_ && answer.then != Answer::Then::end) {
     if (!co_await take_news()) co_return false;
-    if (!co_await tell_changes(telling.keep_numbers, telling.uid)) co_return false;
+    if (!co_await tell_changes(telling)) co_return false;
     if (enabled_.qresync && selected_->view.has_gone()) {
       // RFC 7162 §3.2: who leaves now, and has heard of later changes than these removals, must ask from before them.
       grammar::append_untagged(out(), grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", selected_->synced.value),
@@ -230,7 +238,8 @@ Async<bool> Session::serve(Command command) {
   if (auto refusal = grammar::refusal(command, facts())) {
     co_return co_await reject({.tag = std::move(tag), .refusal = std::move(*refusal)});
   }
-  const Telling telling{.keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid};
+  const Telling telling{
+      .keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid, .own = tells_of_itself(command.verb)};
   const bool selects = command.verb == Verb::select || command.verb == Verb::examine;
   const bool had_condstore = enabled_.condstore;
   auto answer = co_await handler_of(command.verb)(this, std::move(command));
@@ -268,7 +277,8 @@ Async<> Session::run() {
     const auto used = before - input.size();
     if (std::holds_alternative<grammar::NeedInput>(event)) {
       stream().consume(used);
-      going = co_await flush() && goes_on(co_await wait());
+      if (notifier_ && !appending_) going = co_await tell_notified(notifier_->delays_removals());
+      going = going && co_await flush() && goes_on(co_await wait(patience()));
     } else if (auto* data = std::get_if<grammar::AppendData>(&event)) {
       // A view into the input.
       going = co_await take_data(data->octets);

@@ -142,6 +142,8 @@ struct Enabled {
   bool metadata = false;  ///< RFC 5464 §4.4.2: changes of entries are told unasked
 };
 
+class Notifier;
+
 class Session : public common::Connection {
  public:
   /// `stream` must outlive the session.
@@ -189,9 +191,21 @@ class Session : public common::Connection {
   [[nodiscard]] Async<Result<void>> refresh();
   /// In another's mailbox: looks what may still be done there (RFC 4314 §5.1.1). An Error: it may not be read any more.
   [[nodiscard]] Async<Result<void>> renew_rights();
-  /// Tells what the client doesn't know yet; without removals where numbers have to stay. `uid`: with UIDs, as the
-  /// answer to a command with UID.
-  [[nodiscard]] Async<bool> tell_changes(bool keep_numbers, bool uid);
+  /// What of the selected mailbox is told: no removals where numbers have to stay; `uid`: with UIDs, as the answer to a
+  /// command with UID.
+  struct Telling {
+    bool keep_numbers = false;
+    bool uid = false;
+    bool own = false;  ///< what the command itself has done is told, whatever NOTIFY says
+  };
+  [[nodiscard]] Async<bool> tell_changes(Telling telling);
+  /// From now on NOTIFY says what is told unasked; never null.
+  void notify_by(std::unique_ptr<Notifier> notifier);
+  [[nodiscard]] bool notifies() const noexcept { return notifier_ != nullptr; }
+  /// Tells what NOTIFY asks for and is due; only where that is on. False: the connection has to end.
+  [[nodiscard]] Async<bool> tell_notified(bool keep_numbers);
+  /// How long to wait for the client before something is to be told.
+  [[nodiscard]] std::chrono::milliseconds patience() const;
   /// `* n FETCH (`, or `* uid UIDFETCH (` once the client knows no numbers (RFC 9586 §3.3).
   void begin_fetch(std::uint32_t number, std::uint32_t uid);
   /// `* n FETCH (…` up to and with the flags, and MODSEQ where the client knows it.
@@ -222,11 +236,6 @@ class Session : public common::Connection {
   [[nodiscard]] Async<bool> say_progress(std::string tag);
   [[nodiscard]] Async<bool> serve(Command command);
   [[nodiscard]] Async<void> look_at_metadata();
-  /// How changes are told with an answer.
-  struct Telling {
-    bool keep_numbers = false;
-    bool uid = false;
-  };
   [[nodiscard]] Async<bool> respond(std::string tag, Answer answer, Telling telling);
   [[nodiscard]] Async<bool> take_news();
   [[nodiscard]] Async<bool> reject(grammar::BadCommand why);
@@ -251,6 +260,7 @@ class Session : public common::Connection {
   std::optional<User> user_;
   std::optional<Selected> selected_;
   std::unique_ptr<Appending> appending_;
+  std::unique_ptr<Notifier> notifier_;
   Enabled enabled_;
   codec::Collation collation_ = codec::Collation::unicode_casemap;
   Language language_ = Language::english;

@@ -41,6 +41,7 @@ constexpr auto kTable = [] {
   set(Verb::myrights, my_rights);
   set(Verb::namespace_, namespaces);
   set(Verb::noop, noop);
+  set(Verb::notify, notify);
   set(Verb::rename, rename);
   set(Verb::search, search);
   set(Verb::select, select);
@@ -91,6 +92,7 @@ grammar::Features features() noexcept {
           multi_append,
           multi_search,
           namespaces,
+          notify,
           object_id,
           partial,
           preview,

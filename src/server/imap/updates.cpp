@@ -3,6 +3,7 @@
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
 #include "server/imap/metadata.hpp"
+#include "server/imap/notifier.hpp"
 #include "server/imap/resync.hpp"
 
 namespace pabal::server::imap {
@@ -84,10 +85,44 @@ void Session::append_modseq_of(std::uint32_t number, const store::MessageRow& ro
   fmt::format_to(std::back_inserter(to), "MODSEQ ({}))\r\n", row.change.value);
 }
 
-Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
-  if (!selected_ || !selected_->view.has_news(keep_numbers)) co_return true;
+void Session::notify_by(std::unique_ptr<Notifier> notifier) {
+  notifier_ = std::move(notifier);
+  news_->wake(true);
+}
+
+std::chrono::milliseconds Session::patience() const {
+  if (!notifier_ || appending_ || !notifier_->has_hints()) return std::chrono::milliseconds::max();
+  const auto left = notifier_->next_look() - shared_->clock->steady();
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(1));
+}
+
+// RFC 5465: what is wanted is told at any time, not only with the answer to a command.
+Async<bool> Session::tell_notified(bool keep_numbers) {
+  if (selected_) {
+    if (!co_await take_news()) co_return false;
+    if (!co_await tell_changes({.keep_numbers = keep_numbers, .uid = true})) co_return false;
+  } else {
+    static_cast<void>(news_->take());
+  }
+  if (!notifier_->has_hints() || shared_->clock->steady() < notifier_->next_look()) co_return true;
+  const auto looked = co_await notifier_->look();
+  if (looked) co_return *looked;
+  if (looked.error().kind != ErrorKind::limit) log().error("notify_failed", {{"why", looked.error().log}});
+  // §5.8: as after NOTIFY NONE.
+  grammar::append_untagged(out(), grammar::Condition::ok, "NOTIFICATIONOVERFLOW", "No more is told unasked.");
+  notify_by(std::make_unique<Notifier>(*this, grammar::Notify{.none = true, .status = false, .groups = {}}));
+  co_return true;
+}
+
+Async<bool> Session::tell_changes(Telling telling) {
+  if (!selected_) co_return true;
+  const auto* const wanted = notifier_ && !telling.own ? &notifier_->selected() : nullptr;
+  // A client that asked for nothing keeps the mailbox as it was (RFC 5465 §5).
+  if (wanted != nullptr && !wanted->message_new) co_return true;
+  const bool uid = telling.uid || notifier_;
+  if (!selected_->view.has_news(telling.keep_numbers)) co_return true;
   auto& view = selected_->view;
-  const auto due = view.tell(keep_numbers);
+  const auto due = view.tell(telling.keep_numbers);
   if (!view.has_gone()) selected_->synced = view.snapshot().head().change;
   // RFC 7162 §3.2.10, RFC 9586 §3.4.
   if (enabled_.qresync || enabled_.uid_only) {
@@ -111,6 +146,11 @@ Async<bool> Session::tell_changes(bool keep_numbers, bool uid) {
       grammar::append_count(out(), view.recent_count(), "RECENT");
     }
   }
+  if (due.announce && notifier_ && !notifier_->selected().message_new_items.empty()) {
+    const auto told = co_await tell_arrived(this, notifier_->selected().message_new_items, due.arrived);
+    if (!told || !*told) co_return false;
+  }
+  if (wanted != nullptr && !wanted->flag_change) co_return true;
   const auto changed = grammar::NumberSet::of_sorted(due.changed);
   std::uint32_t from = 1;
   while (!changed.empty()) {

@@ -9,12 +9,12 @@ import subprocess
 import tempfile
 import time
 
-from tools import BENCH, DOMAIN, figures, rss_kib, say, server_with_users
+from tools import BENCH, DOMAIN, Length, figures, rss_kib, say, server_with_users
 from harness.peers import Dovecot, why_no_dovecot_imap
 from harness.server import PASSWORD
 
 SIZE = 10 << 10
-SHORT, LONG = 10_000, 100_000  # messages
+BRIEF, SHORT, LONG = 3_000, 10_000, 100_000  # messages
 NEEDLE = "xylophonist"  # in one of a thousand letters
 AT_ONCE = 500  # messages of an APPEND while a mailbox is filled
 
@@ -206,20 +206,20 @@ def pss_kib(pids: list[int]) -> float:
     return total
 
 
-def idle_memory(server, long: bool) -> None:
+def idle_memory(server, length: Length) -> None:
     """All that a connection in IDLE with the mailbox open costs."""
     words = f"a LOGIN user0@{DOMAIN} \"{PASSWORD}\"\r\nb SELECT INBOX\r\nc IDLE\r\n"
     for name, listener, more in (("plain", "imap", []), ("tls", "imaps", ["--tls"])):
         result = figures(BENCH / "idle_connections", "--target", f"{server.address}:{server.ports[listener]}", "--connections",
-                         5000 if long else 1000, "--pid", server.pid, "--say", words, *more, seconds=600)
+                         length.pick(500, 1000, 5000), "--pid", server.pid, "--say", words, *more, seconds=600)
         say(f"imap_idle_{name}_pss_kib", result["pss_kib_each"], 2)
 
 
-def run(long: bool) -> None:
-    count = LONG if long else SHORT
-    seconds = 5.0 if long else 1.5
+def run(length: Length) -> None:
+    count = length.pick(BRIEF, SHORT, LONG)
+    seconds = length.pick(1.0, 1.5, 5.0)
     letters = Letters()
-    flushes = figures(BENCH / "flush_limit", tempfile.gettempdir(), 2.0 if long else 1.0)["limit_append_1"]
+    flushes = figures(BENCH / "flush_limit", tempfile.gettempdir(), length.pick(0.5, 1.0, 2.0))["limit_append_1"]
     say("imap_messages", count)
     with server_with_users(1) as server:
         server.start()
@@ -234,7 +234,7 @@ def run(long: bool) -> None:
         ours = {"select_never_opened": never_opened} | measure(server.address, server.ports["imap"], letters, count, seconds)
         say("imap_server_rss_mib", rss_kib(server.pid) / 1024)
         ours_logins = logins(server.address, server.ports["imap"], seconds)
-        idle_memory(server, long)
+        idle_memory(server, length)
         if server.cli("store", "check", check=False).returncode != 0:
             say("imap_store_check", "FAILED")
     theirs: dict[str, float] = {}

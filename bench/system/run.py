@@ -7,11 +7,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 
 sys.path.insert(0, os.path.dirname(__file__))
 import imap_load
 import stages
-from tools import BENCH, DOMAIN, USERS, Syscalls, figures, load, rss_kib, say, server_with_users, written_bytes
+from tools import BENCH, DOMAIN, USERS, Length, Syscalls, figures, load, rss_kib, say, server_with_users, written_bytes
 from harness.peers import Dovecot, postfix_to_maildir, why_no_dovecot, why_no_postfix
 from harness.promises import FastPop3
 from harness.server import PASSWORD, own_address, target, wait_until
@@ -49,46 +50,56 @@ def measure_ingest(server, name: str, connections: int, seconds: float, pipelini
     return result["rate"]
 
 
-def ingest(long: bool) -> None:
-    seconds = 15.0 if long else 4.0
-    most = limits(3.0 if long else 1.5)
+def ingest(length: Length) -> None:
+    seconds = length.pick(2.5, 4.0, 15.0)
+    most = limits(length.pick(1.0, 1.5, 3.0))
     with server_with_users() as server:
         server.start()
         load(target(server, "smtp"), 8, 1.0)  # warm
         one = measure_ingest(server, "ingest_1", 1, seconds, "commands")
-        measure_ingest(server, "ingest_8", 8, seconds, "commands")
+        if not length.brief:
+            measure_ingest(server, "ingest_8", 8, seconds, "commands")
         best = measure_ingest(server, "ingest_64", 64, seconds, "commands")
-        measure_ingest(server, "ingest_64_full_pipelining", 64, seconds, "full")
+        if not length.brief:
+            measure_ingest(server, "ingest_64_full_pipelining", 64, seconds, "full")
         lower = min(most["limit_sink"], most["limit_append_64"])
         say("ingest_64_of_lower_limit", best / lower, 3)
         say("ingest_1_of_flush_rate", one / most["limit_append_1"], 3)
-        thread = threading.Thread(target=load, args=(target(server, "smtp"), 64, seconds))
-        thread.start()
-        time.sleep(0.5)
-        for stage, percent in stages.record(server.pid, seconds - 1).items():
-            if percent >= 0.5:
-                say(f"ingest_64_cpu_percent_{stage}", percent)
-        thread.join()
+        if not length.brief:
+            say_stages("ingest_64", server, seconds, lambda: load(target(server, "smtp"), 64, seconds))
         say("server_rss_mib", rss_kib(server.pid) / 1024)
         if not server.cli("store", "check", check=False).returncode == 0:
             say("store_check", "FAILED")
+    if length.brief:
+        return
     if reason := why_no_postfix():
         print(f"# no peer: {reason}")
         return
     with postfix_to_maildir(DOMAIN) as postfix:
-        for connections in (1, 8, 64) if long else (8,):
+        for connections in (1, 8, 64) if length.long else (8,):
             begin, had = time.monotonic(), count_files(postfix.folder / "mail")
             messages = load(f"{postfix.address}:{postfix.port}", connections, seconds)["messages"]
             wait_until(lambda: count_files(postfix.folder / "mail") - had >= messages, 300, "Postfix has delivered all", 0.05)
             say(f"peer_postfix_maildir_{connections}_rate", messages / (time.monotonic() - begin), 0)
 
 
+def say_stages(name: str, server, seconds: float, work: Callable[[], object]) -> None:
+    """Where the server's time goes while some seconds of work are done."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.5)
+    for stage, percent in stages.record(server.pid, seconds - 1).items():
+        if percent >= 0.5:
+            say(f"{name}_cpu_percent_{stage}", percent)
+    thread.join()
+
+
 def count_files(folder: pathlib.Path) -> int:
     return sum(len(files) for where, _, files in os.walk(folder) if where.endswith("/new"))
 
 
-def pop3(long: bool) -> None:
-    seconds = 10.0 if long else 3.0
+def pop3(length: Length) -> None:
+    seconds = length.pick(1.5, 3.0, 10.0)
     readers, each = 10, 200
     with server_with_users(readers) as server:
         server.start()
@@ -105,7 +116,7 @@ def pop3(long: bool) -> None:
                 dovecot.add_maildir_messages(user, box)
             dovecot.start()
         try:
-            for _ in range(3 if long else 2):
+            for _ in range(length.pick(1, 2, 3)):
                 cpu = server.cpu_seconds()
                 result = figures(BENCH / "pop3_load", "--target", target(server, "pop3"), "--connections", readers, "--seconds",
                                  seconds, "--password", PASSWORD)
@@ -126,21 +137,17 @@ def pop3(long: bool) -> None:
             say("peer_dovecot_pop3_rate", max(theirs)[0], 0)
             say("peer_dovecot_pop3_cpu_us", max(theirs)[1])
             say("pop3_of_dovecot", max(ours)[0] / max(theirs)[0], 2)
-        thread = threading.Thread(target=figures, args=(BENCH / "pop3_load", "--target", target(server, "pop3"), "--connections",
-                                                        readers, "--seconds", seconds, "--password", PASSWORD))
-        thread.start()
-        time.sleep(0.5)
-        for stage, percent in stages.record(server.pid, seconds - 1).items():
-            if percent >= 0.5:
-                say(f"pop3_cpu_percent_{stage}", percent)
-        thread.join()
+        if not length.brief:
+            say_stages("pop3", server, seconds,
+                       lambda: figures(BENCH / "pop3_load", "--target", target(server, "pop3"), "--connections", readers, "--seconds",
+                                       seconds, "--password", PASSWORD))
 
 
-def idle(long: bool) -> None:
-    count = 5000
+def idle(length: Length) -> None:
+    count = length.pick(2000, 5000, 5000)
     for name, listener, more in (("plain", "smtp", []), ("tls", "submissions", ["--tls"]), ("pop3_plain", "pop3", ["--say", ""]),
                                  ("pop3_tls", "pop3s", ["--tls", "--say", ""])):
-        if name.startswith("pop3") and not long:
+        if name.startswith("pop3") and not length.long:
             continue
         with server_with_users(1) as server:
             server.start()
@@ -148,12 +155,12 @@ def idle(long: bool) -> None:
                              server.pid, *more, seconds=600)
             say(f"idle_{name}_pss_kib", result["pss_kib_each"], 2)
             say(f"idle_{name}_opened_per_second", result["opened_per_second"], 0)
-    idle_imap(long)
+    idle_imap(length)
 
 
-def idle_imap(long: bool) -> None:
+def idle_imap(length: Length) -> None:
     """Readers that have INBOX open and wait in IDLE; and logins whose password is remembered."""
-    count, users = 9_900 if long else 5_000, USERS
+    count, users = length.pick(2_000, 5_000, 9_900), USERS
     words = f"a LOGIN user{{user}}@{DOMAIN} \"{PASSWORD}\"\r\nb SELECT INBOX\r\nc IDLE\r\n"
     with server_with_users(users) as server:
         server.start()
@@ -161,7 +168,7 @@ def idle_imap(long: bool) -> None:
         # Every password once, slowly.
         figures(BENCH / "imap_logins", "--target", target(server, "imap"), "--users", users, "--logins", users, "--threads", 2,
                 "--password", PASSWORD, "--domain", DOMAIN)
-        result = figures(BENCH / "imap_logins", "--target", target(server, "imap"), "--users", users, "--seconds", 4,
+        result = figures(BENCH / "imap_logins", "--target", target(server, "imap"), "--users", users, "--seconds", length.pick(2, 4, 4),
                          "--threads", 4, "--password", PASSWORD, "--domain", DOMAIN)
         say("imap_logins_per_second", result["rate"], 0)
     for name, listener, more in (("plain", "imap", []), ("tls", "imaps", ["--tls"])):
@@ -169,7 +176,7 @@ def idle_imap(long: bool) -> None:
             server.start()
             load(target(server, "smtp"), 8, 0, messages=users * 10, users=users)
             result = figures(BENCH / "idle_connections", "--target", target(server, listener), "--connections", count, "--pid",
-                             server.pid, "--say", words, "--until", "+ ", "--users", users, "--settle", 8, *more, seconds=900)
+                             server.pid, "--say", words, "--until", "+ ", "--users", users, "--settle", length.pick(4, 8, 8), *more, seconds=900)
             say(f"idle_imap_{name}_pss_kib", result["pss_kib_each"], 2)
             say(f"idle_imap_{name}_process_kib", result["process_pss_kib_each"], 2)
 
@@ -183,7 +190,7 @@ def go_first() -> bool:
     return True
 
 
-def message(_long: bool) -> None:
+def message(_length: Length) -> None:
     """The message library beside GMime; over real letters where the corpus stands beside the project."""
     root = pathlib.Path(__file__).resolve().parent.parent.parent
     corpus = root.parent / "shared" / "suites" / "spam-dev"
@@ -197,7 +204,9 @@ NAMES = {"ingest": ingest, "pop3": pop3, "imap": imap_load.run, "idle": idle, "m
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Whole-system benchmarks, one line a figure.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(NAMES))
-    parser.add_argument("--long", action="store_true", help="longer, for figures to keep")
+    lengths = parser.add_mutually_exclusive_group()
+    lengths.add_argument("--brief", dest="length", action="store_const", const="brief", default="short", help="only what has a budget in the suite")
+    lengths.add_argument("--long", dest="length", action="store_const", const="long", help="longer, for figures to keep")
     parser.add_argument("--realtime", action="store_true", help="before all else that runs on this machine, where that is allowed")
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
@@ -207,7 +216,7 @@ def main() -> int:
     say("users", USERS)
     for name in options.names or NAMES:
         print(f"# {name}", flush=True)
-        NAMES[name](options.long)
+        NAMES[name](Length(options.length))
     return 0
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import TypeVar
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -14,11 +15,22 @@ from harness.server import BENCH, Server
 
 USERS = 100
 DOMAIN = "load.example"
+Number = TypeVar("Number", int, float)
 
 
 def say(name: str, value: float | int | str, digits: int = 1) -> None:
     """One figure."""
     print(f"{name}={value:.{digits}f}" if isinstance(value, float) else f"{name}={value}", flush=True)
+
+
+class Length:
+    """How long to measure: brief for the suite's budgets, short for a look, long for figures to keep."""
+
+    def __init__(self, name: str) -> None:
+        self.brief, self.long = name == "brief", name == "long"
+
+    def pick(self, brief: Number, short: Number, long: Number) -> Number:
+        return brief if self.brief else long if self.long else short
 
 
 def figures(*command: object, seconds: float = 300) -> dict[str, float]:

@@ -21,20 +21,20 @@ def build(flavour: str, targets: list[str] | None = None, *, seconds: float = 24
 
 def unit_tests(flavour: str, *, seconds: float, environment: dict[str, str] | None = None) -> Counts:
     """Runs ctest, and counts each GoogleTest case; another program counts as one test."""
-    results = LOGS / f"gtest-{flavour}"
+    results = ROOT / "build" / flavour / "gtest"
     shutil.rmtree(results, ignore_errors=True)
-    results.mkdir(parents=True)
-    junit = results / "ctest.xml"
+    junit = LOGS / f"ctest-{flavour}.xml"
+    junit.unlink(missing_ok=True)
     name = f"ctest-{flavour}"
     status = run(name, ["ctest", "--test-dir", f"build/{flavour}", "-j", str(JOBS), "--output-on-failure", "--timeout", "600",
                         "--output-junit", str(junit)], seconds=seconds,
-                 environment={"GTEST_OUTPUT": f"json:{results}/", **(environment or {})})
+                 environment=environment)
     if status is None or not junit.exists():
         return failed(f"{name} took too long or did not run\n" + log_grep(name, "Timeout", "Failed"))
     counts = Counts()
     for case in xml.etree.ElementTree.parse(junit).getroot().iter("testcase"):
         test = case.get("name", "")
-        file = results / f"{test}_test.json"
+        file = results / f"{test}.json"
         before = counts.failed
         if file.exists():
             counts.add(gtest_counts(file))

@@ -106,7 +106,7 @@ def budgets(quiet: bool) -> list[tuple[str, float | None, float | None, str]]:
 
 def bench() -> Counts:
     """The short form of all benchmarks: each figure is shown, those with a budget are tests."""
-    counts = simple("bench", ["scripts/bench", "--realtime"], seconds=900)
+    counts = simple("bench", ["scripts/bench", "--brief", "--realtime"], seconds=900)
     if counts.failed:
         return counts
     figures = dict(line.split("=", 1) for line in (LOGS / "bench.log").read_text().splitlines() if "=" in line)

@@ -138,6 +138,7 @@ class MailboxView {
   void known(const NumberSet& uids, const Snapshot& seen) {
     std::erase_if(changed_, [&](std::uint32_t uid) {
       if (!uids.contains(uid)) return false;
+      if (&seen == snapshot_.get()) return true;
       const auto was = seen.lower_bound(uid);
       const auto is = snapshot_->lower_bound(uid);
       return was < seen.size() && seen.run(was).front() == row(is);

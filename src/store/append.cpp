@@ -187,7 +187,10 @@ Async<Result<Appended>> Shard::append(AccountId account, std::string path, std::
   auto flushed = co_await flush_letters(write.get());
   if (!flushed) co_return pass(flushed);
   auto appended = co_await commit_letters(write);
-  if (appended) to_index(account);
+  if (appended) {
+    to_index(account);
+    to_pack(account);
+  }
   co_return appended;
 }
 

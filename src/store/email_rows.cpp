@@ -131,27 +131,56 @@ Result<void> add_facts(db::Connection& connection, std::vector<Found>& found) {
   return reader.read(0, ids);
 }
 
-}  // namespace
+// Some at a time, so that little lies in memory.
+constexpr std::size_t kRowsAtOnce = 128;
 
-Result<std::vector<EmailRow>> read_email_rows(db::Connection& connection, AccountId account,
-                                              const std::vector<EmailId>& emails) {
+// In the order of their ids, each once.
+Result<std::vector<Found>> read_some(db::Connection& connection, AccountId account, std::span<const EmailId> emails,
+                                     bool parsed) {
   std::vector<std::int64_t> ids;
   ids.reserve(emails.size());
   for (const auto email : emails) ids.push_back(email.value);
   std::ranges::sort(ids);
   ids.erase(std::ranges::unique(ids).begin(), ids.end());
-  const bool unique = ids.size() == emails.size();
   auto found = find_emails(connection, account, ids);
-  if (!found) return pass(found);
+  if (!found || !parsed) return found;
   if (auto added = add_facts(connection, *found); !added) return pass(added);
-  // In the order asked for; one that is asked for twice is there twice.
+  return found;
+}
+
+}  // namespace
+
+Result<void> use_email_rows(db::Connection& connection, AccountId account, std::span<const EmailId> emails, bool parsed,
+                            std::move_only_function<bool(const EmailRow&)>& use) {
+  while (!emails.empty()) {
+    const auto some = emails.first(std::min(emails.size(), kRowsAtOnce));
+    emails = emails.subspan(some.size());
+    auto found = read_some(connection, account, some, parsed);
+    if (!found) return pass(found);
+    // Mostly they are asked for by rising ids. One that is asked for twice is given twice, and the same.
+    auto at = found->begin();
+    for (const auto email : some) {
+      if (at == found->end() || at->row.email != email) {
+        at = std::ranges::lower_bound(*found, email, {}, [](const Found& one) { return one.row.email; });
+        if (at == found->end() || at->row.email != email) continue;
+      }
+      if (!use(at->row)) return {};
+      ++at;
+    }
+  }
+  return {};
+}
+
+Result<std::vector<EmailRow>> read_email_rows(db::Connection& connection, AccountId account,
+                                              const std::vector<EmailId>& emails) {
   std::vector<EmailRow> rows;
   rows.reserve(emails.size());
-  for (const auto email : emails) {
-    const auto at = std::ranges::lower_bound(*found, email, {}, [](const Found& one) { return one.row.email; });
-    if (at == found->end() || at->row.email != email) continue;
-    rows.push_back(unique ? std::move(at->row) : at->row);
-  }
+  std::move_only_function<bool(const EmailRow&)> keep = [&rows](const EmailRow& row) {
+    rows.push_back(row);
+    return true;
+  };
+  auto read = use_email_rows(connection, account, emails, true, keep);
+  if (!read) return pass(read);
   return rows;
 }
 

@@ -219,6 +219,7 @@ Result<FlagsChanged> change_flags(db::Connection& connection, AccountId account,
   if (!info) return pass(info);
   FlagsChanged result;
   result.change = info->change;
+  result.before = info->change;
   auto table = KeywordTable::load(connection, account);
   if (!table) return pass(table);
   const auto ranges = normalised(change.uids);

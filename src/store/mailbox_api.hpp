@@ -88,9 +88,13 @@ struct FlagChange {
 };
 struct FlagsChanged {
   ChangeNumber change;                    ///< of all that changed; the mailbox's own where nothing did
+  ChangeNumber before;                    ///< the mailbox's, before
   std::vector<MessageRow> changed;        ///< as they are now, by UID; without those that had just these flags before
   MailboxSnapshot::KeywordSets keywords;  ///< of `changed`
   std::vector<std::uint32_t> modified;    ///< UIDs that failed unchanged_since
+  /// The mailbox with this change, where many changed and its snapshot before was at hand: while it is held nobody has
+  /// to read the rows again.
+  std::shared_ptr<const MailboxSnapshot> snapshot;
 };
 
 /// Where copied, moved or appended messages stand now.

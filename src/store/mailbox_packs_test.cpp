@@ -88,6 +88,50 @@ TEST_P(MailboxPacks, AreBroughtUpToDate) {
   EXPECT_EQ(packed_change("INBOX"), info("INBOX").change);
 }
 
+// Nobody has to open a mailbox for it.
+TEST_P(MailboxPacks, FollowInTheBackground) {
+  fill("INBOX", 99);
+  ASSERT_TRUE(store->maintain());
+  EXPECT_EQ(pack_of("INBOX"), "");
+  fill("INBOX", 51);
+  ASSERT_TRUE(store->maintain());
+  EXPECT_EQ(packed_change("INBOX"), info("INBOX").change);
+  fill("INBOX", 1);
+  ASSERT_TRUE(store->maintain());
+  EXPECT_EQ(packed_change("INBOX"), info("INBOX").change);
+  ASSERT_TRUE(flags("INBOX", {.uids = {{3, 9}}, .flags = {flag::flagged, {"late"}}}));
+  const auto text = show("INBOX");
+  const auto first = packed_change("INBOX");
+  ASSERT_TRUE(store->maintain());
+  EXPECT_EQ(packed_change("INBOX"), first) << "so few flags aren't worth writing";
+  EXPECT_EQ(anew(), text);
+  // One that is damaged is mended with the next letters.
+  put_pack("INBOX", "x");
+  reopen();
+  fill("INBOX", 1);
+  ASSERT_TRUE(store->maintain());
+  EXPECT_EQ(packed_change("INBOX"), info("INBOX").change);
+}
+
+// After many flags have changed at once the rows are not read again: what is shown is what they say all the same.
+TEST_P(MailboxPacks, FlagsOfManyAreTakenAsTheyWereWritten) {
+  fill("INBOX", 150);
+  auto held = snapshot("INBOX");
+  for (const auto& word : {"one", "two", "one"}) {
+    auto done = flags("INBOX", {.uids = {{5, 120}}, .flags = {flag::flagged, {word}}});
+    ASSERT_TRUE(done);
+    auto few =
+        flags("INBOX", {.uids = {{7, 9}, {130, 130}}, .how = FlagsHow::remove, .flags = {flag::flagged, {"two"}}});
+    ASSERT_TRUE(few);
+    held = snapshot("INBOX");
+    EXPECT_EQ(held->head().change, info("INBOX").change);
+  }
+  auto done = flags("INBOX", {.uids = {{1, 150}}, .how = FlagsHow::replace, .flags = {flag::seen, {"two", "three"}}});
+  ASSERT_TRUE(done);
+  const auto text = show("INBOX");
+  EXPECT_EQ(anew(), text);
+}
+
 TEST_P(MailboxPacks, DamagedOnesAreMadeAnew) {
   fill("INBOX", 150);
   anew();

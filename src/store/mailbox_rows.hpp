@@ -94,6 +94,18 @@ struct SnapshotRead {
 /// messages and more, or all rows.
 [[nodiscard]] Result<SnapshotRead> read_snapshot(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                  std::shared_ptr<const MailboxSnapshot> base, std::size_t pack_from);
+/// The snapshot with a change of flags that came right after it, without a look at the rows; null where all rows should
+/// be looked at.
+[[nodiscard]] std::shared_ptr<const MailboxSnapshot> with_flags(const MailboxSnapshot& base,
+                                                                const FlagsChanged& changed);
+struct RenewedPack {
+  std::string octets;  ///< empty where the one that is kept is just so, or the mailbox is gone
+  std::uint32_t uid_next = 1;
+};
+/// The packed form of the mailbox as it is now.
+[[nodiscard]] Result<RenewedPack> renew_pack(db::Connection& connection, AccountId account, MailboxId mailbox);
+/// UIDNEXT as the packed form has it; 0 where there is none that can be used.
+[[nodiscard]] Result<std::uint32_t> packed_uid_next(db::Connection& connection, AccountId account, MailboxId mailbox);
 /// Nothing where the mailbox is gone.
 [[nodiscard]] Result<void> write_pack(db::Connection& connection, AccountId account, MailboxId mailbox,
                                       std::string_view octets);
@@ -155,6 +167,11 @@ struct EmailPieces {
                                            const UidRanges& ranges, MailboxId target, SystemTime now);
 
 // email_rows.cpp
+/// Gives the rows of the emails to `use`, in the order asked for and without those that are gone, until it gives false.
+/// Without `parsed` what was derived isn't read.
+[[nodiscard]] Result<void> use_email_rows(db::Connection& connection, AccountId account,
+                                          std::span<const EmailId> emails, bool parsed,
+                                          std::move_only_function<bool(const EmailRow&)>& use);
 [[nodiscard]] Result<std::vector<EmailRow>> read_email_rows(db::Connection& connection, AccountId account,
                                                             const std::vector<EmailId>& emails);
 

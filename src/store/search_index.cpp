@@ -208,10 +208,19 @@ Result<void> Shard::find_unindexed() {
                     });
   });
   if (!read) return read;
-  for (const auto account : accounts) to_index(account);
+  for (const auto account : accounts) {
+    to_index(account);
+    to_pack(account);
+  }
   indexing_.scanned_all = accounts.size() < static_cast<std::size_t>(kAccountsAtOnce);
   if (!accounts.empty()) indexing_.scanned = accounts.back();
   return {};
+}
+
+void Shard::give_way_to_readers() {
+  constexpr std::chrono::milliseconds rest{4};
+  const auto reads = reads_.load(std::memory_order_relaxed);
+  if (reads != std::exchange(reads_seen_, reads)) std::this_thread::sleep_for(rest);
 }
 
 // Deliveries come first: while many come the index waits, but not for ever. `all`: tests want it done.
@@ -321,6 +330,7 @@ Result<void> Shard::make_segment(AccountId account, const SearchState& state,
   std::uint64_t octets = 0;
   for (std::size_t from = 0; from < emails.size() && octets < kOctetsAtOnce && maker.memory() < kMakerMemory;) {
     if (stopping()) return {};
+    give_way_to_readers();
     const auto some = emails.subspan(from, std::min(kOpenAtOnce, emails.size() - from));
     std::vector<EmailId> ids;
     for (const auto& [email, size] : some) ids.push_back(email);

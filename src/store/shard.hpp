@@ -102,6 +102,9 @@ class Shard {
   template <class T>
   [[nodiscard]] Async<Result<T>> read(std::move_only_function<Result<T>(db::Connection&)> work);
   [[nodiscard]] Async<Result<std::shared_ptr<const MailboxSnapshot>>> snapshot(AccountId account, MailboxId mailbox);
+  /// The snapshot after a change of flags, if the one before it is held by anybody; snapshot() finds it then.
+  [[nodiscard]] Async<std::shared_ptr<const MailboxSnapshot>> take_flags(AccountId account, MailboxId mailbox,
+                                                                         const FlagsChanged* changed);
   /// Writes a snapshot's packed form in the background.
   void keep_pack(AccountId account, MailboxId mailbox, std::string octets);
   [[nodiscard]] Async<Result<std::shared_ptr<const MailboxSnapshot>>> reader_snapshot(Place place, MailboxId mailbox);
@@ -149,6 +152,11 @@ class Shard {
   void to_index(AccountId account);
   /// Blocking; some milliseconds in a big mailbox.
   [[nodiscard]] Result<std::shared_ptr<const SearchAnswer>> look_up(AccountId account, const SearchQuery& query);
+
+  // pack_upkeep.cpp
+  /// A message has come into one of the account's mailboxes; or flags of many have changed in one.
+  void to_pack(AccountId account);
+  void to_pack(AccountId account, MailboxId mailbox);
 
   // octets.cpp
   [[nodiscard]] Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> open_emails(AccountId account,
@@ -228,7 +236,14 @@ class Shard {
   [[nodiscard]] Result<std::optional<std::string>> content_of(AccountId account, EmailId email, std::uint64_t prefix,
                                                               std::uint64_t size);
 
+  // pack_upkeep.cpp; blocking
+  using MailboxKey = std::pair<AccountId, MailboxId>;
+  [[nodiscard]] Result<void> pack_mailboxes(bool all);
+  [[nodiscard]] Result<void> pack_mailbox(MailboxKey key, std::uint32_t uid_next, std::uint64_t most, bool changed);
+
   // search_index.cpp; blocking
+  /// Who reads comes first: rests a little where somebody has read since the last call.
+  void give_way_to_readers();
   [[nodiscard]] Result<void> index_letters(bool all);
   [[nodiscard]] Result<void> find_unindexed();
   [[nodiscard]] Result<bool> index_account(AccountId account, bool all);
@@ -268,6 +283,9 @@ class Shard {
     std::size_t sweep_readers_at = 128;
   };
   Guarded<Snapshots> snapshots_;
+  [[nodiscard]] std::shared_ptr<const MailboxSnapshot> newest_snapshot(MailboxKey key);
+  [[nodiscard]] std::shared_ptr<const MailboxSnapshot> keep_newest(MailboxKey key,
+                                                                   std::shared_ptr<const MailboxSnapshot> made);
   ReadGate gate_;
   BlobPins pins_;
   Counter delivered_;
@@ -307,6 +325,17 @@ class Shard {
   };
   Threads threads_;
 
+  struct ToPack {
+    std::set<AccountId> accounts;
+    std::set<MailboxKey> changed;
+    std::size_t arrivals = 0;
+  };
+  Guarded<ToPack> to_pack_;
+  std::map<MailboxKey, std::uint32_t>
+      packed_;  ///< under upkeep_: UIDNEXT of packed forms, as far as they are known; 0: none
+
+  std::atomic<std::uint64_t> reads_{0};
+  std::uint64_t reads_seen_ = 0;  ///< under upkeep_
   Guarded<std::set<AccountId>> to_index_;
   Guarded<std::set<AccountId>> to_rebuild_;  ///< whose index is damaged
   std::atomic<std::uint64_t> deliveries_{0};
@@ -364,6 +393,7 @@ Async<Result<T>> Shard::write(std::move_only_function<Result<T>(db::Connection&)
 
 template <class T>
 Async<Result<T>> Shard::read(std::move_only_function<Result<T>(db::Connection&)> work) {
+  reads_.fetch_add(1, std::memory_order_relaxed);
   co_return co_await around_.pool->run([this, work = std::move(work)]() mutable -> Result<T> {
     return readers_.read([&work](db::Connection& connection) -> Result<T> { return work(connection); });
   });

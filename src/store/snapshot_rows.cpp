@@ -1,6 +1,7 @@
 // What stands in a mailbox, and what has changed there since.
 #include <algorithm>
 #include <bit>
+#include <map>
 
 #include "store/change_log.hpp"
 #include "store/mailbox_rows.hpp"
@@ -128,6 +129,11 @@ Result<std::shared_ptr<const MailboxSnapshot>> snapshot_of_rows(db::Connection& 
 
 constexpr std::size_t kFewSets = 256;
 
+// Sets that no message has any more stay, or all would have to be looked at; so now and then all are.
+bool too_many_sets(std::size_t sets, const MailboxSnapshot& base) noexcept {
+  return sets > kFewSets && std::bit_width(sets) > std::bit_width(base.keyword_sets().size());
+}
+
 // Null where it can't be had from what has changed since.
 Result<std::shared_ptr<const MailboxSnapshot>> brought_up_to_date(db::Connection& connection, AccountId account,
                                                                   const SnapshotHead& head, const KeywordTable& table,
@@ -139,9 +145,7 @@ Result<std::shared_ptr<const MailboxSnapshot>> brought_up_to_date(db::Connection
   if (found->forgotten) return nullptr;
   if (changes != nullptr) *changes = found->rows.size() + found->removed.size();
   auto sets = std::move(keywords).sets();
-  // Sets that no message has any more stay, or all would have to be looked at; so now and then all are.
-  if (sets.size() > kFewSets && std::bit_width(sets.size()) > std::bit_width(base.keyword_sets().size()))
-    return nullptr;
+  if (too_many_sets(sets.size(), base)) return nullptr;
   return base.with(head, found->rows, found->removed, std::move(sets));
 }
 
@@ -220,6 +224,65 @@ Result<SnapshotRead> read_snapshot(db::Connection& connection, AccountId account
   if (!again) return pass(again);
   read.snapshot = std::move(*again);
   return read;
+}
+
+Result<RenewedPack> renew_pack(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  RenewedPack renewed;
+  auto info = read_mailbox(connection, account, mailbox);
+  if (!info && info.error().kind == ErrorKind::not_found) return renewed;
+  if (!info) return pass(info);
+  renewed.uid_next = info->uid_next;
+  auto table = KeywordTable::load(connection, account);
+  if (!table) return pass(table);
+  const auto head = head_of(*info);
+  SnapshotRead read;  // damage is mended here
+  auto pack = read_pack(connection, account, head, read);
+  if (!pack) return pass(pack);
+  std::shared_ptr<const MailboxSnapshot> now;
+  if (*pack) {
+    if ((*pack)->head().change == head.change) return renewed;
+    auto newer = brought_up_to_date(connection, account, head, *table, **pack);
+    if (!newer) return pass(newer);
+    now = std::move(*newer);
+  }
+  if (!now) {
+    auto whole = snapshot_of_rows(connection, account, *info, *table);
+    if (!whole) return pass(whole);
+    now = std::move(*whole);
+  }
+  renewed.octets = pack_snapshot(*now);
+  return renewed;
+}
+
+Result<std::uint32_t> packed_uid_next(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  std::uint32_t uid_next = 0;
+  auto read = each_row(connection, "SELECT octets FROM mailbox_pack WHERE account_id = $1 AND mailbox_id = $2",
+                       {account.value, mailbox.value}, [&](const db::Rows& row) -> Result<void> {
+                         if (auto known = unpack_snapshot(std::string(row.octets(0)))) {
+                           uid_next = (*known)->head().uid_next;
+                         }
+                         return {};
+                       });
+  if (!read) return pass(read);
+  return uid_next;
+}
+
+std::shared_ptr<const MailboxSnapshot> with_flags(const MailboxSnapshot& base, const FlagsChanged& changed) {
+  auto sets = base.keyword_sets();
+  std::map<std::vector<std::string>, std::uint32_t> places;
+  for (std::size_t i = 0; i < sets.size(); ++i) places.emplace(sets[i], static_cast<std::uint32_t>(i));
+  std::vector<std::uint32_t> place_of;
+  for (const auto& set : changed.keywords) {
+    const auto [place, is_new] = places.emplace(set, static_cast<std::uint32_t>(sets.size()));
+    if (is_new) sets.push_back(set);
+    place_of.push_back(place->second);
+  }
+  if (too_many_sets(sets.size(), base)) return nullptr;
+  auto rows = changed.changed;
+  for (auto& row : rows) row.keywords = place_of[row.keywords];
+  auto head = base.head();
+  head.change = changed.change;
+  return base.with(head, rows, {}, std::move(sets));
 }
 
 Result<void> write_pack(db::Connection& connection, AccountId account, MailboxId mailbox, std::string_view octets) {

@@ -234,6 +234,10 @@ class Store {
 
   /// In the order asked for; those that are gone are left out.
   [[nodiscard]] Async<Result<std::vector<EmailRow>>> email_rows(Place place, std::vector<EmailId> emails);
+  /// The same for listings of many: gives each row to `use`, on the pool, until it gives false. Without `parsed` what
+  /// was derived isn't read.
+  [[nodiscard]] Async<Result<void>> use_email_rows(Place place, std::vector<EmailId> emails, bool parsed,
+                                                   std::move_only_function<bool(const EmailRow&)> use);
   [[nodiscard]] Async<Result<std::vector<SavedDate>>> saved_dates(Place place, MailboxId mailbox, UidRanges uids);
   [[nodiscard]] Async<Result<Quota>> quota(Place place);
 

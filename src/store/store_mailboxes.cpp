@@ -6,6 +6,10 @@
 namespace pabal::store {
 
 namespace {
+// So many rows are not read again after they were written.
+constexpr std::size_t kManyFlags = 64;
+// So many are worth a new packed form.
+constexpr std::size_t kManyToPack = 1024;
 
 // A mailbox as its reader sees it.
 Result<MailboxInfo> read_for(db::Connection& connection, const Place& place, const std::string& path) {
@@ -184,7 +188,14 @@ Async<Result<FlagsChanged>> Store::change_flags(Place place, MailboxId mailbox, 
         return place.reader ? change_flags_of_reader(connection, place, mailbox, change)
                             : store::change_flags(connection, place.account, mailbox, change);
       });
-  if (changed && !changed->changed.empty()) tell(place.account, changed->change);
+  if (!changed || changed->changed.empty()) co_return changed;
+  Shard* const shard = state_->find(place.shard);
+  // A reader's rows are as he sees them.
+  if (shard != nullptr && !place.reader && changed->changed.size() >= kManyFlags) {
+    changed->snapshot = co_await shard->take_flags(place.account, mailbox, &*changed);
+    if (changed->changed.size() >= kManyToPack) shard->to_pack(place.account, mailbox);
+  }
+  tell(place.account, changed->change);
   co_return changed;
 }
 
@@ -256,7 +267,10 @@ Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges 
         return done;
       });
   if (!copied || copied->uids.empty()) co_return copied;
-  if (Shard* const shard = state_->find(target.shard); shard != nullptr) shard->to_index(target.account);
+  if (Shard* const shard = state_->find(target.shard); shard != nullptr) {
+    shard->to_index(target.account);
+    shard->to_pack(target.account);
+  }
   tell(target.account, copied->change);
   if (moves && place.account != target.account) tell(place.account, copied->source_change);
   co_return copied;
@@ -291,6 +305,14 @@ Async<Result<std::vector<EmailRow>>> Store::email_rows(Place place, std::vector<
       place, [account = place.account, emails = std::move(emails)](db::Connection& connection) {
         return read_email_rows(connection, account, emails);
       });
+}
+
+Async<Result<void>> Store::use_email_rows(Place place, std::vector<EmailId> emails, bool parsed,
+                                          std::move_only_function<bool(const EmailRow&)> use) {
+  return read_rows<void>(place, [account = place.account, emails = std::move(emails), parsed,
+                                 use = std::move(use)](db::Connection& connection) mutable {
+    return store::use_email_rows(connection, account, emails, parsed, use);
+  });
 }
 
 Async<Result<std::vector<SavedDate>>> Store::saved_dates(Place place, MailboxId mailbox, UidRanges uids) {
@@ -365,11 +387,7 @@ Async<Result<std::vector<SharedMailbox>>> Store::shared_with(std::vector<std::st
 
 Async<Result<std::shared_ptr<const MailboxSnapshot>>> Shard::snapshot(AccountId account, MailboxId mailbox) {
   const std::pair key(account, mailbox);
-  auto base = [&] {
-    auto snapshots = snapshots_.lock();
-    const auto found = snapshots->newest.find(key);
-    return found == snapshots->newest.end() ? nullptr : found->second.lock();
-  }();
+  auto base = newest_snapshot(key);
   std::move_only_function<Result<SnapshotRead>(db::Connection&)> work =
       [account, mailbox, base = std::move(base), from = around_.options.pack_from](db::Connection& connection) {
         return read_snapshot(connection, account, mailbox, base, from);
@@ -382,19 +400,41 @@ Async<Result<std::shared_ptr<const MailboxSnapshot>>> Shard::snapshot(AccountId 
   }
   if (!read_now->pack.empty()) keep_pack(account, mailbox, std::move(read_now->pack));
   auto made = std::move(read_now->snapshot);
+  co_return keep_newest(key, std::move(made));
+}
+
+Async<std::shared_ptr<const MailboxSnapshot>> Shard::take_flags(AccountId account, MailboxId mailbox,
+                                                                const FlagsChanged* changed) {
+  const std::pair key(account, mailbox);
+  auto base = newest_snapshot(key);
+  // Another change in between, or one that isn't known yet.
+  if (!base || base->head().change != changed->before) co_return nullptr;
+  auto work = [base = std::move(base), changed] { return with_flags(*base, *changed); };
+  auto made = co_await around_.pool->run(std::move(work));
+  if (made) made = keep_newest(key, std::move(made));
+  co_return made;
+}
+
+std::shared_ptr<const MailboxSnapshot> Shard::newest_snapshot(MailboxKey key) {
+  auto snapshots = snapshots_.lock();
+  const auto found = snapshots->newest.find(key);
+  return found == snapshots->newest.end() ? nullptr : found->second.lock();
+}
+
+// Gives the one that is shared.
+std::shared_ptr<const MailboxSnapshot> Shard::keep_newest(MailboxKey key, std::shared_ptr<const MailboxSnapshot> made) {
   auto snapshots = snapshots_.lock();
   auto& newest = snapshots->newest[key];
   if (auto known = newest.lock(); known && known->head().change >= made->head().change) {
     // Another session was quicker: one of the same state is shared.
-    if (known->head().change == made->head().change) co_return known;
-    co_return made;
+    return known->head().change == made->head().change ? known : made;
   }
   newest = made;
   if (snapshots->newest.size() >= snapshots->sweep_at) {
     std::erase_if(snapshots->newest, [](const auto& one) { return one.second.expired(); });
     snapshots->sweep_at = std::max<std::size_t>(2 * snapshots->newest.size(), 128);
   }
-  co_return made;
+  return made;
 }
 
 // Nobody waits for it, and nothing is lost without it.

@@ -123,6 +123,7 @@ Result<void> Shard::round(bool move_rows, bool all) {
   step(keep_traces());
   step(derive_missing());
   step(forget_threads());
+  step(pack_mailboxes(all));
   step(index_letters(all));
   step(place_.database->maintain());
   return outcome;

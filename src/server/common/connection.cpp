@@ -36,6 +36,23 @@ Async<bool> Connection::flush() {
   co_return written.has_value();
 }
 
+Async<bool> Connection::say_many(std::string_view octets, std::size_t window) {
+  if (octets.size() < window) {
+    out().append(octets);
+    co_return out_.size() < window || co_await flush();
+  }
+  if (!co_await flush() || cut_) co_return false;
+  for (std::size_t at = 0; at < octets.size(); at += window) {
+    stream_->set_timeout(shared_->connection_limits.write_timeout);
+    const auto written = co_await stream_->write(octets.substr(at, window));
+    ++flushes_;
+    if (written) continue;
+    cut_ = true;
+    co_return false;
+  }
+  co_return true;
+}
+
 void Connection::cut() noexcept {
   out_.clear();
   cut_ = true;

@@ -42,6 +42,9 @@ class Connection {
   [[nodiscard]] bool has_output() const noexcept { return !out_.empty(); }
   /// Writes what is gathered. False: the connection is lost, and nothing is written any more.
   [[nodiscard]] Async<bool> flush();
+  /// Puts octets, which must live until it ends, behind what is gathered: written at once, in pieces of `window`, where
+  /// there are more than that. False: the connection is lost.
+  [[nodiscard]] Async<bool> say_many(std::string_view octets, std::size_t window);
   /// How often something was written.
   [[nodiscard]] std::uint64_t flushes() const noexcept { return flushes_; }
   /// What is gathered is thrown away, and not a word more is written: what was said is torn.

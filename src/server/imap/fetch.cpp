@@ -1,13 +1,15 @@
-// FETCH (RFC 9051 §6.4.5). What the snapshot and the derived facts tell is printed without opening a letter; letters
-// are opened some at a time, and their octets pass through in windows.
+// FETCH (RFC 9051 §6.4.5). What the snapshot and the derived facts tell is printed on the store's pool, some ahead of
+// what is being written, and without opening a letter; letters are opened some at a time, and their octets pass through
+// in windows.
 #include <algorithm>
+#include <deque>
 
 #include "imap/response.hpp"
-#include "message/imap_forms.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/fetch_letter.hpp"
-#include "server/imap/flags.hpp"
+#include "server/imap/fetch_print.hpp"
 #include "server/imap/resync.hpp"
+#include "server/imap/started.hpp"
 #include "server/imap/uids.hpp"
 
 namespace pabal::server::imap {
@@ -17,79 +19,124 @@ namespace {
 using Kind = grammar::FetchItem::Kind;
 
 // How many messages are looked up at once: rows are small, open letters are not.
-constexpr std::size_t kRowsAtOnce = 1000;
+constexpr std::size_t kRowsAtOnce = 512;
 constexpr std::size_t kLettersAtOnce = 200;
 constexpr std::uint64_t kOctetsAtOnce = 2U << 20;  ///< of open letters, but for one
+constexpr std::size_t kAhead = 3;                  ///< lots of rows that are read and printed at the same time
+constexpr std::size_t kOpenAhead = 2;              ///< lots of letters: those that are told, and the next
+constexpr std::size_t kPrintedAtOnce = 1U << 20;   ///< octets of a lot, but for its last message
 
-bool asks_for(const grammar::FetchItems& items, Kind kind) {
-  return std::ranges::find(items, kind, &grammar::FetchItem::kind) != items.end();
-}
-grammar::FetchItem item_of(Kind kind) {
-  grammar::FetchItem item;
-  item.kind = kind;
-  return item;
-}
+// Several messages, and what was printed of them.
+struct Lot {
+  std::shared_ptr<const FetchPrinter> printer;
+  std::vector<Wanted> messages;
 
-bool needs_row(const grammar::FetchItem& item) {
-  if (is_whole_letter(item)) return false;
-  switch (item.kind) {
-    case Kind::flags:
-    case Kind::uid:
-    case Kind::rfc822_size:
-    case Kind::modseq:
-    case Kind::email_id:
-    case Kind::save_date:
-      return false;
-    default:
-      return true;
-  }
-}
-// What of the derived facts is printed, or says where the octets are.
-bool needs_derived(const grammar::FetchItem& item) {
-  switch (item.kind) {
-    case Kind::internal_date:
-    case Kind::thread_id:
-      return false;
-    default:
-      return needs_row(item);
-  }
-}
-bool needs_letter(const grammar::FetchItem& item) {
-  switch (item.kind) {
-    case Kind::rfc822:
-    case Kind::rfc822_header:
-    case Kind::rfc822_text:
-    case Kind::section:
-    case Kind::binary:
-    case Kind::binary_size:
-      return true;
-    default:
-      return false;
-  }
-}
+  // Of the latest reading:
+  std::string text;
+  /// A message that has to be opened, and where in the text it belongs.
+  struct Hole {
+    std::size_t place = 0;
+    std::size_t message = 0;
+    store::EmailRow row;
+  };
+  std::vector<Hole> holes;
+  std::size_t done = 0;  ///< how many of the messages were read so far, by all readings
+  bool missing = false;  ///< some were gone
 
-// One message that is to be told.
-struct Wanted {
-  std::uint32_t number = 0;
-  store::MessageRow row;
+  // Rows come in the order of the messages, without those that are gone.
+  bool take(const store::EmailRow& row) {
+    for (; messages[done].row.email != row.email; ++done) missing = true;
+    if (!printer->print(text, messages[done], &row, nullptr)) {
+      holes.push_back({.place = text.size(), .message = done, .row = row});
+    }
+    return ++done < messages.size() && text.size() < kPrintedAtOnce;
+  }
 };
+
+// Reads and prints what is not done yet, up to kPrintedAtOnce.
+Async<Result<void>> read_lot(Session* session, std::shared_ptr<Lot> lot) {
+  lot->text.clear();
+  lot->holes.clear();
+  std::vector<EmailId> emails;
+  emails.reserve(lot->messages.size() - lot->done);
+  for (std::size_t i = lot->done; i < lot->messages.size(); ++i) emails.push_back(lot->messages[i].row.email);
+  auto take = [lot](const store::EmailRow& row) { return lot->take(row); };
+  auto read = co_await session->store().use_email_rows(session->selected()->place, std::move(emails),
+                                                       lot->printer->needs_derived(), std::move(take));
+  if (!read) co_return read;
+  // The last ones were gone.
+  if (lot->done < lot->messages.size() && lot->text.size() < kPrintedAtOnce) {
+    lot->done = lot->messages.size();
+    lot->missing = true;
+  }
+  co_return Result<void>();
+}
+
+struct Reading {
+  std::shared_ptr<Lot> lot;
+  Started<Result<void>> work;
+};
+
+// Several messages, what was looked up of them, and their letters open where those are needed.
+struct Opened {
+  std::vector<Wanted> messages;
+  std::vector<store::EmailRow> rows;
+  std::vector<store::SavedDate> saved;
+  std::vector<std::unique_ptr<store::EmailOctets>> letters;
+};
+
+Async<Result<Opened>> open_some(Session* session, std::shared_ptr<const FetchPrinter> printer,
+                                std::vector<Wanted> messages) {
+  const auto place = session->selected()->place;
+  Opened opened;
+  std::vector<EmailId> emails;
+  store::UidRanges uids;
+  for (const auto& one : messages) {
+    emails.push_back(one.row.email);
+    if (printer->needs_dates()) uids.push_back({.first = one.row.uid, .last = one.row.uid});
+  }
+  opened.messages = std::move(messages);
+  if (printer->needs_rows()) {
+    auto found = co_await session->store().email_rows(place, emails);
+    if (!found) co_return pass(found);
+    opened.rows = std::move(*found);
+  }
+  if (printer->needs_dates()) {
+    auto found = co_await session->store().saved_dates(place, session->selected()->mailbox, std::move(uids));
+    if (!found) co_return pass(found);
+    opened.saved = std::move(*found);
+  }
+  if (printer->needs_letters()) {
+    auto found = co_await session->store().open_emails(place, std::move(emails));
+    if (!found) co_return pass(found);
+    opened.letters = std::move(*found);
+  }
+  co_return opened;
+}
+
+struct Opening {
+  Started<Result<Opened>> work;
+};
+
+// What still reads when the telling is over does so for nobody, but within the session's time.
+template <class Begun>
+Async<Result<bool>> to_the_end(Async<Result<bool>> telling, std::deque<Begun>* ahead) {
+  std::optional<Result<bool>> told;
+  std::exception_ptr failed;
+  try {
+    told.emplace(co_await std::move(telling));
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  for (auto& one : *ahead) co_await one.work.over();
+  if (failed) std::rethrow_exception(failed);
+  co_return std::move(*told);
+}
 
 class Fetcher {
  public:
   Fetcher(Session& session, grammar::FetchItems items, bool uid, bool modseq)
-      : session_(&session), items_(std::move(items)) {
-    const auto asked = [&](Kind kind) { return asks_for(items_, kind); };
-    // RFC 9051 §6.4.9: UID FETCH tells the UID in any case (UIDFETCH has it as it is); RFC 7162 §3.1.4.2 the MODSEQ
-    // with CHANGEDSINCE.
-    if (uid && !asked(Kind::uid) && !session.enabled().uid_only) items_.insert(items_.begin(), item_of(Kind::uid));
-    if (modseq && !asked(Kind::modseq)) items_.push_back(item_of(Kind::modseq));
-    rows_ = std::ranges::any_of(items_, needs_row);
-    derived_ = std::ranges::any_of(items_, needs_derived);
-    letters_ = std::ranges::any_of(items_, needs_letter);
-    short_envelopes_ = std::ranges::none_of(
-        items_, [](const auto& item) { return needs_derived(item) && item.kind != Kind::envelope; });
-    dates_ = asked(Kind::save_date);
-  }
+      : session_(&session), printer_(std::make_shared<FetchPrinter>(session, std::move(items), uid, modseq)) {}
 
   /// False: the connection is lost.
   [[nodiscard]] Async<Result<bool>> tell(grammar::NumberSet uids);
@@ -101,118 +148,28 @@ class Fetcher {
   [[nodiscard]] bool in_response() const noexcept { return in_response_; }
 
  private:
-  [[nodiscard]] Async<Result<bool>> tell_some(std::span<const Wanted> some);
+  /// The next messages of the set, and whether they are the last.
+  [[nodiscard]] bool next(const grammar::NumberSet& uids, std::vector<Wanted>& some, std::size_t at_most,
+                          std::uint64_t octets_at_most);
+  [[nodiscard]] Async<Result<bool>> tell_ahead(const grammar::NumberSet* uids, std::deque<Reading>* ahead);
+  [[nodiscard]] Async<Result<bool>> tell_lot(Lot* lot);
+  [[nodiscard]] Async<Result<bool>> tell_opened(const grammar::NumberSet* uids, std::deque<Opening>* ahead);
+  [[nodiscard]] Async<Result<bool>> tell_some(Opened* opened);
   [[nodiscard]] Async<Result<bool>> tell_one(const Wanted* wanted, const store::EmailRow* row, const SystemTime* saved,
                                              store::EmailOctets* octets);
-  /// A response that needs no letter, without waiting; false, and nothing is said: one has to be opened for it.
-  [[nodiscard]] bool tell_simply(const Wanted& wanted, const store::EmailRow* row, const SystemTime* saved);
-  void simple(const grammar::FetchItem& item, const Wanted& wanted, const store::EmailRow* row, const SystemTime* saved,
-              const message::Derived* derived);
 
   Session* session_;
-  grammar::FetchItems items_;
-  bool rows_ = false;
-  bool letters_ = false;
-  bool derived_ = false;
-  bool short_envelopes_ = false;  ///< of what was derived only envelopes are told
-  bool dates_ = false;
+  std::shared_ptr<const FetchPrinter> printer_;
+  std::uint32_t from_ = 1;  ///< the UID behind those that next() gave
   bool missing_ = false;
   bool in_response_ = false;
   bool undecodable_ = false;
 };
 
-// RFC 3501 §7.4.2 and RFC 8474: what needs no more than snapshot and row.
-void Fetcher::simple(const grammar::FetchItem& item, const Wanted& wanted, const store::EmailRow* row,
-                     const SystemTime* saved, const message::Derived* derived) {
-  auto& out = session_->out();
-  const auto put = [&](std::string_view name, std::string_view before, std::uint64_t number, std::string_view behind) {
-    out.append(name).append(before);
-    grammar::append_number(out, number);
-    out.append(behind);
-  };
-  const auto id = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
-  switch (item.kind) {
-    case Kind::flags:
-      out.append("FLAGS (");
-      append_flags(out, session_->selected()->view.snapshot(), wanted.row, session_->is_recent(wanted.row.uid));
-      out.append(")");
-      return;
-    case Kind::uid:
-      return put("UID", " ", wanted.row.uid, "");
-    case Kind::rfc822_size:
-      return put("RFC822.SIZE", " ", wanted.row.size(), "");
-    case Kind::modseq:
-      return put("MODSEQ", " (", id(wanted.row.change.value), ")");
-    case Kind::email_id:
-      return put("EMAILID", " (M", id(wanted.row.email.value), ")");
-    case Kind::thread_id:
-      return put("THREADID", " (T", id(row->thread.value), ")");
-    case Kind::save_date:
-      out.append("SAVEDATE ");
-      if (saved == nullptr) {
-        out.append("NIL");
-      } else {
-        grammar::append_date_time(out, *saved);
-      }
-      return;
-    case Kind::internal_date:
-      out.append("INTERNALDATE ");
-      grammar::append_date_time(out, row->received);
-      return;
-    case Kind::envelope:
-      out.append("ENVELOPE ").append(message::imap_envelope(*derived->envelope, session_->form()));
-      return;
-    case Kind::body_structure:
-    case Kind::body: {
-      const bool extended = item.kind == Kind::body_structure;
-      out.append(extended ? "BODYSTRUCTURE " : "BODY ")
-          .append(message::imap_body_structure(derived->parts, extended, session_->form()));
-      return;
-    }
-    case Kind::preview:
-      out.append("PREVIEW ");
-      grammar::append_string(out, derived->preview, session_->form());
-      return;
-    default:
-      return;
-  }
-}
-
-bool Fetcher::tell_simply(const Wanted& wanted, const store::EmailRow* row, const SystemTime* saved) {
-  if (letters_) return false;
-  std::optional<message::Derived> derived;
-  if (derived_) {
-    if (row->parsed_version != message::kDerivedVersion) return false;
-    if (!short_envelopes_) {
-      auto known = message::decode_derived(row->parsed);
-      if (!known || !known->envelope || known->parts.empty()) return false;
-      derived = std::move(*known);
-    }
-  }
-  auto& out = session_->out();
-  const auto before = out.size();
-  session_->begin_fetch(wanted.number, wanted.row.uid);
-  bool first = true;
-  for (const auto& item : items_) {
-    if (!first) out.push_back(' ');
-    first = false;
-    if (item.kind != Kind::envelope || derived) {
-      simple(item, wanted, row, saved, derived ? &*derived : nullptr);
-      continue;
-    }
-    out.append("ENVELOPE ");
-    if (message::append_imap_envelope(out, row->parsed, session_->form())) continue;
-    out.resize(before);
-    return false;
-  }
-  out.append(")\r\n");
-  return true;
-}
-
 Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRow* row, const SystemTime* saved,
                                       store::EmailOctets* octets) {
   std::optional<message::Derived> derived;
-  if (derived_) {
+  if (printer_->needs_derived()) {
     auto known = co_await derived_of(session_, row, octets);
     if (!known) {
       // One letter that is gone or damaged spoils nothing for the others.
@@ -223,18 +180,18 @@ Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRo
     derived = std::move(*known);
   }
   const auto undecodable = [&](const grammar::FetchItem& item) { return derived && is_undecodable(item, *derived); };
-  if (std::ranges::any_of(items_, undecodable)) {
+  if (std::ranges::any_of(printer_->items(), undecodable)) {
     undecodable_ = true;
     co_return true;
   }
   in_response_ = true;
-  session_->begin_fetch(wanted->number, wanted->row.uid);
+  printer_->begin(session_->out(), *wanted);
   bool first = true;
-  for (const auto& item : items_) {
+  for (const auto& item : printer_->items()) {
     if (!first) session_->out().push_back(' ');
     first = false;
     if (!needs_letter(item)) {
-      simple(item, *wanted, row, saved, derived ? &*derived : nullptr);
+      printer_->item(session_->out(), item, *wanted, row, saved, derived ? &*derived : nullptr);
       continue;
     }
     const auto told = co_await tell_octets(session_, &item, row, derived ? &*derived : nullptr, octets);
@@ -245,32 +202,10 @@ Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRo
   co_return co_await session_->drain();
 }
 
-Async<Result<bool>> Fetcher::tell_some(std::span<const Wanted> some) {
-  const auto place = session_->selected()->place;
-  std::vector<EmailId> emails;
-  store::UidRanges uids;
-  for (const auto& one : some) {
-    emails.push_back(one.row.email);
-    if (dates_) uids.push_back({.first = one.row.uid, .last = one.row.uid});
-  }
-  std::vector<store::EmailRow> rows;
-  if (rows_) {
-    auto found = co_await session_->store().email_rows(place, emails);
-    if (!found) co_return pass(found);
-    rows = std::move(*found);
-  }
-  std::vector<store::SavedDate> saved;
-  if (dates_) {
-    auto found = co_await session_->store().saved_dates(place, session_->selected()->mailbox, std::move(uids));
-    if (!found) co_return pass(found);
-    saved = std::move(*found);
-  }
-  std::vector<std::unique_ptr<store::EmailOctets>> letters;
-  if (letters_) {
-    auto opened = co_await session_->store().open_emails(place, std::move(emails));
-    if (!opened) co_return pass(opened);
-    letters = std::move(*opened);
-  }
+Async<Result<bool>> Fetcher::tell_some(Opened* opened) {
+  const auto& some = opened->messages;
+  const auto& rows = opened->rows;
+  const auto& saved = opened->saved;
   auto row = rows.begin();
   auto date = saved.begin();
   for (std::size_t i = 0; i < some.size(); ++i) {
@@ -279,11 +214,11 @@ Async<Result<bool>> Fetcher::tell_some(std::span<const Wanted> some) {
     const bool has_row = row != rows.end() && row->email == one.row.email;
     while (date != saved.end() && date->uid < one.row.uid) ++date;
     const bool has_date = date != saved.end() && date->uid == one.row.uid;
-    auto* octets = letters_ ? letters[i].get() : nullptr;
-    if ((!rows_ || has_row) && (!letters_ || octets != nullptr)) {
+    auto* octets = printer_->needs_letters() ? opened->letters[i].get() : nullptr;
+    if ((!printer_->needs_rows() || has_row) && (!printer_->needs_letters() || octets != nullptr)) {
       const auto* const its_row = has_row ? &*row : nullptr;
       const auto* const its_date = has_date ? &date->saved : nullptr;
-      if (tell_simply(one, its_row, its_date)) {
+      if (printer_->print(session_->out(), one, its_row, its_date)) {
         if (session_->out().size() >= session_->shared().limits.window_bytes && !co_await session_->flush())
           co_return false;
       } else {
@@ -298,22 +233,102 @@ Async<Result<bool>> Fetcher::tell_some(std::span<const Wanted> some) {
   co_return true;
 }
 
-Async<Result<bool>> Fetcher::tell(grammar::NumberSet uids) {
-  const auto& view = session_->selected()->view;
-  const std::size_t at_once = letters_ ? kLettersAtOnce : kRowsAtOnce;
-  const std::uint64_t octets_at_once = letters_ ? kOctetsAtOnce : UINT64_MAX;
-  std::uint32_t from = 1;
+// While some are told the next ones are opened.
+Async<Result<bool>> Fetcher::tell_opened(const grammar::NumberSet* uids, std::deque<Opening>* ahead) {
+  const auto home = co_await asio::this_coro::executor;
+  const bool letters = printer_->needs_letters();
+  bool all = false;
   while (true) {
-    std::vector<Wanted> some;
-    std::uint64_t octets = 0;
-    const bool all = view.visit(uids, from, [&](std::uint32_t number, const store::MessageRow& row) {
-      from = row.uid + 1;
-      some.push_back({.number = number, .row = row});
-      octets += row.size();
-      return some.size() < at_once && octets < octets_at_once;
+    while (!all && ahead->size() < kOpenAhead) {
+      std::vector<Wanted> some;
+      all = next(*uids, some, letters ? kLettersAtOnce : kRowsAtOnce, letters ? kOctetsAtOnce : UINT64_MAX);
+      if (some.empty()) break;
+      ahead->push_back({.work = Started<Result<Opened>>(home, open_some(session_, printer_, std::move(some)))});
+    }
+    if (ahead->empty()) co_return true;
+    auto work = std::move(ahead->front().work);
+    ahead->pop_front();
+    auto opened = co_await work.end();
+    if (!opened) co_return pass(opened);
+    const auto told = co_await tell_some(&*opened);
+    if (!told || !*told) co_return told;
+  }
+}
+
+bool Fetcher::next(const grammar::NumberSet& uids, std::vector<Wanted>& some, std::size_t at_most,
+                   std::uint64_t octets_at_most) {
+  std::uint64_t octets = 0;
+  const bool recent = printer_->needs_recent();
+  return session_->selected()->view.visit(uids, from_, [&](std::uint32_t number, const store::MessageRow& row) {
+    from_ = row.uid + 1;
+    some.push_back({.number = number, .recent = recent && session_->is_recent(row.uid), .row = row});
+    octets += row.size();
+    return some.size() < at_most && octets < octets_at_most;
+  });
+}
+
+// What was read, and reads the rest of it.
+Async<Result<bool>> Fetcher::tell_lot(Lot* lot) {
+  std::size_t from = 0;
+  const auto window = session_->shared().limits.window_bytes;
+  for (const auto& hole : lot->holes) {
+    const auto before = std::string_view(lot->text).substr(from, hole.place - from);
+    if (!co_await session_->say_many(before, window)) co_return false;
+    from = hole.place;
+    const auto told = co_await tell_one(&lot->messages[hole.message], &hole.row, nullptr, nullptr);
+    if (!told || !*told) co_return told;
+  }
+  co_return co_await session_->say_many(std::string_view(lot->text).substr(from), window);
+}
+
+Async<Result<bool>> Fetcher::tell_ahead(const grammar::NumberSet* uids, std::deque<Reading>* ahead) {
+  const auto home = co_await asio::this_coro::executor;
+  bool all = false;
+  while (true) {
+    while (!all && ahead->size() < kAhead) {
+      auto lot = std::make_shared<Lot>();
+      lot->printer = printer_;
+      all = next(*uids, lot->messages, kRowsAtOnce, UINT64_MAX);
+      if (lot->messages.empty()) break;
+      ahead->push_back({.lot = lot, .work = Started<Result<void>>(home, read_lot(session_, lot))});
+    }
+    if (ahead->empty()) co_return true;
+    const auto lot = ahead->front().lot;
+    auto work = std::move(ahead->front().work);
+    ahead->pop_front();
+    auto read = co_await work.end();
+    while (read) {
+      missing_ = missing_ || lot->missing;
+      const auto told = co_await tell_lot(lot.get());
+      if (!told || !*told) co_return told;
+      if (lot->done == lot->messages.size()) break;
+      read = co_await read_lot(session_, lot);
+    }
+    if (!read) co_return pass(read);
+  }
+}
+
+Async<Result<bool>> Fetcher::tell(grammar::NumberSet uids) {
+  if (printer_->needs_rows() && !printer_->needs_letters() && !printer_->needs_dates()) {
+    std::deque<Reading> ahead;
+    co_return co_await to_the_end(tell_ahead(&uids, &ahead), &ahead);
+  }
+  if (printer_->needs_letters() || printer_->needs_dates()) {
+    std::deque<Opening> ahead;
+    co_return co_await to_the_end(tell_opened(&uids, &ahead), &ahead);
+  }
+  // The snapshot tells it all.
+  const auto window = session_->shared().limits.window_bytes;
+  while (true) {
+    const bool recent = printer_->needs_recent();
+    auto& out = session_->out();
+    const bool all = session_->selected()->view.visit(uids, from_, [&](std::uint32_t number, const auto& row) {
+      from_ = row.uid + 1;
+      const Wanted wanted{.number = number, .recent = recent && session_->is_recent(row.uid), .row = row};
+      return printer_->print(out, wanted, nullptr, nullptr) && out.size() < window;
     });
-    const auto told = co_await tell_some(some);
-    if (!told || !*told || all) co_return told;
+    if (all) co_return true;
+    if (!co_await session_->flush()) co_return false;
   }
 }
 

@@ -72,7 +72,7 @@ Async<bool> tell_stored(Session* session, const grammar::NumberSet* uids, const 
   while (true) {
     const bool all = view.visit(*uids, from, [&](std::uint32_t number, const store::MessageRow& row) {
       from = row.uid + 1;
-      const auto* mine = stored->mine(row.uid);
+      const auto* mine = silent ? stored->mine(row.uid) : nullptr;
       // What it left alone is told like every other change.
       if (silent && mine == nullptr) return true;
       told.push_back(row.uid);

@@ -8,6 +8,17 @@
 
 namespace pabal::server::imap {
 
+namespace {
+
+// A number between two words, many times over.
+void append_named(std::string& out, std::string_view before, std::uint64_t number, std::string_view behind) {
+  out.append(before);
+  grammar::append_number(out, number);
+  out.append(behind);
+}
+
+}  // namespace
+
 Async<Result<void>> Session::refresh() {
   if (!selected_) co_return Result<void>();
   auto newer = co_await shared_->store->snapshot(selected_->place, selected_->mailbox);
@@ -70,19 +81,19 @@ void Session::append_flags_of(std::uint32_t number, const store::MessageRow& row
   begin_fetch(number, row.uid);
   auto& to = out();
   // RFC 7162 §3.2.4: with QRESYNC the UID is always told.
-  if ((uid || enabled_.qresync) && !enabled_.uid_only) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
+  if ((uid || enabled_.qresync) && !enabled_.uid_only) append_named(to, "UID ", row.uid, " ");
   to.append("FLAGS (");
   append_flags(to, selected_->view.snapshot(), row, is_recent(row.uid));
   to.append(")");
-  if (enabled_.condstore) fmt::format_to(std::back_inserter(to), " MODSEQ ({})", row.change.value);
+  if (enabled_.condstore) append_named(to, " MODSEQ (", static_cast<std::uint64_t>(row.change.value), ")");
   to.append(")\r\n");
 }
 
 void Session::append_modseq_of(std::uint32_t number, const store::MessageRow& row, bool uid) {
   begin_fetch(number, row.uid);
   auto& to = out();
-  if ((uid || enabled_.qresync) && !enabled_.uid_only) fmt::format_to(std::back_inserter(to), "UID {} ", row.uid);
-  fmt::format_to(std::back_inserter(to), "MODSEQ ({}))\r\n", row.change.value);
+  if ((uid || enabled_.qresync) && !enabled_.uid_only) append_named(to, "UID ", row.uid, " ");
+  append_named(to, "MODSEQ (", static_cast<std::uint64_t>(row.change.value), "))\r\n");
 }
 
 void Session::notify_by(std::unique_ptr<Notifier> notifier) {

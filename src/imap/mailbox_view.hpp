@@ -5,7 +5,11 @@
 //
 // Floor 3, no store: it is a template over the snapshot, which has
 //   size()                 how many messages
-//   run(i)                 a span of the rows from index i on that stand together in memory; not empty where i < size()
+//   [i]                    the row of that index
+//   run(i, last)           some of the rows from index i on, as a range with size(); not empty where i < size(), none
+//                          with a UID above `last` but for the first
+//   shared(i, other, j)    how many rows from index i on are the same as the other snapshot's from j on, as far as
+//                          that is known without looking at them
 //   lower_bound(uid)       the index of the first row with that UID or above
 // Rows are in the order of their UIDs and have `uid` and operator== (unequal: the client must hear of it). What two
 // snapshots share in memory is not looked at, so that a change costs a block and not a mailbox.
@@ -15,7 +19,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -27,7 +30,7 @@ template <class Snapshot>
 class MailboxView {
  public:
   using Pointer = std::shared_ptr<const Snapshot>;
-  using Row = std::remove_cvref_t<decltype(std::declval<const Snapshot&>().run(0).front())>;
+  using Row = std::remove_cvref_t<decltype(std::declval<const Snapshot&>()[0])>;
 
   /// All that the snapshot has counts as told: SELECT's answer says how many there are.
   explicit MailboxView(Pointer snapshot) : snapshot_(std::move(snapshot)), told_(last_uid(*snapshot_)) {}
@@ -115,7 +118,7 @@ class MailboxView {
       auto index = snapshot_->lower_bound(first);
       auto below = gone_below(first);
       while (index < snapshot_->size()) {
-        const auto rows = snapshot_->run(index);
+        const auto rows = snapshot_->run(index, last);
         for (const auto& one : rows) {
           if (one.uid > last) break;
           while (below < gone_.size() && gone_[below] < one.uid) ++below;
@@ -141,7 +144,7 @@ class MailboxView {
       if (&seen == snapshot_.get()) return true;
       const auto was = seen.lower_bound(uid);
       const auto is = snapshot_->lower_bound(uid);
-      return was < seen.size() && seen.run(was).front() == row(is);
+      return was < seen.size() && seen[was] == row(is);
     });
   }
 
@@ -203,9 +206,9 @@ class MailboxView {
 
  private:
   static std::uint32_t last_uid(const Snapshot& snapshot) noexcept {
-    return snapshot.size() == 0 ? 0 : snapshot.run(snapshot.size() - 1).front().uid;
+    return snapshot.size() == 0 ? 0 : snapshot[snapshot.size() - 1].uid;
   }
-  [[nodiscard]] const Row& row(std::size_t index) const noexcept { return snapshot_->run(index).front(); }
+  [[nodiscard]] Row row(std::size_t index) const noexcept { return (*snapshot_)[index]; }
   [[nodiscard]] std::size_t index_behind(std::uint32_t uid) const noexcept {
     return uid == UINT32_MAX ? snapshot_->size() : snapshot_->lower_bound(uid + 1);
   }
@@ -225,20 +228,19 @@ class MailboxView {
     std::size_t a = 0;
     std::size_t b = 0;
     while (a < old.size()) {
-      const auto was = old.run(a);
+      // The same memory: nothing has changed in it.
+      if (const auto same = old.shared(a, now, b); same > 0) {
+        a += same;
+        b += same;
+        continue;
+      }
+      const auto was = old.run(a, UINT32_MAX);
       if (b >= now.size()) {
         for (const auto& one : was) gone.push_back(one.uid);
         a += was.size();
         continue;
       }
-      const auto is = now.run(b);
-      // The same memory: nothing has changed in it.
-      const auto shared = was.data() == is.data() ? std::min(was.size(), is.size()) : 0;
-      if (shared > 0) {
-        a += shared;
-        b += shared;
-        continue;
-      }
+      const auto is = now.run(b, UINT32_MAX);
       std::size_t i = 0;
       std::size_t j = 0;
       while (i < was.size() && j < is.size()) {

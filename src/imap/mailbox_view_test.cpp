@@ -23,10 +23,18 @@ class Snapshot {
     for (const auto& block : blocks_) starts_.push_back(starts_.back() + block->size());
   }
   [[nodiscard]] std::size_t size() const noexcept { return starts_.back(); }
-  [[nodiscard]] std::span<const Row> run(std::size_t index) const noexcept {
+  [[nodiscard]] std::span<const Row> run(std::size_t index, std::uint32_t last = UINT32_MAX) const noexcept {
     const auto block = static_cast<std::size_t>(std::ranges::upper_bound(starts_, index) - starts_.begin()) - 1;
     if (block >= blocks_.size()) return {};
-    return std::span(*blocks_[block]).subspan(index - starts_[block]);
+    const auto rows = std::span(*blocks_[block]).subspan(index - starts_[block]);
+    const auto behind = std::ranges::upper_bound(rows, last, {}, &Row::uid) - rows.begin();
+    return rows.first(static_cast<std::size_t>(std::max<std::ptrdiff_t>(behind, 1)));
+  }
+  [[nodiscard]] const Row& operator[](std::size_t index) const noexcept { return run(index).front(); }
+  [[nodiscard]] std::size_t shared(std::size_t index, const Snapshot& other, std::size_t there) const noexcept {
+    const auto mine = run(index);
+    const auto theirs = other.run(there);
+    return mine.data() == theirs.data() ? std::min(mine.size(), theirs.size()) : 0;
   }
   [[nodiscard]] std::size_t lower_bound(std::uint32_t uid) const noexcept {
     std::size_t low = 0;

@@ -189,7 +189,7 @@ Async<Result<Appended>> Shard::append(AccountId account, std::string path, std::
   auto appended = co_await commit_letters(write);
   if (appended) {
     to_index(account);
-    to_pack(account);
+    to_pack(account, appended->uids.size());
   }
   co_return appended;
 }

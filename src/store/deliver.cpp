@@ -256,7 +256,7 @@ void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& out
       const auto& reached = write->outcomes[i].result;
       if (!reached) continue;
       to_index(write->delivery.targets[i].place.account);
-      to_pack(write->delivery.targets[i].place.account);
+      to_pack(write->delivery.targets[i].place.account, 1);
       around_.watchers->tell(write->delivery.targets[i].place.account, reached->change);
     }
     if (write->blob.location == Location::row && write->wrote_blob) came_in_row();

@@ -5,21 +5,37 @@
 
 namespace pabal::store {
 
-std::span<const MessageRow> MailboxSnapshot::run(std::size_t index) const noexcept {
+std::size_t MailboxSnapshot::block_of(std::size_t index) const noexcept {
+  return static_cast<std::size_t>(std::ranges::upper_bound(starts_, index) - starts_.begin()) - 1;
+}
+
+MessageRow MailboxSnapshot::operator[](std::size_t index) const noexcept {
+  const auto block = block_of(index);
+  return blocks_[block]->row(index - starts_[block]);
+}
+
+std::vector<MessageRow> MailboxSnapshot::run(std::size_t index, std::uint32_t last) const {
   if (index >= size()) return {};
-  const auto block = static_cast<std::size_t>(std::ranges::upper_bound(starts_, index) - starts_.begin()) - 1;
-  return std::span(blocks_[block]->rows()).subspan(index - starts_[block]);
+  const auto at = block_of(index);
+  const auto& block = *blocks_[at];
+  const auto from = index - starts_[at];
+  const auto end = last >= block.last_uid() ? block.size() : block.lower_bound(last + 1);
+  return block.rows(from, std::max(end, from + 1));
+}
+
+std::size_t MailboxSnapshot::shared(std::size_t index, const MailboxSnapshot& other, std::size_t there) const noexcept {
+  if (index >= size() || there >= other.size()) return 0;
+  const auto block = block_of(index);
+  const auto theirs = other.block_of(there);
+  const bool same = blocks_[block] == other.blocks_[theirs] && index - starts_[block] == there - other.starts_[theirs];
+  return same ? starts_[block + 1] - index : 0;
 }
 
 std::size_t MailboxSnapshot::lower_bound(std::uint32_t uid) const noexcept {
-  const auto block =
-      std::ranges::partition_point(blocks_, [uid](const auto& one) { return one->last_uid() < uid; }) - blocks_.begin();
-  const auto at = static_cast<std::size_t>(block);
-  if (at == blocks_.size()) return size();
-  if (uid <= blocks_[at]->first_uid()) return starts_[at];
-  const auto& rows = blocks_[at]->rows();
-  return starts_[at] +
-         static_cast<std::size_t>(std::ranges::lower_bound(rows, uid, {}, &MessageRow::uid) - rows.begin());
+  const auto block = static_cast<std::size_t>(
+      std::ranges::partition_point(blocks_, [uid](const auto& one) { return one->last_uid() < uid; }) -
+      blocks_.begin());
+  return block == blocks_.size() ? size() : starts_[block] + blocks_[block]->lower_bound(uid);
 }
 
 std::optional<std::size_t> MailboxSnapshot::find(std::uint32_t uid) const noexcept {
@@ -37,7 +53,7 @@ std::vector<std::string> MailboxSnapshot::keyword_names() const {
 std::optional<std::size_t> MailboxSnapshot::first_unseen() const noexcept {
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     if (blocks_[i]->unseen() == 0) continue;
-    const auto& rows = blocks_[i]->rows();
+    const auto rows = blocks_[i]->rows();
     const auto found = std::ranges::find_if(rows, [](const auto& row) { return (row.flags() & flag::seen) == 0; });
     if (found != rows.end()) return starts_[i] + static_cast<std::size_t>(found - rows.begin());
   }
@@ -106,7 +122,7 @@ std::shared_ptr<const MailboxSnapshot> MailboxSnapshot::with(const SnapshotHead&
       made->add(blocks_[i]);
       continue;
     }
-    const auto& old = blocks_[i]->rows();
+    const auto old = blocks_[i]->rows();
     std::vector<MessageRow> merged;
     merged.reserve(old.size() + taken);
     std::size_t next = 0;

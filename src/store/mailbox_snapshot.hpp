@@ -31,9 +31,13 @@ class MailboxSnapshot {
   [[nodiscard]] std::size_t size() const noexcept { return starts_.back(); }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   /// By rising UID; sequence number less one. Logarithmic in the number of blocks.
-  [[nodiscard]] const MessageRow& operator[](std::size_t index) const noexcept { return run(index).front(); }
-  /// The rows from `index` on that stand together in memory, at least one where index < size(): for loops over many.
-  [[nodiscard]] std::span<const MessageRow> run(std::size_t index) const noexcept;
+  [[nodiscard]] MessageRow operator[](std::size_t index) const noexcept;
+  /// Some of the rows from `index` on, at least one where index < size(): for loops over many. None with a UID above
+  /// `last` but for the first.
+  [[nodiscard]] std::vector<MessageRow> run(std::size_t index, std::uint32_t last = UINT32_MAX) const;
+  /// How many rows from `index` on are the same, and of the same memory, as the other's from `there` on; 0 says
+  /// nothing.
+  [[nodiscard]] std::size_t shared(std::size_t index, const MailboxSnapshot& other, std::size_t there) const noexcept;
   /// The index of the first message whose UID is `uid` or above; size() where there is none.
   [[nodiscard]] std::size_t lower_bound(std::uint32_t uid) const noexcept;
   /// The index of the message with this UID.
@@ -68,6 +72,8 @@ class MailboxSnapshot {
   MailboxSnapshot() = default;
   void add(std::shared_ptr<const SnapshotBlock> block);
   void add(std::span<const MessageRow> rows);
+  /// The block that has the row of this index, which is below size().
+  [[nodiscard]] std::size_t block_of(std::size_t index) const noexcept;
 
   SnapshotHead head_;
   std::vector<std::shared_ptr<const SnapshotBlock>> blocks_;  ///< none is empty

@@ -210,7 +210,7 @@ Result<void> Shard::find_unindexed() {
   if (!read) return read;
   for (const auto account : accounts) {
     to_index(account);
-    to_pack(account);
+    to_pack(account, kUnknown);
   }
   indexing_.scanned_all = accounts.size() < static_cast<std::size_t>(kAccountsAtOnce);
   if (!accounts.empty()) indexing_.scanned = accounts.back();

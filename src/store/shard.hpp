@@ -154,9 +154,10 @@ class Shard {
   [[nodiscard]] Result<std::shared_ptr<const SearchAnswer>> look_up(AccountId account, const SearchQuery& query);
 
   // pack_upkeep.cpp
-  /// A message has come into one of the account's mailboxes; or flags of many have changed in one.
-  void to_pack(AccountId account);
+  /// So many messages may have come into the account's mailboxes; or many have changed in one.
+  void to_pack(AccountId account, std::uint64_t arrived);
   void to_pack(AccountId account, MailboxId mailbox);
+  static constexpr std::uint64_t kUnknown = 1ULL << 40;
 
   // octets.cpp
   [[nodiscard]] Async<Result<std::vector<std::unique_ptr<EmailOctets>>>> open_emails(AccountId account,
@@ -239,7 +240,9 @@ class Shard {
   // pack_upkeep.cpp; blocking
   using MailboxKey = std::pair<AccountId, MailboxId>;
   [[nodiscard]] Result<void> pack_mailboxes(bool all);
-  [[nodiscard]] Result<void> pack_mailbox(MailboxKey key, std::uint32_t uid_next, std::uint64_t most, bool changed);
+  [[nodiscard]] Result<void> pack_account(AccountId account, const std::set<MailboxKey>& changed, bool busy, bool all);
+  [[nodiscard]] Result<std::uint64_t> pack_mailbox(MailboxKey key, std::uint32_t uid_next, std::uint64_t most,
+                                                   bool changed);
 
   // search_index.cpp; blocking
   /// Who reads comes first: rests a little where somebody has read since the last call.
@@ -326,13 +329,18 @@ class Shard {
   Threads threads_;
 
   struct ToPack {
-    std::set<AccountId> accounts;
+    std::map<AccountId, std::uint64_t> arrived;
     std::set<MailboxKey> changed;
-    std::size_t arrivals = 0;
+    std::uint64_t all = 0;
   };
   Guarded<ToPack> to_pack_;
-  std::map<MailboxKey, std::uint32_t>
-      packed_;  ///< under upkeep_: UIDNEXT of packed forms, as far as they are known; 0: none
+  /// Under upkeep_: how many messages may come to an account before its mailboxes are looked at again.
+  struct Packing {
+    std::uint64_t busy = 0;
+    std::uint64_t calm = 0;
+  };
+  std::map<AccountId, Packing> packing_;
+  std::map<MailboxKey, std::uint32_t> packed_;  ///< under upkeep_: UIDNEXT of packed forms that were looked at; 0: none
 
   std::atomic<std::uint64_t> reads_{0};
   std::uint64_t reads_seen_ = 0;  ///< under upkeep_

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <ranges>
 
 namespace pabal::store {
 
@@ -34,10 +35,18 @@ void pack_column(const std::vector<MessageRow>& rows, PackedRows& packed, Packed
   packed.least[column] = least;
   const auto width = width_of(most - least);
   packed.widths[column] = width;
-  for (const auto& row : rows) {
-    const std::uint64_t value = number(row) - least;
-    out.append(reinterpret_cast<const char*>(&value), width);
-  }
+  // Eight octets each time, of which the next one's overwrite what is too many.
+  const auto before = out.size();
+  const auto size = rows.size() * width;
+  out.resize_and_overwrite(before + size + sizeof(std::uint64_t), [&](char* data, std::size_t) {
+    char* at = data + before;
+    for (const auto& row : rows) {
+      const std::uint64_t value = number(row) - least;
+      std::memcpy(at, &value, sizeof(value));
+      at += width;
+    }
+    return before + size;
+  });
 }
 
 class Column {
@@ -60,6 +69,38 @@ class Column {
   std::size_t width_;
   std::uint64_t mask_;
   std::uint64_t least_;
+};
+
+class Columns {
+ public:
+  Columns(const PackedRows& packed, const char* octets)
+      : packed_(&packed),
+        uids_(packed, PackedRows::uid, octets),
+        emails_(packed, PackedRows::email, octets),
+        changes_(packed, PackedRows::change, octets),
+        sizes_(packed, PackedRows::size, octets),
+        marks_(packed, PackedRows::marks, octets),
+        gaps_(packed.widths[PackedRows::uid] != 0) {}
+  [[nodiscard]] MessageRow row(std::size_t i) const noexcept {
+    MessageRow row;
+    row.uid = static_cast<std::uint32_t>(gaps_ ? uids_[i] : uids_[i] + i);
+    row.email = EmailId{static_cast<std::int64_t>(emails_[i])};
+    row.change = ChangeNumber{static_cast<std::int64_t>(changes_[i] + (packed_->change_above_email ? emails_[i] : 0))};
+    row.set_size(sizes_[i]);
+    const auto mark = marks_[i];
+    row.set_flags(static_cast<Flags>(mark & 0xFFFFU));
+    row.keywords = mark >> 16 < packed_->keyword_sets ? static_cast<std::uint32_t>(mark >> 16) : 0;
+    return row;
+  }
+
+ private:
+  const PackedRows* packed_;
+  Column uids_;
+  Column emails_;
+  Column changes_;
+  Column sizes_;
+  Column marks_;
+  bool gaps_;
 };
 
 }  // namespace
@@ -88,49 +129,42 @@ PackedRows pack_rows(const std::vector<MessageRow>& rows, std::string& out) {
 }
 
 std::vector<MessageRow> unpack_rows(const PackedRows& packed, std::string_view octets) {
-  const auto column = [&](PackedRows::Column which) { return Column(packed, which, octets.data()); };
-  const auto uids = column(PackedRows::uid);
-  const auto emails = column(PackedRows::email);
-  const auto changes = column(PackedRows::change);
-  const auto sizes = column(PackedRows::size);
-  const auto marks = column(PackedRows::marks);
-  const bool gaps = packed.widths[PackedRows::uid] != 0;
-  std::vector<MessageRow> rows(packed.count);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    auto& row = rows[i];
-    row.uid = static_cast<std::uint32_t>(gaps ? uids[i] : uids[i] + i);
-    row.email = EmailId{static_cast<std::int64_t>(emails[i])};
-    row.change = ChangeNumber{static_cast<std::int64_t>(changes[i] + (packed.change_above_email ? emails[i] : 0))};
-    row.set_size(sizes[i]);
-    const auto mark = marks[i];
-    row.set_flags(static_cast<Flags>(mark & 0xFFFFU));
-    row.keywords = mark >> 16 < packed.keyword_sets ? static_cast<std::uint32_t>(mark >> 16) : 0;
-  }
+  return unpack_rows(packed, octets, 0, packed.count);
+}
+
+std::vector<MessageRow> unpack_rows(const PackedRows& packed, std::string_view octets, std::size_t from,
+                                    std::size_t end) {
+  const Columns columns(packed, octets.data());
+  std::vector<MessageRow> rows(end - from);
+  for (std::size_t i = from; i < end; ++i) rows[i - from] = columns.row(i);
   return rows;
 }
 
-SnapshotBlock::SnapshotBlock(std::vector<MessageRow> rows) {
-  packed_.count = static_cast<std::uint32_t>(rows.size());
-  if (!rows.empty()) {
-    packed_.least[PackedRows::uid] = rows.front().uid;
-    packed_.last_uid = rows.back().uid;
-    packed_.unseen = count_unseen(rows);
-  }
-  rows_ = new std::vector<MessageRow>(std::move(rows));
+SnapshotBlock::SnapshotBlock(const std::vector<MessageRow>& rows) {
+  std::string octets;
+  packed_ = pack_rows(rows, octets);
+  packed_.keyword_sets = UINT32_MAX;
+  octets.append(PackedRows::padding, '\0');
+  octets.shrink_to_fit();
+  octets_ = std::make_shared<const std::string>(std::move(octets));
 }
 
 SnapshotBlock::SnapshotBlock(const PackedRows& packed, std::shared_ptr<const std::string> octets)
     : packed_(packed), octets_(std::move(octets)) {}
 
-SnapshotBlock::~SnapshotBlock() { delete rows_.load(); }
+std::vector<MessageRow> SnapshotBlock::rows(std::size_t from, std::size_t end) const {
+  return unpack_rows(packed_, *octets_, from, end);
+}
 
-const std::vector<MessageRow>& SnapshotBlock::rows() const noexcept {
-  if (const auto* known = rows_.load(std::memory_order_acquire)) return *known;
-  auto made = std::make_unique<const std::vector<MessageRow>>(unpack_rows(packed_, *octets_));
-  const std::vector<MessageRow>* there = nullptr;
-  // Another may have been quicker.
-  if (!rows_.compare_exchange_strong(there, made.get(), std::memory_order_acq_rel)) return *there;
-  return *made.release();
+MessageRow SnapshotBlock::row(std::size_t index) const noexcept { return Columns(packed_, octets_->data()).row(index); }
+
+std::size_t SnapshotBlock::lower_bound(std::uint32_t uid) const noexcept {
+  if (uid <= first_uid()) return 0;
+  if (uid > last_uid()) return size();
+  if (packed_.widths[PackedRows::uid] == 0) return uid - first_uid();
+  const Column uids(packed_, PackedRows::uid, octets_->data());
+  const auto indexes = std::views::iota(std::size_t{0}, size());
+  return *std::ranges::partition_point(indexes, [&](std::size_t i) { return uids[i] < uid; });
 }
 
 }  // namespace pabal::store

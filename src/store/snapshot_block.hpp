@@ -1,13 +1,13 @@
-// SnapshotBlock: some neighbours in a mailbox, a part of MailboxSnapshot. It has its rows, or has them packed (as they
-// stood on disk, snapshot_pack.hpp) and unpacks them when somebody looks: who opens a mailbox of a million looks at
-// few.
+// SnapshotBlock: some neighbours in a mailbox, a part of MailboxSnapshot. Its rows are packed, as they stand on disk
+// (snapshot_pack.hpp): some ten octets each in place of 32, and who looks at them unpacks what he looks at, which takes
+// some nanoseconds a row.
 #pragma once
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/message_row.hpp"
@@ -41,16 +41,17 @@ struct PackedRows {
 [[nodiscard]] PackedRows pack_rows(const std::vector<MessageRow>& rows, std::string& out);
 /// Whatever the octets are: as many rows as `packed` says, as long as its columns are within them.
 [[nodiscard]] std::vector<MessageRow> unpack_rows(const PackedRows& packed, std::string_view octets);
+/// The same of those from `from` to before `end`.
+[[nodiscard]] std::vector<MessageRow> unpack_rows(const PackedRows& packed, std::string_view octets, std::size_t from,
+                                                  std::size_t end);
 
-/// Any thread.
+/// Never changes.
 class SnapshotBlock {
  public:
-  explicit SnapshotBlock(std::vector<MessageRow> rows);
+  /// Not empty, by rising UID.
+  explicit SnapshotBlock(const std::vector<MessageRow>& rows);
   /// The columns and the padding are within the octets.
   SnapshotBlock(const PackedRows& packed, std::shared_ptr<const std::string> octets);
-  ~SnapshotBlock();
-  SnapshotBlock(const SnapshotBlock&) = delete;
-  SnapshotBlock& operator=(const SnapshotBlock&) = delete;
 
   [[nodiscard]] std::size_t size() const noexcept { return packed_.count; }
   [[nodiscard]] std::uint32_t first_uid() const noexcept {
@@ -58,14 +59,16 @@ class SnapshotBlock {
   }
   [[nodiscard]] std::uint32_t last_uid() const noexcept { return packed_.last_uid; }
   [[nodiscard]] std::size_t unseen() const noexcept { return packed_.unseen; }
-  /// By rising UID. They stay for the block's life once somebody has asked. No memory for them ends the program, as in
-  /// every noexcept function.
-  [[nodiscard]] const std::vector<MessageRow>& rows() const noexcept;
+  /// Those from `from` to before `end`, which is at most size().
+  [[nodiscard]] std::vector<MessageRow> rows(std::size_t from, std::size_t end) const;
+  [[nodiscard]] std::vector<MessageRow> rows() const { return rows(0, size()); }
+  [[nodiscard]] MessageRow row(std::size_t index) const noexcept;
+  /// The first whose UID is `uid` or above; size() where there is none.
+  [[nodiscard]] std::size_t lower_bound(std::uint32_t uid) const noexcept;
 
  private:
   PackedRows packed_;
-  std::shared_ptr<const std::string> octets_;  ///< null: the rows were there from the start
-  mutable std::atomic<const std::vector<MessageRow>*> rows_ = nullptr;
+  std::shared_ptr<const std::string> octets_;
 };
 
 }  // namespace pabal::store

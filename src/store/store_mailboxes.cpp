@@ -269,7 +269,7 @@ Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges 
   if (!copied || copied->uids.empty()) co_return copied;
   if (Shard* const shard = state_->find(target.shard); shard != nullptr) {
     shard->to_index(target.account);
-    shard->to_pack(target.account);
+    shard->to_pack(target.account, copied->uids.size());
   }
   tell(target.account, copied->change);
   if (moves && place.account != target.account) tell(place.account, copied->source_change);

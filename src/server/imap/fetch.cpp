@@ -45,7 +45,8 @@ struct Lot {
 
   // Rows come in the order of the messages, without those that are gone.
   bool take(const store::EmailRow& row) {
-    for (; messages[done].row.email != row.email; ++done) missing = true;
+    for (; done < messages.size() && messages[done].row.email != row.email; ++done) missing = true;
+    if (done == messages.size()) return false;
     if (!printer->print(text, messages[done], &row, nullptr)) {
       holes.push_back({.place = text.size(), .message = done, .row = row});
     }
@@ -72,23 +73,23 @@ Async<Result<void>> read_lot(Session* session, std::shared_ptr<Lot> lot) {
   co_return Result<void>();
 }
 
-struct Reading {
+struct LotReading {
   std::shared_ptr<Lot> lot;
   Started<Result<void>> work;
 };
 
 // Several messages, what was looked up of them, and their letters open where those are needed.
-struct Opened {
+struct OpenLot {
   std::vector<Wanted> messages;
   std::vector<store::EmailRow> rows;
   std::vector<store::SavedDate> saved;
   std::vector<std::unique_ptr<store::EmailOctets>> letters;
 };
 
-Async<Result<Opened>> open_some(Session* session, std::shared_ptr<const FetchPrinter> printer,
+Async<Result<OpenLot>> open_some(Session* session, std::shared_ptr<const FetchPrinter> printer,
                                 std::vector<Wanted> messages) {
   const auto place = session->selected()->place;
-  Opened opened;
+  OpenLot opened;
   std::vector<EmailId> emails;
   store::UidRanges uids;
   for (const auto& one : messages) {
@@ -114,8 +115,8 @@ Async<Result<Opened>> open_some(Session* session, std::shared_ptr<const FetchPri
   co_return opened;
 }
 
-struct Opening {
-  Started<Result<Opened>> work;
+struct LotOpening {
+  Started<Result<OpenLot>> work;
 };
 
 // What still reads when the telling is over does so for nobody, but within the session's time.
@@ -151,10 +152,10 @@ class Fetcher {
   /// The next messages of the set, and whether they are the last.
   [[nodiscard]] bool next(const grammar::NumberSet& uids, std::vector<Wanted>& some, std::size_t at_most,
                           std::uint64_t octets_at_most);
-  [[nodiscard]] Async<Result<bool>> tell_ahead(const grammar::NumberSet* uids, std::deque<Reading>* ahead);
+  [[nodiscard]] Async<Result<bool>> tell_ahead(const grammar::NumberSet* uids, std::deque<LotReading>* ahead);
   [[nodiscard]] Async<Result<bool>> tell_lot(Lot* lot);
-  [[nodiscard]] Async<Result<bool>> tell_opened(const grammar::NumberSet* uids, std::deque<Opening>* ahead);
-  [[nodiscard]] Async<Result<bool>> tell_some(Opened* opened);
+  [[nodiscard]] Async<Result<bool>> tell_opened(const grammar::NumberSet* uids, std::deque<LotOpening>* ahead);
+  [[nodiscard]] Async<Result<bool>> tell_some(OpenLot* opened);
   [[nodiscard]] Async<Result<bool>> tell_one(const Wanted* wanted, const store::EmailRow* row, const SystemTime* saved,
                                              store::EmailOctets* octets);
 
@@ -202,7 +203,7 @@ Async<Result<bool>> Fetcher::tell_one(const Wanted* wanted, const store::EmailRo
   co_return co_await session_->drain();
 }
 
-Async<Result<bool>> Fetcher::tell_some(Opened* opened) {
+Async<Result<bool>> Fetcher::tell_some(OpenLot* opened) {
   const auto& some = opened->messages;
   const auto& rows = opened->rows;
   const auto& saved = opened->saved;
@@ -234,7 +235,7 @@ Async<Result<bool>> Fetcher::tell_some(Opened* opened) {
 }
 
 // While some are told the next ones are opened.
-Async<Result<bool>> Fetcher::tell_opened(const grammar::NumberSet* uids, std::deque<Opening>* ahead) {
+Async<Result<bool>> Fetcher::tell_opened(const grammar::NumberSet* uids, std::deque<LotOpening>* ahead) {
   const auto home = co_await asio::this_coro::executor;
   const bool letters = printer_->needs_letters();
   bool all = false;
@@ -243,7 +244,7 @@ Async<Result<bool>> Fetcher::tell_opened(const grammar::NumberSet* uids, std::de
       std::vector<Wanted> some;
       all = next(*uids, some, letters ? kLettersAtOnce : kRowsAtOnce, letters ? kOctetsAtOnce : UINT64_MAX);
       if (some.empty()) break;
-      ahead->push_back({.work = Started<Result<Opened>>(home, open_some(session_, printer_, std::move(some)))});
+      ahead->push_back({.work = Started<Result<OpenLot>>(home, open_some(session_, printer_, std::move(some)))});
     }
     if (ahead->empty()) co_return true;
     auto work = std::move(ahead->front().work);
@@ -281,7 +282,7 @@ Async<Result<bool>> Fetcher::tell_lot(Lot* lot) {
   co_return co_await session_->say_many(std::string_view(lot->text).substr(from), window);
 }
 
-Async<Result<bool>> Fetcher::tell_ahead(const grammar::NumberSet* uids, std::deque<Reading>* ahead) {
+Async<Result<bool>> Fetcher::tell_ahead(const grammar::NumberSet* uids, std::deque<LotReading>* ahead) {
   const auto home = co_await asio::this_coro::executor;
   bool all = false;
   while (true) {
@@ -310,11 +311,11 @@ Async<Result<bool>> Fetcher::tell_ahead(const grammar::NumberSet* uids, std::deq
 
 Async<Result<bool>> Fetcher::tell(grammar::NumberSet uids) {
   if (printer_->needs_rows() && !printer_->needs_letters() && !printer_->needs_dates()) {
-    std::deque<Reading> ahead;
+    std::deque<LotReading> ahead;
     co_return co_await to_the_end(tell_ahead(&uids, &ahead), &ahead);
   }
   if (printer_->needs_letters() || printer_->needs_dates()) {
-    std::deque<Opening> ahead;
+    std::deque<LotOpening> ahead;
     co_return co_await to_the_end(tell_opened(&uids, &ahead), &ahead);
   }
   // The snapshot tells it all.

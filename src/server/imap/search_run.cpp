@@ -22,7 +22,7 @@ constexpr std::size_t kMostAnswers = 64U << 20;  ///< octets of the index's answ
 // A message that isn't decided yet.
 struct Open {
   std::uint32_t number = 0;
-  const store::MessageRow* row = nullptr;
+  store::MessageRow row;
   bool recent = false;
 };
 
@@ -137,10 +137,10 @@ class Searcher {
  private:
   void hit(const Open& one) {
     hits_.push_back({.number = one.number,
-                     .uid = one.row->uid,
-                     .modseq = static_cast<std::uint64_t>(one.row->change.value),
-                     .email = one.row->email,
-                     .size = one.row->size()});
+                     .uid = one.row.uid,
+                     .modseq = static_cast<std::uint64_t>(one.row.change.value),
+                     .email = one.row.email,
+                     .size = one.row.size()});
   }
   // Takes the truth of one into account; true where it is still open.
   [[nodiscard]] bool settle(const Open& one, const Candidate& asked) {
@@ -157,9 +157,9 @@ class Searcher {
   [[nodiscard]] Async<Result<void>> ask_letters(std::vector<Opened>* letters);
   [[nodiscard]] Async<Result<void>> ask_letter(Opened* letter, const std::string* whole);
   [[nodiscard]] Candidate candidate(const Open& one) {
-    Candidate asked{.snapshot = snapshot_.get(), .row = one.row, .number = one.number, .recent = one.recent};
+    Candidate asked{.snapshot = snapshot_.get(), .row = &one.row, .number = one.number, .recent = one.recent};
     if (index_) {
-      index_->set(one.row->email);
+      index_->set(one.row.email);
       asked.leaves = &*index_;
     }
     return asked;
@@ -193,7 +193,7 @@ void Searcher::ask_snapshot() {
     if (asked == at_once_ || wants_index()) return false;
     ++asked;
     next_uid_ = row.uid + 1;
-    const Open one{.number = number, .row = &row, .recent = scope_->recent && scope_->view->is_recent(row.uid)};
+    const Open one{.number = number, .row = row, .recent = scope_->recent && scope_->view->is_recent(row.uid)};
     if (settle(one, candidate(one))) open_.push_back(one);
     return true;
   });
@@ -241,8 +241,8 @@ Async<Result<void>> Searcher::ask_rows(std::span<const Open> some) {
   std::vector<EmailId> emails;
   store::UidRanges uids;
   for (const auto& one : some) {
-    emails.push_back(one.row->email);
-    uids.push_back({.first = one.row->uid, .last = one.row->uid});
+    emails.push_back(one.row.email);
+    uids.push_back({.first = one.row.uid, .last = one.row.uid});
   }
   const auto rows = co_await session_->store().email_rows(scope_->place, std::move(emails));
   if (!rows) co_return pass(rows);
@@ -261,8 +261,8 @@ Async<Result<void>> Searcher::ask_rows(std::span<const Open> some) {
       for (; next < end; ++next) {
         const auto& one = some[next];
         // The rows come in the order asked for, without those that are gone.
-        if (row == rows->end() || row->email != one.row->email) continue;
-        Opened letter{.one = one, .row = &*row, .saved = saved_of(saved, one.row->uid), .derived = derived_of(*row)};
+        if (row == rows->end() || row->email != one.row.email) continue;
+        Opened letter{.one = one, .row = &*row, .saved = saved_of(saved, one.row.uid), .derived = derived_of(*row)};
         ++row;
         if (settle(one, candidate(letter))) letters.push_back(std::move(letter));
       }
@@ -277,7 +277,7 @@ Async<Result<void>> Searcher::ask_letters(std::vector<Opened>* letters) {
   for (std::size_t from = 0; from < letters->size(); from += kLettersAtOnce) {
     const auto end = std::min(letters->size(), from + kLettersAtOnce);
     std::vector<EmailId> emails;
-    for (auto i = from; i < end; ++i) emails.push_back((*letters)[i].one.row->email);
+    for (auto i = from; i < end; ++i) emails.push_back((*letters)[i].one.row.email);
     const auto opened = co_await session_->store().open_emails(scope_->place, std::move(emails));
     if (!opened) co_return pass(opened);
     for (auto i = from; i < end; ++i) {

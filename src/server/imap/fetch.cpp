@@ -87,7 +87,7 @@ struct OpenLot {
 };
 
 Async<Result<OpenLot>> open_some(Session* session, std::shared_ptr<const FetchPrinter> printer,
-                                std::vector<Wanted> messages) {
+                                 std::vector<Wanted> messages) {
   const auto place = session->selected()->place;
   OpenLot opened;
   std::vector<EmailId> emails;

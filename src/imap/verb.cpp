@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<VerbInfo, kVerbs> kTable = {{
     {Verb::append, "APPEND", ValidIn::authenticated},
     {Verb::authenticate, "AUTHENTICATE", ValidIn::not_authenticated},
-    {Verb::cancelupdate, "CANCELUPDATE", ValidIn::authenticated},
+    {Verb::cancelupdate, "CANCELUPDATE", ValidIn::selected},
     {Verb::capability, "CAPABILITY", ValidIn::any},
     {Verb::check, "CHECK", ValidIn::selected},
     {Verb::close, "CLOSE", ValidIn::selected},

@@ -12,6 +12,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] grammar::Features features() noexcept;
 
 [[nodiscard]] Async<Answer> authenticate(Session* session, Command command);
+[[nodiscard]] Async<Answer> cancel_update(Session* session, Command command);
 [[nodiscard]] Async<Answer> capability(Session* session, Command command);
 [[nodiscard]] Async<Answer> close(Session* session, Command command);
 [[nodiscard]] Async<Answer> comparator(Session* session, Command command);

@@ -6,6 +6,7 @@
 
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/contexts.hpp"
 #include "server/imap/mailbox_filter.hpp"
 #include "server/imap/search_filters.hpp"
 #include "server/imap/search_run.hpp"
@@ -52,18 +53,19 @@ Async<Result<void>> search_one(Session* session, const Command* command, const g
                                  .collation = session->collation()});
   const auto hits = co_await find_messages(session, &scope, &terms);
   if (!hits) co_return pass(hits);
-  auto want = arguments.returns;
-  if (want.save) save_result(*session->selected(), *hits, want);
-  const bool says = want.min || want.max || want.all || want.count || want.partial;
-  if (!says && want.save) co_return Result<void>();
-  if (!says) want.all = true;
+  const auto& want = arguments.returns;
+  if (want.save) static_cast<void>(conclude(*session, hits, want));
+  const auto asked = asked_for(want);
   // RFC 7377 §2.1: mailboxes without a match aren't mentioned.
   if (hits->empty() && !open) co_return Result<void>();
   const auto name = grammar::MailboxName::parse(mailbox->name);
   if (!name) co_return pass(name);
   const grammar::SearchedMailbox where{.name = *name, .uid_validity = mailbox->info.uid_validity};
-  const auto result = result_of(*hits, want, true, mentions(*key, Kind::modseq));
-  grammar::append_esearch(session->out(), command->tag, true, result, session->form(), &where);
+  if (asked) {
+    const auto result = result_of(*hits, *asked, true, mentions(*key, Kind::modseq));
+    grammar::append_esearch(session->out(), command->tag, true, result, session->form(), &where);
+  }
+  if (want.update) keep_result(*session, {.tag = command->tag, .uid = true, .key = *key, .where = where}, *hits);
   co_return Result<void>();
 }
 
@@ -80,6 +82,7 @@ Async<Answer> esearch(Session* session, Command command) {
     co_return bad("Only for the open mailbox.");
   }
   if (!here && mentions(*key, Kind::sequence)) co_return bad("Message numbers are the open mailbox's.");
+  if (arguments.returns.update && is_kept(*session, command.tag)) co_return bad("The tag is in use.");
   if (mentions(*key, Kind::modseq)) session->enabled().condstore = true;
   const auto& selected = session->selected();
   const bool others = arguments.sources.empty() ? static_cast<bool>(selected->place.reader)

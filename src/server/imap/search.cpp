@@ -4,6 +4,7 @@
 
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/contexts.hpp"
 #include "server/imap/search_filters.hpp"
 #include "server/imap/search_run.hpp"
 
@@ -15,13 +16,7 @@ using Kind = grammar::SearchKey::Kind;
 
 // The old answer, without RETURN: numbers in a line.
 void say_list(Session& session, const Hits& hits, bool uid, bool modseq) {
-  std::vector<std::uint32_t> numbers;
-  numbers.reserve(hits.size());
-  std::uint64_t highest = 0;
-  for (const auto& one : hits) {
-    numbers.push_back(uid ? one.uid : one.number);
-    highest = std::max(highest, one.modseq);
-  }
+  const auto [numbers, highest] = numbers_of(hits, uid);
   grammar::append_search(session.out(), "SEARCH", numbers,
                          modseq && !hits.empty() ? std::optional(highest) : std::nullopt);
 }
@@ -62,37 +57,30 @@ Async<Answer> search(Session* session, Command command) {
   const auto key = co_await with_filters(session, arguments.program.key);
   if (!key) co_return key.error();
   if (arguments.returns.relevancy && !mentions(*key, Kind::fuzzy)) co_return bad("RELEVANCY is of FUZZY.");
+  const auto& want = arguments.returns;
+  if (want.update && is_kept(*session, command.tag)) co_return bad("The tag is in use.");
   const bool modseq = mentions(*key, Kind::modseq);
   if (modseq) session->enabled().condstore = true;
   const auto scope = scope_of(*session);
   const auto terms = terms_of(*session, *key);
   const auto hits = co_await find_messages(session, &scope, &terms);
-  auto& selected = *session->selected();
-  const auto& want = arguments.returns;
-  if (!hits) {
-    // RFC 5182 §2.1: then "$" is empty.
-    if (want.save) selected.saved_search = {};
-    co_return search_failed(*session, hits.error());
-  }
-  if (want.save) save_result(selected, *hits, want);
-  const bool says = want.min || want.max || want.all || want.count || want.partial;
-  if (session->enabled().rev2 || want.given) {
-    auto all = want;
-    if (!says && !want.save) all.all = true;
-    if (says || !want.save) {
-      auto result = result_of(*hits, all, command.uid, modseq);
-      if (want.relevancy) {
-        const auto scores = co_await relevancies(session, scope.place, &terms, &*hits);
-        if (!scores) co_return search_failed(*session, scores.error());
-        const auto places = want.partial ? want.partial->of(scores->size())
-                                         : grammar::PartialRange::Places{.begin = 0, .end = scores->size()};
-        result.more += relevancy_item(std::span(*scores).subspan(places.begin, places.end - places.begin));
-      }
-      grammar::append_esearch(session->out(), command.tag, command.uid, result, session->form());
-    }
-  } else {
+  if (auto failed = conclude(*session, hits, want)) co_return std::move(*failed);
+  if (!session->enabled().rev2 && !want.given) {
     say_list(*session, *hits, command.uid, modseq);
+    co_return ok("Done.");
   }
+  if (const auto asked = asked_for(want)) {
+    auto result = result_of(*hits, *asked, command.uid, modseq);
+    if (want.relevancy) {
+      const auto scores = co_await relevancies(session, scope.place, &terms, &*hits);
+      if (!scores) co_return search_failed(*session, scores.error());
+      const auto places = want.partial ? want.partial->of(scores->size())
+                                       : grammar::PartialRange::Places{.begin = 0, .end = scores->size()};
+      result.more += relevancy_item(std::span(*scores).subspan(places.begin, places.end - places.begin));
+    }
+    grammar::append_esearch(session->out(), command.tag, command.uid, result, session->form());
+  }
+  if (want.update) keep_result(*session, {.tag = command.tag, .uid = command.uid, .key = *key}, *hits);
   co_return ok("Done.");
 }
 

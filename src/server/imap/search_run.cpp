@@ -189,7 +189,7 @@ class Searcher {
 // The first step, for as many messages as make a piece of work.
 void Searcher::ask_snapshot() {
   std::size_t asked = 0;
-  asked_all_ = scope_->view->visit({{1, UINT32_MAX}}, next_uid_, [&](std::uint32_t number, const auto& row) {
+  asked_all_ = scope_->view->visit(scope_->among, next_uid_, [&](std::uint32_t number, const auto& row) {
     if (asked == at_once_ || wants_index()) return false;
     ++asked;
     next_uid_ = row.uid + 1;
@@ -434,15 +434,38 @@ std::string relevancy_item(std::span<const std::uint32_t> scores) {
   return out;
 }
 
-void save_result(Selected& selected, const Hits& hits, const grammar::SearchReturn& want) {
+NamedHits numbers_of(const Hits& hits, bool uid) {
+  NamedHits named;
+  named.numbers.reserve(hits.size());
+  for (const auto& one : hits) {
+    named.numbers.push_back(uid ? one.uid : one.number);
+    named.modseq = std::max(named.modseq, one.modseq);
+  }
+  return named;
+}
+
+std::optional<grammar::SearchReturn> asked_for(const grammar::SearchReturn& want) {
+  const bool says = want.min || want.max || want.all || want.count || want.partial;
+  if (!says && want.save) return std::nullopt;
+  auto asked = want;
+  if (!says && !want.update) asked.all = true;
+  return asked;
+}
+
+std::optional<Answer> conclude(Session& session, const Result<Hits>& hits, const grammar::SearchReturn& want) {
+  auto& saved = session.selected()->saved_search;
+  if (want.save) saved = {};
+  if (!hits) return search_failed(session, hits.error());
+  if (!want.save) return std::nullopt;
   std::vector<std::uint32_t> uids;
   const bool ends_only = (want.min || want.max) && !want.all && !want.count && !want.partial;
-  for (const auto& one : hits) {
-    const bool wanted = !ends_only || (want.min && &one == &hits.front()) || (want.max && &one == &hits.back());
+  for (const auto& one : *hits) {
+    const bool wanted = !ends_only || (want.min && &one == &hits->front()) || (want.max && &one == &hits->back());
     if (wanted) uids.push_back(one.uid);
   }
   std::ranges::sort(uids);
-  selected.saved_search = grammar::NumberSet::of_sorted(uids);
+  saved = grammar::NumberSet::of_sorted(uids);
+  return std::nullopt;
 }
 
 }  // namespace pabal::server::imap

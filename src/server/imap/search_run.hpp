@@ -25,7 +25,8 @@ struct SearchScope {
   store::Place place;
   MailboxId mailbox;
   const View* view = nullptr;
-  bool recent = false;  ///< the view says which are \Recent; else none is
+  bool recent = false;                                         ///< the view says which are \Recent; else none is
+  grammar::NumberSet among{{.first = 1, .last = UINT32_MAX}};  ///< UIDs; no others are looked at
 };
 [[nodiscard]] SearchScope scope_of(Session& session);
 [[nodiscard]] SearchTerms terms_of(Session& session, const grammar::SearchKey& program);
@@ -72,8 +73,20 @@ using FactsVisitor = std::move_only_function<void(std::size_t hit, const Facts& 
 [[nodiscard]] grammar::SearchResult result_of(const Hits& hits, const grammar::SearchReturn& want, bool uid,
                                               bool modseq);
 
-/// What "$" means from now on (RFC 5182 §2.1, §2.4: MIN and MAX alone save just these). `hits` in the order of the
-/// answer.
-void save_result(Selected& selected, const Hits& hits, const grammar::SearchReturn& want);
+/// Numbers or UIDs, in the order of the answer, and the highest modseq of all.
+struct NamedHits {
+  std::vector<std::uint32_t> numbers;
+  std::uint64_t modseq = 0;
+};
+[[nodiscard]] NamedHits numbers_of(const Hits& hits, bool uid);
+
+/// What an ESEARCH answer has to say; nothing where only the saving of the result was asked for. RFC 4731 §3.1: without
+/// an option that is all; RFC 5267: CONTEXT alone is none, UPDATE alone asks for what comes and not for what is there.
+[[nodiscard]] std::optional<grammar::SearchReturn> asked_for(const grammar::SearchReturn& want);
+
+/// What "$" means from now on (RFC 5182 §2.1, §2.4: MIN and MAX alone save just these; nothing where the search
+/// failed), if it is to be saved. `hits` in the order of the answer. The answer to a search that failed.
+[[nodiscard]] std::optional<Answer> conclude(Session& session, const Result<Hits>& hits,
+                                             const grammar::SearchReturn& want);
 
 }  // namespace pabal::server::imap

@@ -99,6 +99,7 @@ struct User {
 };
 
 using View = grammar::MailboxView<store::MailboxSnapshot>;
+class Contexts;
 
 /// The mailbox that is selected.
 struct Selected {
@@ -116,6 +117,7 @@ struct Selected {
   store::Watch watch;               ///< of another's account
   /// Of its entries, where changes of them are told.
   std::optional<std::map<std::string, std::size_t>> metadata{};
+  std::shared_ptr<Contexts> contexts{};  ///< results that are kept up to date (contexts.hpp); null: none
 };
 
 /// An APPEND or REPLACE whose messages are coming in.
@@ -234,6 +236,7 @@ class Session : public common::Connection {
 
  private:
   [[nodiscard]] Async<bool> say_progress(std::string tag);
+  [[nodiscard]] Async<bool> tell_view(Telling telling);
   [[nodiscard]] Async<bool> serve(Command command);
   [[nodiscard]] Async<void> look_at_metadata();
   [[nodiscard]] Async<bool> respond(std::string tag, Answer answer, Telling telling);

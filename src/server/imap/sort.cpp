@@ -8,9 +8,10 @@
 #include "message/base_subject.hpp"
 #include "message/header_forms.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/contexts.hpp"
 #include "server/imap/search_filters.hpp"
-#include "server/imap/search_run.hpp"
 #include "server/imap/sort_keys.hpp"
+#include "server/imap/sort_run.hpp"
 
 namespace pabal::server::imap {
 
@@ -19,63 +20,7 @@ namespace {
 using Kind = grammar::SearchKey::Kind;
 using SortKey = grammar::SortCriterion::Key;
 
-constexpr std::size_t kMostKeyOctets = 256U << 20;  ///< of all messages of one SORT
-constexpr std::size_t kMostReferences = 100;        ///< of one letter: the first, and the last
-
-// The keys of hits, one behind the other.
-class SortedKeys {
- public:
-  explicit SortedKeys(std::size_t hits) : places_(hits) {}
-  [[nodiscard]] bool full() const noexcept { return octets_.size() > kMostKeyOctets; }
-  template <class Append>
-  void add(std::size_t hit, Append append) {
-    const auto begin = octets_.size();
-    append(octets_);
-    places_[hit] = {.begin = begin, .size = octets_.size() - begin, .there = true};
-  }
-  /// The hits that have keys, in their order; the mailbox's where keys are the same.
-  [[nodiscard]] std::vector<std::uint32_t> order() const {
-    struct Entry {
-      std::uint64_t head;  ///< the key's first octets, which decide mostly
-      std::uint32_t hit;
-    };
-    std::vector<Entry> entries;
-    entries.reserve(places_.size());
-    for (std::uint32_t i = 0; i < places_.size(); ++i) {
-      if (places_[i].there) entries.push_back({head_of(key(i)), i});
-    }
-    std::ranges::sort(entries, [&](const Entry& a, const Entry& b) {
-      if (a.head != b.head) return a.head < b.head;
-      if (const auto compared = key(a.hit).compare(key(b.hit)); compared != 0) return compared < 0;
-      return a.hit < b.hit;
-    });
-    std::vector<std::uint32_t> hits(entries.size());
-    std::ranges::transform(entries, hits.begin(), &Entry::hit);
-    return hits;
-  }
-
- private:
-  struct Place {
-    std::size_t begin = 0;
-    std::size_t size = 0;
-    bool there = false;
-  };
-  [[nodiscard]] std::string_view key(std::uint32_t hit) const {
-    return std::string_view(octets_).substr(places_[hit].begin, places_[hit].size);
-  }
-  [[nodiscard]] static std::uint64_t head_of(std::string_view key) noexcept {
-    std::uint64_t head = 0;
-    for (std::size_t i = 0; i < 8; ++i) head = (head << 8) | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0);
-    return head;
-  }
-
-  std::string octets_;
-  std::vector<Place> places_;
-};
-
-bool asks_facts(const grammar::SortCriterion& criterion) {
-  return criterion.key != SortKey::size && criterion.key != SortKey::relevancy;
-}
+constexpr std::size_t kMostReferences = 100;  ///< of one letter: the first, and the last
 
 // What a THREAD algorithm needs to know of a message.
 class ThreadFacts {
@@ -130,13 +75,7 @@ class ThreadFacts {
 void say_esort(Session& session, const Command& command, const Hits& sorted, const grammar::SearchReturn& want,
                bool modseq, std::span<const std::uint32_t> scores) {
   grammar::SearchResult result;
-  std::vector<std::uint32_t> numbers;
-  numbers.reserve(sorted.size());
-  std::uint64_t highest = 0;
-  for (const auto& one : sorted) {
-    numbers.push_back(command.uid ? one.uid : one.number);
-    highest = std::max(highest, one.modseq);
-  }
+  const auto [numbers, highest] = numbers_of(sorted, command.uid);
   if (want.min && !numbers.empty()) result.min = numbers.front();
   if (want.max && !numbers.empty()) result.max = numbers.back();
   if (want.count) result.count = numbers.size();
@@ -161,41 +100,6 @@ void say_esort(Session& session, const Command& command, const Hits& sorted, con
   grammar::append_esearch(session.out(), command.tag, command.uid, result, session.form());
 }
 
-Async<Result<Hits>> sorted(Session* session, store::Place place, Hits hits,
-                           const std::vector<grammar::SortCriterion>* criteria, const SearchTerms* terms) {
-  SortedKeys keys(hits.size());
-  std::vector<std::uint32_t> scores(hits.size(), 0);
-  if (std::ranges::find(*criteria, SortKey::relevancy, &grammar::SortCriterion::key) != criteria->end()) {
-    auto scored = co_await relevancies(session, place, terms, &hits);
-    if (!scored) co_return pass(scored);
-    scores = std::move(*scored);
-  }
-  const auto add = [&keys, &hits, &scores, criteria, collation = session->collation()](std::size_t hit,
-                                                                                       const Facts& facts) {
-    if (keys.full()) return;
-    const SortFacts its{.received = facts.row == nullptr ? SystemTime() : facts.row->received,
-                        .size = hits[hit].size,
-                        .relevancy = scores[hit],
-                        .derived = facts.derived};
-    keys.add(hit, [&](std::string& out) { append_sort_key(out, *criteria, collation, its); });
-  };
-  if (std::ranges::any_of(*criteria, asks_facts)) {
-    auto visited = co_await visit_facts(session, place, &hits, add);
-    if (!visited) co_return pass(visited);
-  } else {
-    co_await session->store().aside([&] {
-      for (std::size_t i = 0; i < hits.size(); ++i) add(i, {});
-    });
-  }
-  if (keys.full())
-    co_return fail(ErrorKind::limit, "Too much to be sorted at once.", "the keys of a SORT are too many");
-  Hits out;
-  co_await session->store().aside([&] {
-    for (const auto hit : keys.order()) out.push_back(hits[hit]);
-  });
-  co_return out;
-}
-
 }  // namespace
 
 Async<Answer> sort(Session* session, Command command) {
@@ -208,40 +112,30 @@ Async<Answer> sort(Session* session, Command command) {
       !mentions(*key, Kind::fuzzy)) {
     co_return bad("RELEVANCY is of FUZZY.");
   }
+  const auto& want = arguments.returns;
+  if (want.update && is_kept(*session, command.tag)) co_return bad("The tag is in use.");
   const bool modseq = mentions(*key, Kind::modseq);
   if (modseq) session->enabled().condstore = true;
   const auto scope = scope_of(*session);
   const auto terms = terms_of(*session, *key);
   auto hits = co_await find_messages(session, &scope, &terms);
   if (hits) hits = co_await sorted(session, scope.place, std::move(*hits), &arguments.criteria, &terms);
-  auto& selected = *session->selected();
-  const auto& want = arguments.returns;
-  if (!hits) {
-    if (want.save) selected.saved_search = {};
-    co_return search_failed(*session, hits.error());
-  }
-  if (want.save) save_result(selected, *hits, want);
-  const bool says = want.min || want.max || want.all || want.count || want.partial;
-  if (want.given) {
-    auto all = want;
-    if (!says && !want.save) all.all = true;
-    std::vector<std::uint32_t> scores;
-    if (want.relevancy) {
-      auto scored = co_await relevancies(session, scope.place, &terms, &*hits);
-      if (!scored) co_return search_failed(*session, scored.error());
-      scores = std::move(*scored);
-    }
-    if (says || !want.save) say_esort(*session, command, *hits, all, modseq, scores);
+  if (auto failed = conclude(*session, hits, want)) co_return std::move(*failed);
+  if (!want.given) {
+    const auto [numbers, highest] = numbers_of(*hits, command.uid);
+    grammar::append_search(session->out(), "SORT", numbers, modseq ? std::optional(highest) : std::nullopt);
     co_return ok("Done.");
   }
-  std::vector<std::uint32_t> numbers;
-  numbers.reserve(hits->size());
-  std::uint64_t highest = 0;
-  for (const auto& one : *hits) {
-    numbers.push_back(command.uid ? one.uid : one.number);
-    highest = std::max(highest, one.modseq);
+  std::vector<std::uint32_t> scores;
+  if (want.relevancy) {
+    auto scored = co_await relevancies(session, scope.place, &terms, &*hits);
+    if (!scored) co_return search_failed(*session, scored.error());
+    scores = std::move(*scored);
   }
-  grammar::append_search(session->out(), "SORT", numbers, modseq ? std::optional(highest) : std::nullopt);
+  if (const auto asked = asked_for(want)) say_esort(*session, command, *hits, *asked, modseq, scores);
+  if (want.update) {
+    keep_result(*session, {.tag = command.tag, .uid = command.uid, .key = *key, .criteria = arguments.criteria}, *hits);
+  }
   co_return ok("Done.");
 }
 

@@ -11,6 +11,7 @@ constexpr auto kTable = [] {
   std::array<Handler, grammar::kVerbs> table{};
   const auto set = [&](Verb verb, Handler handler) { table[static_cast<std::size_t>(verb)] = handler; };
   set(Verb::authenticate, authenticate);
+  set(Verb::cancelupdate, cancel_update);
   set(Verb::capability, capability);
   set(Verb::check, noop);
   set(Verb::close, close);
@@ -73,6 +74,8 @@ grammar::Features features() noexcept {
           children,
           compress,
           condstore,
+          context_search,
+          context_sort,
           create_special_use,
           enable,
           esearch,

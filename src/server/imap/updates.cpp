@@ -1,6 +1,7 @@
 // What has changed in the selected mailbox, taken into the session's view and told to its client.
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/contexts.hpp"
 #include "server/imap/flags.hpp"
 #include "server/imap/metadata.hpp"
 #include "server/imap/notifier.hpp"
@@ -130,6 +131,14 @@ Async<bool> Session::tell_changes(Telling telling) {
   const auto* const wanted = notifier_ && !telling.own ? &notifier_->selected() : nullptr;
   // A client that asked for nothing keeps the mailbox as it was (RFC 5465 §5).
   if (wanted != nullptr && !wanted->message_new) co_return true;
+  auto* const contexts = selected_->contexts.get();
+  if (contexts != nullptr && !co_await contexts->tell_gone(this)) co_return false;
+  if (!co_await tell_view(telling)) co_return false;
+  co_return contexts == nullptr || co_await contexts->tell_changed(this);
+}
+
+Async<bool> Session::tell_view(Telling telling) {
+  const auto* const wanted = notifier_ && !telling.own ? &notifier_->selected() : nullptr;
   const bool uid = telling.uid || notifier_;
   if (!selected_->view.has_news(telling.keep_numbers)) co_return true;
   auto& view = selected_->view;

@@ -1,6 +1,7 @@
 // The settings of listeners, certificates and each protocol.
 #include <fmt/format.h>
 
+#include "address/email_address.hpp"
 #include "app/config_kinds.hpp"
 #include "app/config_table.hpp"
 #include "base/text.hpp"
@@ -248,6 +249,18 @@ std::vector<Setting<Config>> protocol_settings() {
       {"imap", "save_limit",
        "Messages of one COPY or APPEND: announced (SAVELIMIT), and enforced. 0: no limit, and nothing is announced."},
       [](C& c) -> auto& { return c.imap.save_limit; }, 0, 1'000'000));
+  add(list<C>(
+      {"imap", "url_submitters",
+       "Accounts that may read what others made URLs for \"submit+\" for (URLAUTH): those that submission servers log "
+       "in "
+       "with."},
+      "addresses, like \"submission@example.com\"", [](C& c) -> auto& { return c.imap.url_submitters; },
+      [](const std::string& written, const ReadContext& /*context*/) -> std::optional<std::string> {
+        const auto address = EmailAddress::parse(written);
+        if (!address) return std::nullopt;
+        return address->text();
+      },
+      itself));
   add(boolean<C>(
       {"imap", "literal_plus", "Announce LITERAL+ instead of LITERAL-: literals of any size without waiting."},
       [](C& c) -> auto& { return c.imap.literal_plus; }));

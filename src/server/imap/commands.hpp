@@ -23,6 +23,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> enable(Session* session, Command command);
 [[nodiscard]] Async<Answer> expunge(Session* session, Command command);
 [[nodiscard]] Async<Answer> fetch(Session* session, Command command);
+[[nodiscard]] Async<Answer> gen_url_auth(Session* session, Command command);
 [[nodiscard]] Async<Answer> get_acl(Session* session, Command command);
 [[nodiscard]] Async<Answer> get_metadata(Session* session, Command command);
 [[nodiscard]] Async<Answer> get_quota(Session* session, Command command);
@@ -40,6 +41,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> noop(Session* session, Command command);
 [[nodiscard]] Async<Answer> notify(Session* session, Command command);
 [[nodiscard]] Async<Answer> rename(Session* session, Command command);
+[[nodiscard]] Async<Answer> reset_key(Session* session, Command command);
 [[nodiscard]] Async<Answer> search(Session* session, Command command);
 [[nodiscard]] Async<Answer> select(Session* session, Command command);
 [[nodiscard]] Async<Answer> sort(Session* session, Command command);
@@ -52,6 +54,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> subscribe(Session* session, Command command);
 [[nodiscard]] Async<Answer> thread(Session* session, Command command);
 [[nodiscard]] Async<Answer> unauthenticate(Session* session, Command command);
+[[nodiscard]] Async<Answer> url_fetch(Session* session, Command command);
 
 /// The message or messages of an APPEND or REPLACE that has come in whole; the path is that in the place's account.
 [[nodiscard]] Async<Answer> append(Session* session, store::Place place, std::string path,

@@ -4,6 +4,7 @@
 #include "server/imap/flags.hpp"
 #include "server/imap/mailboxes.hpp"
 #include "server/imap/resync.hpp"
+#include "server/imap/url_auth.hpp"
 
 namespace pabal::server::imap {
 
@@ -27,6 +28,10 @@ void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const
   grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UIDVALIDITY {}", head.uid_validity), "Valid.");
   grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UIDNEXT {}", head.uid_next), "Next.");
   grammar::append_untagged(out, grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", head.change.value), "Highest.");
+  // RFC 4467 §8: not where others could listen.
+  if (session.facts().plaintext_allowed) {
+    grammar::append_untagged(out, grammar::Condition::ok, kUrlMechanisms, "Mechanisms.");
+  }
   grammar::append_untagged(out, grammar::Condition::ok, fmt::format("MAILBOXID (F{})", mailbox.id.value), "Id.");
   if (session.enabled().rev2) {
     // RFC 9051 §6.3.2: the LIST that tells its name and attributes.
@@ -81,6 +86,7 @@ Async<Answer> select(Session* session, Command command) {
     if (taken) recent_from = *taken;
     stored = taken.has_value();
   }
+  const auto resets = session->shared().url_keys.count(place.account, found->id);
   const auto snapshot = co_await session->store().snapshot(place, found->id);
   if (!snapshot) co_return refused(snapshot.error());
   if (arguments.condstore) session->enabled().condstore = true;
@@ -111,7 +117,8 @@ Async<Answer> select(Session* session, Command command) {
                                        .flags_told = std::hash<std::string>()(flags_in_use(**snapshot)),
                                        .view = View(*snapshot),
                                        .saved_search = {},
-                                       .watch = std::move(watch)});
+                                       .watch = std::move(watch),
+                                       .key_resets = resets});
   if (recent_from < behind) session->selected()->view.add_recent({recent_from, behind - 1});
   if (arguments.qresync) {
     const auto told = co_await tell_resync(session, std::move(*arguments.qresync));

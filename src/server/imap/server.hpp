@@ -28,6 +28,8 @@ struct Limits {
   std::size_t max_messages_in_append = 1'000;  ///< MULTIAPPEND
   std::size_t save_limit = 0;                  ///< messages of one COPY or APPEND (RFC 9738); 0: nothing is announced
   std::size_t max_notified_mailboxes = 5'000;  ///< that NOTIFY tells of (RFC 5465)
+  /// Login names of who may read URLs that others made for submission (RFC 4467 §3, submit+).
+  std::vector<std::string> url_submitters = {};
   bool literal_plus = false;                   ///< LITERAL+ instead of LITERAL-
 };
 

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/random.hpp"
 #include "codec/collation.hpp"
 #include "imap/capability.hpp"
 #include "imap/command.hpp"
@@ -24,6 +25,7 @@
 #include "server/imap/recents.hpp"
 #include "server/imap/rights.hpp"
 #include "server/imap/server.hpp"
+#include "server/imap/url_keys.hpp"
 
 namespace pabal::server::imap {
 
@@ -40,6 +42,8 @@ struct Shared : common::Shared {
   store::Store* store;
   Limits limits;
   Recents recents;
+  UrlKeyResets url_keys;
+  SystemRandom random;
   std::string hostname;  ///< under which URLs name this server
   Pool workers;          ///< for what takes long in memory: decoding, deriving
 };
@@ -117,6 +121,7 @@ struct Selected {
   store::Watch watch;               ///< of another's account
   /// Of its entries, where changes of them are told.
   std::optional<std::map<std::string, std::size_t>> metadata{};
+  std::uint64_t key_resets = 0;  ///< of the key for its URLs (RFC 4467), when the client last heard
   std::shared_ptr<Contexts> contexts{};  ///< results that are kept up to date (contexts.hpp); null: none
 };
 
@@ -237,6 +242,7 @@ class Session : public common::Connection {
  private:
   [[nodiscard]] Async<bool> say_progress(std::string tag);
   [[nodiscard]] Async<bool> tell_view(Telling telling);
+  void tell_key_reset();
   [[nodiscard]] Async<bool> serve(Command command);
   [[nodiscard]] Async<void> look_at_metadata();
   [[nodiscard]] Async<bool> respond(std::string tag, Answer answer, Telling telling);

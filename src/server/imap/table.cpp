@@ -26,6 +26,7 @@ constexpr auto kTable = [] {
   set(Verb::examine, select);
   set(Verb::expunge, expunge);
   set(Verb::fetch, fetch);
+  set(Verb::genurlauth, gen_url_auth);
   set(Verb::getacl, get_acl);
   set(Verb::getmetadata, get_metadata);
   set(Verb::getquota, get_quota);
@@ -44,6 +45,7 @@ constexpr auto kTable = [] {
   set(Verb::noop, noop);
   set(Verb::notify, notify);
   set(Verb::rename, rename);
+  set(Verb::resetkey, reset_key);
   set(Verb::search, search);
   set(Verb::select, select);
   set(Verb::setacl, set_acl);
@@ -58,6 +60,7 @@ constexpr auto kTable = [] {
   set(Verb::unauthenticate, unauthenticate);
   set(Verb::unselect, close);
   set(Verb::unsubscribe, subscribe);
+  set(Verb::urlfetch, url_fetch);
   return table;
 }();
 
@@ -116,6 +119,9 @@ grammar::Features features() noexcept {
           uid_plus,
           unauthenticate,
           unselect,
+          url_auth,
+          url_auth_binary,
+          url_partial,
           utf8_accept,
           within,
           rev2};

@@ -6,6 +6,7 @@
 #include "server/imap/metadata.hpp"
 #include "server/imap/notifier.hpp"
 #include "server/imap/resync.hpp"
+#include "server/imap/url_auth.hpp"
 
 namespace pabal::server::imap {
 
@@ -26,6 +27,7 @@ Async<Result<void>> Session::refresh() {
   if (!newer) co_return pass(newer);
   selected_->view.take(std::move(*newer));
   tell_new_keywords();
+  tell_key_reset();
   if (enabled_.metadata) co_await look_at_metadata();
   co_return Result<void>();
 }
@@ -69,6 +71,15 @@ void Session::tell_new_keywords() {
     append_permanent_flags(*this);
   }
   selected_->flags_told = hash;
+}
+
+// RFC 4467 §7, RESETKEY: who has the mailbox open hears that URLs are worth nothing any more.
+void Session::tell_key_reset() {
+  const auto resets = shared_->url_keys.count(selected_->place.account, selected_->mailbox);
+  if (resets == selected_->key_resets) return;
+  selected_->key_resets = resets;
+  if (plaintext_allowed())
+    grammar::append_untagged(out(), grammar::Condition::ok, kUrlMechanisms, "The key was reset.");
 }
 
 void Session::begin_fetch(std::uint32_t number, std::uint32_t uid) {

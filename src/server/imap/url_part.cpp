@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "server/imap/fetch_letter.hpp"
 #include "server/imap/mailboxes.hpp"
+#include "server/imap/url_auth.hpp"
 
 namespace pabal::server::imap {
 
@@ -34,29 +35,35 @@ bool is_here(Session& session, const grammar::Url& url) {
   return local.address && host == local.host();
 }
 
-Async<Result<UrlPart>> open_part(Session* session, store::Place place, store::MailboxInfo mailbox, grammar::Url url) {
+Async<Result<UrlLetter>> open_letter(Session* session, store::Place place, store::MailboxInfo mailbox,
+                                     grammar::Url url) {
   if (!fits(url.uid_validity, mailbox.uid_validity)) co_return nothing("UIDVALIDITY");
   const auto snapshot = co_await session->store().snapshot(place, mailbox.id);
   if (!snapshot) co_return pass(snapshot);
   const auto at = url.uid ? (*snapshot)->find(*url.uid) : std::nullopt;
   if (!at) co_return nothing("UID");
   const auto email = (**snapshot)[*at].email;
-  const auto rows = co_await session->store().email_rows(place, {email});
+  auto rows = co_await session->store().email_rows(place, {email});
   if (!rows) co_return pass(rows);
   auto letter = co_await session->store().open_email(place, email);
   if (!letter) co_return pass(letter);
   if (rows->empty()) co_return nothing("email");
-  const auto& row = rows->front();
-  const auto derived = co_await derived_of(session, &row, letter->get());
+  auto& row = rows->front();
+  auto derived = co_await derived_of(session, &row, letter->get());
   if (!derived) co_return pass(derived);
   const auto found = grammar::find_octets(derived->parts, row.size - row.prefix_size, url.section);
   if (!found) co_return nothing("section");
-  auto span = place_of(*found, url.section, row);
-  if (!found->filtered) {
+  co_return UrlLetter{
+      .octets = std::move(*letter), .row = std::move(row), .derived = std::move(*derived), .found = *found};
+}
+
+Async<Result<UrlPart>> part_of(Session* session, UrlLetter letter, grammar::Url url) {
+  const auto span = place_of(letter.found, url.section, letter.row);
+  if (!letter.found.filtered) {
     const auto part = grammar::part_of(span.size(), url.partial);
-    co_return UrlPart(std::move(*letter), {.begin = span.begin + part.begin, .end = span.begin + part.end});
+    co_return UrlPart(std::move(letter.octets), {.begin = span.begin + part.begin, .end = span.begin + part.end});
   }
-  const UrlPart header(std::move(*letter), span);
+  const UrlPart header(std::move(letter.octets), span);
   grammar::HeaderFieldsFilter filter(url.section);
   std::string fields;
   const std::uint64_t window = session->shared().limits.window_bytes;
@@ -73,6 +80,11 @@ Async<Result<UrlPart>> open_part(Session* session, store::Place place, store::Ma
 Async<Result<UrlPart>> open_own_url(Session* session, std::string text) {
   auto url = grammar::Url::parse(text);
   if (!url) co_return pass(url);
+  if (url->authorization) {
+    auto letter = co_await open_authorized(session, &*url, &text);
+    if (!letter) co_return pass(letter);
+    co_return co_await part_of(session, std::move(*letter), std::move(*url));
+  }
   if (!is_here(*session, *url) || !url->uid || url->search) co_return nothing("not a message here");
   if (url->server && !url->server->user.empty() && !equal_ignoring_case(url->server->user, session->user().name)) {
     co_return nothing("another user's");
@@ -84,7 +96,9 @@ Async<Result<UrlPart>> open_own_url(Session* session, std::string text) {
     if (mailbox.error().code == "UNAVAILABLE") co_return fail(ErrorKind::io, "local error", "url: the mailbox");
     co_return nothing("mailbox");
   }
-  co_return co_await open_part(session, mailbox->place, std::move(mailbox->info), std::move(*url));
+  auto letter = co_await open_letter(session, mailbox->place, std::move(mailbox->info), *url);
+  if (!letter) co_return pass(letter);
+  co_return co_await part_of(session, std::move(*letter), std::move(*url));
 }
 
 std::string bad_url_code(std::string_view url) {

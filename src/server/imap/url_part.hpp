@@ -32,11 +32,21 @@ class UrlPart {
 /// The server is this one, under a name that it knows, or none is named.
 [[nodiscard]] bool is_here(Session& session, const grammar::Url& url);
 
+/// The message that a URL names, and where in it the section is that it names.
+struct UrlLetter {
+  std::unique_ptr<store::EmailOctets> octets;
+  store::EmailRow row;
+  message::Derived derived;
+  grammar::SectionOctets found;
+};
 /// What `url` names in this account's mailbox. Kind `not_found`: nothing, or not any more.
-[[nodiscard]] Async<Result<UrlPart>> open_part(Session* session, store::Place place, store::MailboxInfo mailbox,
-                                               grammar::Url url);
+[[nodiscard]] Async<Result<UrlLetter>> open_letter(Session* session, store::Place place, store::MailboxInfo mailbox,
+                                                   grammar::Url url);
+/// The octets of the section, or the part of them that the URL names.
+[[nodiscard]] Async<Result<UrlPart>> part_of(Session* session, UrlLetter letter, grammar::Url url);
 
-/// A URL of the user's own, absolute, or relative to the selected mailbox (RFC 4469 §3). Kinds `syntax` and
+/// A URL of the user's own, absolute, or relative to the selected mailbox (RFC 4469 §3), or one that carries its
+/// authorization (RFC 4467). Kinds `syntax` and
 /// `not_found`: it leads to nothing that this user could read here.
 [[nodiscard]] Async<Result<UrlPart>> open_own_url(Session* session, std::string text);
 

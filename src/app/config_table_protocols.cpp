@@ -246,6 +246,12 @@ std::vector<Setting<Config>> protocol_settings() {
       {"imap", "max_messages_in_append", "Messages of one APPEND (MULTIAPPEND)."},
       [](C& c) -> auto& { return c.imap.max_messages_in_append; }, 1, 100'000));
   add(number<C>(
+      {"imap", "message_limit",
+       "Messages of one FETCH, STORE, SEARCH, MOVE, UID EXPUNGE, COPY or APPEND: announced (MESSAGELIMIT), and "
+       "enforced; "
+       "less than 1000 surprises clients. 0: no limit, and nothing is announced."},
+      [](C& c) -> auto& { return c.imap.message_limit; }, 0, 10'000'000));
+  add(number<C>(
       {"imap", "save_limit",
        "Messages of one COPY or APPEND: announced (SAVELIMIT), and enforced. 0: no limit, and nothing is announced."},
       [](C& c) -> auto& { return c.imap.save_limit; }, 0, 1'000'000));

@@ -27,6 +27,8 @@ enum class Form : std::uint8_t {
   number,
   interval,
   uid,
+  uid_after,  // RFC 9738 §3.2
+  uid_before,
   object_id,
   name,
   modseq,
@@ -39,7 +41,7 @@ struct Key {
   Kind kind;
   std::string_view flag = {};
 };
-constexpr std::array<Key, 46> kKeys = {{
+constexpr std::array<Key, 48> kKeys = {{
     {"ALL", Form::plain, Kind::all},
     {"ANSWERED", Form::flag, Kind::flag, "\\Answered"},
     {"BCC", Form::text, Kind::bcc},
@@ -76,6 +78,8 @@ constexpr std::array<Key, 46> kKeys = {{
     {"THREADID", Form::object_id, Kind::thread_id},
     {"TO", Form::text, Kind::to},
     {"UID", Form::uid, Kind::uid},
+    {"UIDAFTER", Form::uid_after, Kind::uid},
+    {"UIDBEFORE", Form::uid_before, Kind::uid},
     {"UNANSWERED", Form::not_flag, Kind::flag, "\\Answered"},
     {"UNDELETED", Form::not_flag, Kind::flag, "\\Deleted"},
     {"UNDRAFT", Form::not_flag, Kind::flag, "\\Draft"},
@@ -147,6 +151,15 @@ class ProgramParser {
     return key;
   }
 
+  // All UIDs above this one, or below it; where there are none, no message.
+  static SearchKey beside(std::uint32_t uid, bool above) {
+    if (above ? uid == UINT32_MAX : uid <= 1) return negated(of(Kind::all));
+    auto key = of(Kind::uid);
+    const auto range = above ? NumberRange{uid + 1, UINT32_MAX} : NumberRange{1, uid - 1};
+    key.set = SequenceSet::of(NumberSet{range});
+    return key;
+  }
+
   SearchKey child(std::size_t depth) {
     in_.space();
     return key(depth + 1);
@@ -194,6 +207,10 @@ class ProgramParser {
       case Form::uid:
         in_.space();
         return numbers(Kind::uid);
+      case Form::uid_after:
+      case Form::uid_before:
+        in_.space();
+        return beside(static_cast<std::uint32_t>(in_.nonzero()), known.form == Form::uid_after);
       case Form::object_id:
         in_.space();
         key.text = object_id();

@@ -163,8 +163,8 @@ Async<bool> Session::begin_letter(grammar::AppendMessage message) {
   appending_->letters.push_back(std::move(letter));
   const auto count = appending_->letters.size();
   const auto& limits = shared_->limits;
-  if (limits.save_limit != 0 && count > limits.save_limit) {
-    co_return co_await give_up_append(no("Too many messages.", fmt::format("MESSAGELIMIT {}", limits.save_limit)));
+  if (limits.most_saved() != 0 && count > limits.most_saved()) {
+    co_return co_await give_up_append(no("Too many messages.", fmt::format("MESSAGELIMIT {}", limits.most_saved())));
   }
   if (count <= limits.max_messages_in_append) co_return true;
   co_return co_await give_up_append(no("Too many messages.", "LIMIT"));

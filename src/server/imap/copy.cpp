@@ -2,6 +2,7 @@
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/mailboxes.hpp"
+#include "server/imap/message_limit.hpp"
 #include "server/imap/uids.hpp"
 
 namespace pabal::server::imap {
@@ -20,19 +21,12 @@ std::string code_of(const store::Copied& copied) {
                                 grammar::NumberSet::of_sorted(to).text());
 }
 
-// RFC 9738 §3.1: nothing is done where more are named than may be saved at once; the UID from which on the rest could
-// have been.
+// RFC 9738 §3.1: of a COPY nothing is done where more are named than may be saved at once; the UID from which on the
+// rest could have been.
 std::optional<Answer> too_many(const Session& session, const grammar::NumberSet& uids) {
-  const auto limit = session.limits().save_limit;
+  const auto limit = session.limits().most_saved();
   if (limit == 0 || uids.count() <= limit) return std::nullopt;
-  auto left = limit;
-  std::uint32_t lowest = 0;
-  for (auto range = uids.ranges().rbegin(); left > 0; ++range) {
-    const auto taken = std::min<std::uint64_t>(left, std::uint64_t{range->last} - range->first + 1);
-    lowest = static_cast<std::uint32_t>(range->last - taken + 1);
-    left -= taken;
-  }
-  return no("Too many messages.", fmt::format("MESSAGELIMIT {} {}", limit, lowest));
+  return no("Too many messages.", limit_code(limit, lowest_of(uids, limit)));
 }
 
 // RFC 9051 §6.4.7: one that isn't there may be made.
@@ -69,7 +63,7 @@ Async<Answer> copy(Session* session, Command command) {
 
 Async<Answer> move(Session* session, Command command) {
   const auto& arguments = std::get<grammar::Copy>(command.arguments);
-  const auto named = session->named_by(arguments.set, command.uid);
+  auto named = session->named_by(arguments.set, command.uid);
   if (!named) co_return named.error();
   const auto& selected = *session->selected();
   // RFC 6851 §4.5: the rights of COPY, of setting \Deleted and of EXPUNGE.
@@ -77,6 +71,7 @@ Async<Answer> move(Session* session, Command command) {
   if ((selected.rights & kLeave) != kLeave) co_return not_permitted();
   const auto target = co_await find_mailbox(session, arguments.mailbox.text(), right::insert);
   if (!target) co_return not_there(target.error());
+  auto limited = keep_to_limit(*session, named->uids);
   const auto done = co_await session->patiently(
       command.tag, session->store().move(selected.place, selected.mailbox, ranges_of(named->uids), target->place,
                                          target->info.path, scope_of(target->rights)));
@@ -86,6 +81,7 @@ Async<Answer> move(Session* session, Command command) {
     grammar::append_untagged(session->out(), grammar::Condition::ok, code_of(*done), "Moved.");
   }
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
+  if (!limited.empty()) co_return ok("As many as are allowed.", std::move(limited));
   // RFC 7162 §3.2: a removal as EXPUNGE's.
   const bool told = session->enabled().condstore && !done->uids.empty();
   co_return ok("Moved.", told ? fmt::format("HIGHESTMODSEQ {}", done->source_change.value) : std::string());

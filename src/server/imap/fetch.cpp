@@ -8,6 +8,7 @@
 #include "server/imap/commands.hpp"
 #include "server/imap/fetch_letter.hpp"
 #include "server/imap/fetch_print.hpp"
+#include "server/imap/message_limit.hpp"
 #include "server/imap/resync.hpp"
 #include "server/imap/started.hpp"
 #include "server/imap/uids.hpp"
@@ -386,6 +387,7 @@ Async<Answer> fetch(Session* session, Command command) {
   if (modseq || modifiers.changed_since) session->enabled().condstore = true;
   if (modifiers.partial) named->uids = part_of(selected.view, named->uids, *modifiers.partial);
   if (modifiers.changed_since) named->uids = changed_of(selected.view, named->uids, *modifiers.changed_since);
+  auto limited = keep_to_limit(*session, named->uids);
   // RFC 9051 §6.4.5: what is read is seen; the new flags are told with the rest.
   // RFC 4314 §4: not without the right to.
   const bool sees = !selected.read_only && (selected.rights & right::seen) != 0 &&
@@ -410,6 +412,7 @@ Async<Answer> fetch(Session* session, Command command) {
   // RFC 5530: numbers that the client has and whose letters are gone.
   if (!command.uid && (named->some_are_gone || fetcher.missing()))
     co_return no("Some messages are gone.", "EXPUNGEISSUED");
+  if (!limited.empty()) co_return ok("As many as are allowed.", std::move(limited));
   co_return ok("Done.");
 }
 

@@ -5,6 +5,7 @@
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/contexts.hpp"
+#include "server/imap/message_limit.hpp"
 #include "server/imap/search_filters.hpp"
 #include "server/imap/search_run.hpp"
 
@@ -19,6 +20,17 @@ void say_list(Session& session, const Hits& hits, bool uid, bool modseq) {
   const auto [numbers, highest] = numbers_of(hits, uid);
   grammar::append_search(session.out(), "SEARCH", numbers,
                          modseq && !hits.empty() ? std::optional(highest) : std::nullopt);
+}
+
+// RFC 9738 §3.1: of many the last are found.
+std::string keep_to_limit(const Session& session, Hits& hits) {
+  const auto limit = session.limits().message_limit;
+  if (limit == 0 || hits.size() <= limit) return {};
+  hits.erase(hits.begin(), hits.end() - static_cast<std::ptrdiff_t>(limit));
+  return limit_code(limit, hits.front().uid);
+}
+Answer done_within(std::string limited) {
+  return limited.empty() ? ok("Done.") : ok("As many as are allowed.", std::move(limited));
 }
 
 }  // namespace
@@ -63,11 +75,13 @@ Async<Answer> search(Session* session, Command command) {
   if (modseq) session->enabled().condstore = true;
   const auto scope = scope_of(*session);
   const auto terms = terms_of(*session, *key);
-  const auto hits = co_await find_messages(session, &scope, &terms);
+  auto hits = co_await find_messages(session, &scope, &terms);
+  std::string limited;
+  if (hits) limited = keep_to_limit(*session, *hits);
   if (auto failed = conclude(*session, hits, want)) co_return std::move(*failed);
   if (!session->enabled().rev2 && !want.given) {
     say_list(*session, *hits, command.uid, modseq);
-    co_return ok("Done.");
+    co_return done_within(std::move(limited));
   }
   if (const auto asked = asked_for(want)) {
     auto result = result_of(*hits, *asked, command.uid, modseq);
@@ -81,7 +95,7 @@ Async<Answer> search(Session* session, Command command) {
     grammar::append_esearch(session->out(), command.tag, command.uid, result, session->form());
   }
   if (want.update) keep_result(*session, {.tag = command.tag, .uid = command.uid, .key = *key}, *hits);
-  co_return ok("Done.");
+  co_return done_within(std::move(limited));
 }
 
 Async<Answer> comparator(Session* session, Command command) {

@@ -2,7 +2,10 @@
 // grammar of src/imap, over the mailboxes of the store. Several sessions on one mailbox share one snapshot of it; each
 // keeps only what its client has not been told yet (imap::MailboxView), and is woken when the account changes.
 #pragma once
+#include <algorithm>
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "account/logins.hpp"
 #include "base/clock.hpp"
@@ -26,11 +29,18 @@ struct Limits {
   std::size_t window_bytes = 64 << 10;         ///< what is gathered before it is written
   std::uint64_t max_message_bytes = 50 << 20;  ///< of a message that is appended (RFC 7889)
   std::size_t max_messages_in_append = 1'000;  ///< MULTIAPPEND
+  std::size_t message_limit = 0;               ///< messages of one command (RFC 9738); 0: nothing is announced
   std::size_t save_limit = 0;                  ///< messages of one COPY or APPEND (RFC 9738); 0: nothing is announced
   std::size_t max_notified_mailboxes = 5'000;  ///< that NOTIFY tells of (RFC 5465)
   /// Login names of who may read URLs that others made for submission (RFC 4467 §3, submit+).
   std::vector<std::string> url_submitters = {};
-  bool literal_plus = false;                   ///< LITERAL+ instead of LITERAL-
+  bool literal_plus = false;  ///< LITERAL+ instead of LITERAL-
+
+  /// Of one COPY or APPEND; 0: any number.
+  [[nodiscard]] std::size_t most_saved() const noexcept {
+    if (message_limit == 0 || save_limit == 0) return std::max(message_limit, save_limit);
+    return std::min(message_limit, save_limit);
+  }
 };
 
 using common::Policy;

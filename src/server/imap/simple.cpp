@@ -19,7 +19,7 @@ std::string capabilities(Session& session) {
        .literal_minus = !limits.literal_plus,
        .mechanisms = mechanisms,
        .append_limit = limits.max_message_bytes,
-       .message_limit = std::nullopt,
+       .message_limit = limits.message_limit == 0 ? std::nullopt : std::optional<std::uint64_t>(limits.message_limit),
        .save_limit = limits.save_limit == 0 ? std::nullopt : std::optional<std::uint64_t>(limits.save_limit)});
 }
 

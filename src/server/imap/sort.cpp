@@ -100,6 +100,16 @@ void say_esort(Session& session, const Command& command, const Hits& sorted, con
   grammar::append_esearch(session.out(), command.tag, command.uid, result, session.form());
 }
 
+// RFC 9738: an order of some of them is the order of none.
+bool is_too_much(const Session& session, const Hits& hits) {
+  const auto limit = session.limits().message_limit;
+  return limit != 0 && hits.size() > limit;
+}
+Answer too_much(Session& session, bool saves) {
+  if (saves) session.selected()->saved_search = {};
+  return no("Too many messages.", fmt::format("MESSAGELIMIT {}", session.limits().message_limit));
+}
+
 }  // namespace
 
 Async<Answer> sort(Session* session, Command command) {
@@ -119,6 +129,7 @@ Async<Answer> sort(Session* session, Command command) {
   const auto scope = scope_of(*session);
   const auto terms = terms_of(*session, *key);
   auto hits = co_await find_messages(session, &scope, &terms);
+  if (hits && is_too_much(*session, *hits)) co_return too_much(*session, want.save);
   if (hits) hits = co_await sorted(session, scope.place, std::move(*hits), &arguments.criteria, &terms);
   if (auto failed = conclude(*session, hits, want)) co_return std::move(*failed);
   if (!want.given) {
@@ -147,6 +158,7 @@ Async<Answer> thread(Session* session, Command command) {
   const auto terms = terms_of(*session, *key);
   const auto hits = co_await find_messages(session, &scope, &terms);
   if (!hits) co_return search_failed(*session, hits.error());
+  if (is_too_much(*session, *hits)) co_return too_much(*session, false);
   ThreadFacts known(command.uid, session->collation());
   auto visited =
       co_await visit_facts(session, scope.place, &*hits,

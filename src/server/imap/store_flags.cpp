@@ -3,8 +3,10 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
+#include "server/imap/message_limit.hpp"
 #include "server/imap/uids.hpp"
 
 namespace pabal::server::imap {
@@ -104,8 +106,9 @@ std::string named(const View& view, std::vector<std::uint32_t> uids, bool uid) {
 
 Async<Answer> store_flags(Session* session, Command command) {
   const auto& arguments = std::get<grammar::Store>(command.arguments);
-  const auto messages = session->named_by(arguments.set, command.uid);
+  auto messages = session->named_by(arguments.set, command.uid);
   if (!messages) co_return messages.error();
+  auto limited = keep_to_limit(*session, messages->uids);
   auto& selected = *session->selected();
   if (arguments.unchanged_since) session->enabled().condstore = true;
   auto how = store::FlagsHow::replace;
@@ -135,8 +138,12 @@ Async<Answer> store_flags(Session* session, Command command) {
   stored.done = std::move(*done);
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
   if (!co_await tell_stored(session, &messages->uids, &stored, arguments.silent, command.uid)) co_return lost();
-  auto answer = ok("Done.");
+  auto answer = limited.empty() ? ok("Done.") : ok("As many as are allowed.", limited);
   if (!stored.done.modified.empty()) {
+    // An answer has one code.
+    if (!limited.empty()) {
+      grammar::append_untagged(session->out(), grammar::Condition::ok, limited, "As many as are allowed.");
+    }
     answer = ok("Some were changed in between.", "MODIFIED " + named(selected.view, stored.done.modified, command.uid));
   }
   co_return answer;

@@ -1,5 +1,6 @@
 // What mail clients write, while the power goes at any moment, and while each operation of the disk and the database
-// fails once: every account is as after its last promised write, or as after the one that was under way, whole.
+// fails once (of most kinds not each, for the sake of time): every account is as after its last promised write, or as
+// after the one that was under way, whole.
 #include <cstdlib>
 
 #include <gtest/gtest.h>
@@ -153,13 +154,13 @@ class ClientWritesFailing : public testing::Test {
 };
 
 TEST_F(ClientWritesFailing, EachFlush) { each_disk_operation(DiskOperation::sync, EIO, false, 1); }
-TEST_F(ClientWritesFailing, EachWriteOnAFullDisk) { each_disk_operation(DiskOperation::write, ENOSPC, false, 5); }
-TEST_F(ClientWritesFailing, EachWriteFromThenOn) { each_disk_operation(DiskOperation::write, EIO, true, 11); }
-TEST_F(ClientWritesFailing, EachRead) { each_disk_operation(DiskOperation::read, EIO, false, 17); }
+TEST_F(ClientWritesFailing, WritesOnAFullDisk) { each_disk_operation(DiskOperation::write, ENOSPC, false, 13); }
+TEST_F(ClientWritesFailing, WritesFromThenOn) { each_disk_operation(DiskOperation::write, EIO, true, 23); }
+TEST_F(ClientWritesFailing, Reads) { each_disk_operation(DiskOperation::read, EIO, false, 41); }
 
-TEST_F(ClientWritesFailing, EachStatement) {
+TEST_F(ClientWritesFailing, Statements) {
   for (const bool ends : {false, true}) {
-    for (std::uint64_t nth = 1;; nth += 13) {
+    for (std::uint64_t nth = 1;; nth += 37) {
       db::DatabaseFailure failure;
       failure.statement = nth;
       failure.ends_transaction = ends;
@@ -171,9 +172,9 @@ TEST_F(ClientWritesFailing, EachStatement) {
   }
 }
 
-TEST_F(ClientWritesFailing, EachCommit) {
+TEST_F(ClientWritesFailing, Commits) {
   for (const bool happened : {false, true}) {
-    for (std::uint64_t nth = 1;; ++nth) {
+    for (std::uint64_t nth = 1;; nth += 2) {
       db::DatabaseFailure failure;
       failure.commit = nth;
       failure.commit_happened = happened;

@@ -121,7 +121,7 @@ struct Selected {
   store::Watch watch;               ///< of another's account
   /// Of its entries, where changes of them are told.
   std::optional<std::map<std::string, std::size_t>> metadata{};
-  std::uint64_t key_resets = 0;  ///< of the key for its URLs (RFC 4467), when the client last heard
+  std::uint64_t key_resets = 0;          ///< of the key for its URLs (RFC 4467), when the client last heard
   std::shared_ptr<Contexts> contexts{};  ///< results that are kept up to date (contexts.hpp); null: none
 };
 

@@ -164,6 +164,8 @@ TEST(Command, List) {
       {"a LIST \"\" % RETURN (METADATA (\"/shared/vendor/cmu/cyrus-imapd/color\"))",
        "a LIST extended [] % >metadata /shared/vendor/cmu/cyrus-imapd/color"},
       {"a LIST \"\" % RETURN (METADATA /private/x)", "a LIST extended [] % >metadata /private/x"},
+      {"a LIST \"\" % RETURN (METADATA (/private/x /Private/X /private/x))",
+       "a LIST extended [] % >metadata /private/x"},
       {"a LIST \"\" % RETURN ()", "a LIST extended [] %"},
       {"a LIST \"\" % RETURN (FOO)", "a BAD unknown return option"},
       {"a LIST (FOO) \"\" %", "a BAD unknown selection option"},
@@ -378,6 +380,8 @@ TEST(Command, Notify) {
        "(subtree Lists (MessageNew MessageExpunge FlagChange))",
        "a NOTIFY status selected:new(uid,body.peek[HEADER.FIELDS (From To Subject)])expunge, "
        "subtree<Lists>:new()expunge,flag,"},
+      {"a NOTIFY SET (selected (MessageNew (UID FLAGS UID UID FLAGS) MessageExpunge))",
+       "a NOTIFY selected:new(uid,flags)expunge,"},
       {"a NOTIFY SET (personal (MailboxName SubscriptionChange)) (inboxes NONE)",
        "a NOTIFY personal:name,subscription, inboxes:"},
       {"a NOTIFY SET (selected-delayed (MessageNew MessageExpunge FooBar))",

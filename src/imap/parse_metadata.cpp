@@ -1,4 +1,6 @@
 // GETMETADATA and SETMETADATA (RFC 5464 §5).
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "imap/cursor.hpp"
 
@@ -48,7 +50,9 @@ std::vector<std::string> parse_metadata_entries(Cursor& in) {
     return out;
   }
   while (in.ok()) {
-    out.push_back(entry(in));
+    // Each once, however often it is named.
+    auto one = entry(in);
+    if (std::ranges::find(out, one) == out.end()) out.push_back(std::move(one));
     if (in.take(')')) break;
     in.space();
   }

@@ -28,7 +28,9 @@ std::vector<MailboxName> one_or_more(Cursor& in) {
 
 void fetch_items(Cursor& in, FetchItems& items) {
   while (in.ok()) {
-    items.push_back(parse_fetch_item(in));
+    // Each once, as FETCH has them.
+    auto item = parse_fetch_item(in);
+    if (std::ranges::find(items, item) == items.end()) items.push_back(std::move(item));
     if (in.take(')')) return;
     in.space();
   }

@@ -77,7 +77,7 @@ struct MailboxCounts {
 [[nodiscard]] Result<MailboxMade> create_mailbox(db::Connection& connection, AccountId account, std::string_view path,
                                                  std::string_view role, SystemTime now);
 [[nodiscard]] Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                                  SystemTime now);
+                                                  std::optional<MailboxId> id, SystemTime now);
 [[nodiscard]] Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId account, std::string_view from,
                                                   std::string_view to, SystemTime now);
 /// 0 where nothing changed.

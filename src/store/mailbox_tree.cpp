@@ -177,9 +177,12 @@ Result<MailboxMade> create_mailbox(db::Connection& connection, AccountId account
 
 namespace {
 // The mailbox, if it may be deleted.
-Result<MailboxInfo> deletable(db::Connection& connection, AccountId account, std::string_view path) {
+Result<MailboxInfo> deletable(db::Connection& connection, AccountId account, std::string_view path,
+                              std::optional<MailboxId> id) {
   auto info = read_mailbox(connection, account, path);
   if (!info) return info;
+  // Another has its name by now.
+  if (id && info->id != *id) return no_mailbox(account, printable(path));
   if (info->path == kInbox) return fail(ErrorKind::policy, "INBOX can't be deleted");
   auto below = mailboxes_below(connection, account, info->path);
   if (!below) return pass(below);
@@ -189,8 +192,8 @@ Result<MailboxInfo> deletable(db::Connection& connection, AccountId account, std
 }  // namespace
 
 Result<ChangeNumber> empty_some(db::Connection& connection, AccountId account, std::string_view path,
-                                std::int64_t at_once, SystemTime now) {
-  auto info = deletable(connection, account, path);
+                                std::optional<MailboxId> id, std::int64_t at_once, SystemTime now) {
+  auto info = deletable(connection, account, path, id);
   if (!info) return pass(info);
   if (info->emails <= static_cast<std::uint64_t>(at_once)) return ChangeNumber{};
   auto last = connection.number(
@@ -204,8 +207,8 @@ Result<ChangeNumber> empty_some(db::Connection& connection, AccountId account, s
 }
 
 Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                    SystemTime now) {
-  auto info = deletable(connection, account, path);
+                                    std::optional<MailboxId> id, SystemTime now) {
+  auto info = deletable(connection, account, path, id);
   if (!info) return pass(info);
   if (auto gone = expunge(connection, account, info->id, {UidRange{}}, Which::all, now); !gone) return pass(gone);
   auto change = take_changes(connection, account);

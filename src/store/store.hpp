@@ -198,8 +198,9 @@ class Store {
   /// §6.3.4); its subscription, if there still is one, is the new mailbox's.
   [[nodiscard]] Async<Result<MailboxMade>> create_mailbox(Place place, std::string path, std::string role);
   /// With its messages. INBOX is refused (`policy`), and one with others below it (`state`; RFC 9051 §6.3.5). The name
-  /// stays subscribed.
-  [[nodiscard]] Async<Result<ChangeNumber>> delete_mailbox(Place place, std::string path);
+  /// stays subscribed. With an id only that mailbox: `not_found` where another has the name by now.
+  [[nodiscard]] Async<Result<ChangeNumber>> delete_mailbox(Place place, std::string path,
+                                                           std::optional<MailboxId> id = {});
   /// With all below it, under one change; missing ones above the new name are made (RFC 9051 §6.3.6). `exists` where
   /// one of the new names is there, `policy` where a mailbox would come under itself. INBOX stays: its messages move to
   /// a new mailbox, and what is below it stays too. Subscriptions and roles go along with the mailboxes.

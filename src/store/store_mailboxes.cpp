@@ -112,20 +112,20 @@ Async<Result<MailboxMade>> Store::create_mailbox(Place place, std::string path, 
   co_return made;
 }
 
-Async<Result<ChangeNumber>> Store::delete_mailbox(Place place, std::string path) {
+Async<Result<ChangeNumber>> Store::delete_mailbox(Place place, std::string path, std::optional<MailboxId> id) {
   // A big one goes in pieces, so that deliveries come between.
   while (true) {
     auto emptied = co_await write_rows<ChangeNumber>(
-        place, [account = place.account, path, now = state_->around.clock->now()](db::Connection& connection) {
-          return empty_some(connection, account, path, kEmptyAtOnce, now);
+        place, [account = place.account, path, id, now = state_->around.clock->now()](db::Connection& connection) {
+          return empty_some(connection, account, path, id, kEmptyAtOnce, now);
         });
     if (!emptied) co_return pass(emptied);
     if (!*emptied) break;
     tell(place.account, *emptied);
   }
   auto change = co_await write_rows<ChangeNumber>(
-      place, [account = place.account, path = std::move(path), now = state_->around.clock->now()](
-                 db::Connection& connection) { return store::delete_mailbox(connection, account, path, now); });
+      place, [account = place.account, path = std::move(path), id, now = state_->around.clock->now()](
+                 db::Connection& connection) { return store::delete_mailbox(connection, account, path, id, now); });
   if (change) tell(place.account, *change);
   co_return change;
 }

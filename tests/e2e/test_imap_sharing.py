@@ -1,6 +1,7 @@
 """Mailboxes that two accounts in two shards share (RFC 4314), with Python's imaplib and word by word."""
 import imaplib
 import unittest
+from collections.abc import Callable
 
 from case import ALICE, BOB, PASSWORD, ServerCase
 
@@ -93,6 +94,28 @@ class Sharing(ServerCase):
         self.assertTrue(line.startswith(b"* BYE"))
         guest = self.login(BOB)
         self.assertEqual(guest.select(THEIRS)[0], "NO")
+
+    def test_rights_and_names_at_the_end_of_an_append(self) -> None:
+        self.good(self.owner.setacl("Team", BOB, "lri"))
+        letter = LETTER % (1, 1)
+        wire = self.wire("imap")
+        wire.line()
+        wire.send(f'a LOGIN {BOB} "{PASSWORD}"\r\n'.encode())
+        self.assertTrue(wire.line().startswith(b"a OK"))
+
+        def append_while(change: Callable[[], tuple[str, list]]) -> bytes:
+            wire.send(f"b APPEND {THEIRS} {{{len(letter)}}}\r\n".encode())
+            self.assertTrue(wire.line().startswith(b"+ "))
+            self.good(change())
+            wire.send(letter + b"\r\n")
+            return wire.line()
+
+        self.assertTrue(append_while(self.owner.noop).startswith(b"b OK [APPENDUID "))
+        self.assertTrue(append_while(lambda: self.owner.deleteacl("Team", BOB)).startswith(b"b NO [TRYCREATE]"))
+        self.good(self.owner.setacl("Team", BOB, "lri"))
+        self.addCleanup(self.owner.delete, "Old")
+        self.assertTrue(append_while(lambda: self.owner.rename("Team", "Old")).startswith(b"b NO [TRYCREATE]"))
+        self.assertIn(b"MESSAGES 1", self.good(self.owner.status("Old", "(MESSAGES)"))[0])
 
     def test_a_quota_that_counts_for_all(self) -> None:
         roots = self.good(self.owner.getquotaroot("Team"))

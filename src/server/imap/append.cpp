@@ -12,6 +12,7 @@ namespace {
 
 /// Octets of an APPEND's messages that may lie in memory.
 constexpr std::uint64_t kInMemory = 4U << 20;
+constexpr std::size_t kMostFiles = 200;  // open for one command
 
 const std::string& target_of(const Command& command) {
   if (const auto* replace = std::get_if<grammar::Replace>(&command.arguments)) return replace->mailbox.text();
@@ -47,7 +48,11 @@ Async<bool> Session::take_data(std::string_view octets) {
   // Many small messages together are as much memory as a big one.
   const bool much = appending_->octets > kInMemory && !content.has_file();
   if (!content.wants_spill() && !much) co_return true;
-  if (much) appending_->octets -= content.size();
+  // A file stays open until the command ends.
+  if (!content.has_file() && ++appending_->files > kMostFiles) {
+    co_return co_await give_up_append(no("Too many big messages.", "LIMIT"));
+  }
+  appending_->octets -= std::min<std::uint64_t>(appending_->octets, content.memory().size());
   const auto spilled = co_await content.spill();
   if (spilled) co_return true;
   log().error("append_failed", {{"why", spilled.error().log}});
@@ -147,6 +152,7 @@ Async<bool> Session::begin_append(Command command) {
   appending_ = std::make_unique<Appending>(Appending{.command = std::move(command),
                                                      .place = target->place,
                                                      .path = std::move(target->info.path),
+                                                     .mailbox = target->info.id,
                                                      .scope = scope_of(target->rights),
                                                      .letters = {},
                                                      .replaced = replaced});
@@ -186,6 +192,17 @@ Async<bool> Session::begin_text(std::uint64_t size) {
 Async<bool> Session::end_append() {
   const auto done = std::move(appending_);
   const auto& command = done->command;
+  // The octets may have been long on their way: rights and names are looked at once more.
+  auto target = co_await find_mailbox(this, target_of(command), right::insert);
+  if (!target) {
+    auto why = std::move(target.error());
+    if (why.code == "NONEXISTENT") why.code = "TRYCREATE";
+    co_return co_await respond(command.tag, std::move(why), {});
+  }
+  if (target->place.account != done->place.account || target->info.id != done->mailbox) {
+    co_return co_await respond(command.tag, no("The mailbox was renamed meanwhile.", "TRYCREATE"), {});
+  }
+  for (auto& letter : done->letters) letter.flags = permitted(letter.flags, scope_of(target->rights));
   auto answer = co_await append(this, done->place, std::move(done->path), std::move(done->letters), done->replaced);
   co_return co_await respond(command.tag, std::move(answer), {.keep_numbers = false, .uid = command.uid, .own = true});
 }

@@ -12,6 +12,15 @@ namespace {
 using Kind = grammar::SearchKey::Kind;
 using grammar::NumberSet;
 
+constexpr std::size_t kMostSets = 16;
+
+// How many sets of numbers a program has: each may become as big as the mailbox.
+std::size_t sets_of(const grammar::SearchKey& key) {
+  std::size_t count = key.kind == Kind::sequence || key.kind == Kind::uid ? 1 : 0;
+  for (const auto& child : key.children) count += sets_of(child);
+  return count;
+}
+
 // The program with what its numbers, "*" and "$" mean now (RFC 5267 §4.3).
 grammar::SearchKey with_uids(grammar::SearchKey key, const Selected& selected) {
   for (auto& child : key.children) child = with_uids(std::move(child), selected);
@@ -234,6 +243,7 @@ void keep_result(Session& session, KeptSearch search, const Hits& hits) {
   }
   Contexts::Context context{.search = std::move(search), .members = {}};
   auto& key = context.search.key;
+  if (sets_of(key) > kMostSets) return refuse(session, context.search.tag, "The program has too many sets.");
   key = with_uids(std::move(key), selected);
   context.by_flags = mentions(key, Kind::flag) || mentions(key, Kind::recent) || mentions(key, Kind::modseq);
   context.program_octets = octets_of(key);

@@ -40,7 +40,7 @@ Async<Answer> delete_mailbox(Session* session, Command command) {
   const auto& name = std::get<grammar::OnMailbox>(command.arguments).mailbox;
   const auto found = co_await find_mailbox(session, name.text(), right::delete_mailbox);
   if (!found) co_return found.error();
-  const auto gone = co_await session->store().delete_mailbox(found->place, found->info.path);
+  const auto gone = co_await session->store().delete_mailbox(found->place, found->info.path, found->info.id);
   if (!gone && gone.error().kind == ErrorKind::state) co_return no("There are mailboxes below it.", "HASCHILDREN");
   if (!gone) co_return refused(gone.error());
   const auto& selected = session->selected();
@@ -56,6 +56,11 @@ Async<Answer> rename(Session* session, Command command) {
   if (!arguments.to.may_be_created()) co_return no("Such a name can't be given.", "CANNOT");
   const auto found = co_await find_mailbox(session, arguments.from.text(), right::delete_mailbox);
   if (!found) co_return found.error();
+  // All messages of INBOX move to a mailbox with another list of rights (RFC 9051 §6.3.6): that is more than a name.
+  constexpr auto kTake = right::read | right::delete_messages | right::expunge;
+  if (found->place.reader && found->info.path == "INBOX" && (found->rights & kTake) != kTake) {
+    co_return not_permitted();
+  }
   const auto room = co_await find_room(session, arguments.to.text());
   if (!room) co_return room.error();
   if (room->place.account != found->place.account) co_return no("Mailboxes stay with their owner.", "CANNOT");

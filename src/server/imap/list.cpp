@@ -4,6 +4,7 @@
 #include <set>
 
 #include "imap/response.hpp"
+#include "net/give_way.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/mailboxes.hpp"
 #include "server/imap/metadata.hpp"
@@ -15,6 +16,8 @@ namespace {
 using grammar::MailboxPattern;
 
 constexpr std::size_t kMostPatterns = 100;
+constexpr std::size_t kMostPatternOctets = 8'000;  // of all together
+constexpr std::size_t kPatternStepsATurn = 2'000'000;
 
 // A name that may be listed: a mailbox, or one that stands above a mailbox or is subscribed without being there.
 struct Name {
@@ -68,7 +71,11 @@ class Lister {
     for (const auto& pattern : arguments.patterns) {
       if (auto made = MailboxPattern::from_client(arguments.reference, pattern, utf8)) patterns_.push_back(*made);
     }
+    for (const auto& pattern : patterns_) octets_ += pattern.text().size() + 1;
   }
+
+  /// What a pattern costs grows with its length times that of a name, so many long ones are refused.
+  [[nodiscard]] bool too_much() const noexcept { return octets_ > kMostPatternOctets; }
 
   /// Whether a name below this one may be meant.
   [[nodiscard]] bool may_mean(std::string_view above) const {
@@ -78,8 +85,12 @@ class Lister {
     });
   }
 
-  void list(const std::map<std::string, Name>& names) {
-    for (const auto& [path, name] : names) {
+  Async<bool> list(const std::map<std::string, Name>* names) {
+    for (const auto& [path, name] : *names) {
+      if (turns_.step((path.size() + 1) * octets_)) {
+        co_await net::give_way();
+        if (!co_await session_->drain()) co_return false;
+      }
       if (!std::ranges::any_of(patterns_, [&](const auto& pattern) { return pattern.matches(path); })) continue;
       if (lsub_) {
         lsub(path, name);
@@ -87,6 +98,7 @@ class Lister {
         one(path, name);
       }
     }
+    co_return true;
   }
 
  private:
@@ -149,6 +161,8 @@ class Lister {
   const grammar::List* arguments_;
   bool lsub_;
   std::vector<MailboxPattern> patterns_;
+  std::size_t octets_ = 1;  ///< of all patterns
+  net::Turns turns_{kPatternStepsATurn};
 };
 
 // RFC 9590: the entries that are wanted, of all mailboxes at once.
@@ -241,6 +255,7 @@ Async<Answer> list(Session* session, Command command) {
   if (!all) co_return refused(all.error());
   if ((arguments.return_status & grammar::kStatusHighestModseq) != 0) session->enabled().condstore = true;
   Lister lister(*session, arguments, lsub);
+  if (lister.too_much()) co_return no("Too many patterns.", "LIMIT");
   auto names_and_rights = co_await own_rights(session, &arguments, *all);
   if (!names_and_rights) co_return refused(names_and_rights.error());
   std::vector<SharedByName> shared;
@@ -262,7 +277,7 @@ Async<Answer> list(Session* session, Command command) {
   }
   for (const auto& [path, rights] : *names_and_rights) names[path].rights = rights;
   if (auto looked = co_await add_metadata(session, &arguments, &names); !looked) co_return refused(looked.error());
-  lister.list(names);
+  if (!co_await lister.list(&names)) co_return lost();
   co_return ok("Done.");
 }
 

@@ -278,5 +278,47 @@ TEST_F(SharedMailboxes, TheTreeOfAnother) {
   expect_sound();
 }
 
+// Its messages would have another list of rights, and be read by who may not read INBOX.
+TEST_F(SharedMailboxes, AnInboxIsRenamedByThoseWhoMayTakeItsMessages) {
+  give("lc");
+  expect_in(alice(world, "a CREATE Shared\r\nb SETACL Shared bob lrk\r\n"), "b OK");
+  const std::string rename = "a RENAME " + kTheirs + " \"Other Users/alice@seoul.example/Shared/in\"\r\n";
+  EXPECT_EQ(bob(world, rename), "a NO [NOPERM] You may not do that there.\r\n");
+  expect_in(alice(world, "a STATUS INBOX (MESSAGES)\r\n"), "(MESSAGES 2)");
+  give("lcrte");
+  EXPECT_EQ(bob(world, rename), "a OK Renamed.\r\n");
+  expect_in(alice(world, "a STATUS Shared/in (MESSAGES)\r\n"), "(MESSAGES 2)");
+  expect_sound();
+}
+
+// Rights that are taken away count however many mailboxes the user has a list for elsewhere.
+TEST_F(SharedMailboxes, WhatIsTakenAwayIsReadOfTheMailboxItself) {
+  expect_in(alice(world, "a SETACL INBOX anyone lrs\r\nb SETACL INBOX -bob r\r\n"), "b OK");
+  const std::string list = "a LIST \"\" \"Other Users/*\" RETURN (MYRIGHTS STATUS (MESSAGES))\r\n";
+  const auto out = bob(world, list);
+  expect_in(out, "* MYRIGHTS " + kTheirs + " ls\r\n");
+  expect_not_in(out, "MESSAGES");
+}
+
+TEST_F(SharedMailboxes, ADeletedMailboxIsTheOneThatWasMeant) {
+  using store::StoreWorld;
+  const auto place = StoreWorld::alice();
+  const auto made = run_blocking(world.store->create_mailbox(place, "Old", ""));
+  ASSERT_TRUE(made.has_value());
+  ASSERT_TRUE(run_blocking(world.store->rename_mailbox(place, "Old", "Kept")).has_value());
+  ASSERT_TRUE(run_blocking(world.store->create_mailbox(place, "Old", "")).has_value());
+  const auto refused = run_blocking(world.store->delete_mailbox(place, "Old", made->id));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(run_blocking(world.store->delete_mailbox(place, "Kept", made->id)).has_value());
+}
+
+TEST_F(SharedMailboxes, ListsWithManyLongPatternsAreRefused) {
+  const std::string name(900, 'a');
+  EXPECT_EQ(alice(world, "a LIST \"" + std::string(900, 'b') + "\" (" + name + " " + name + " " + name + " " + name +
+                             " " + name + ")\r\n"),
+            "a NO [LIMIT] Too many patterns.\r\n");
+}
+
 }  // namespace
 }  // namespace pabal::server::imap

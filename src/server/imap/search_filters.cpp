@@ -9,6 +9,8 @@ namespace pabal::server::imap {
 
 namespace {
 
+constexpr std::size_t kMostFilterOctets = 256U << 10;  // of all that one search names, as often as it does
+
 using Kind = grammar::SearchKey::Kind;
 
 class Expander {
@@ -33,6 +35,8 @@ class Expander {
     if (found == values_.end() || depth == kDeepestFilter) {
       return wrong(no("There is no such filter.", fmt::format("UNDEFINED-FILTER {}", key.name)));
     }
+    octets_ += found->second->size();
+    if (octets_ > kMostFilterOctets) return wrong(no("The filters make too long a search.", "LIMIT"));
     auto command = grammar::parse_command("f SEARCH CHARSET UTF-8 " + *found->second, rules_);
     auto* const search = command ? std::get_if<grammar::Search>(&command->arguments) : nullptr;
     if (search == nullptr || search->returns.given) {
@@ -52,6 +56,7 @@ class Expander {
   grammar::ParseRules rules_;
   std::map<std::string, const std::string*> values_;
   std::size_t keys_ = 0;
+  std::size_t octets_ = 0;
   Answer why_;
 };
 

@@ -1,6 +1,7 @@
 #include "server/imap/search_match.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "imap/date.hpp"
@@ -58,9 +59,10 @@ class Asker {
       case Kind::save_date_supported:
         return Truth::yes;
       case Kind::sequence:
+        if (node.saved) return truth(terms_->saved().contains(c_->row->uid));
         return truth(node.set.contains(node.by_uid ? c_->row->uid : c_->number));
       case Kind::uid:
-        return truth(node.set.contains(c_->row->uid));
+        return truth((node.saved ? terms_->saved() : node.set).contains(c_->row->uid));
       case Kind::flag:
         return flag(node);
       case Kind::recent:
@@ -198,12 +200,20 @@ std::vector<std::string> fuzzy_words(std::string_view utf8) {
 }
 
 SearchTerms::SearchTerms(const pabal::imap::SearchKey& program, const Facts& facts)
-    : program_(&program), now_(facts.now), collation_(facts.collation), root_(make(program, facts, false)) {}
+    : program_(&program),
+      now_(facts.now),
+      collation_(facts.collation),
+      saved_(facts.saved),
+      root_(make(program, facts, false)) {}
 
 void SearchTerms::add_leaf(const pabal::imap::SearchKey& key, bool fuzzy) {
   SearchLeaf leaf{.kind = key.kind, .key = &key, .words = {}, .fuzzy = fuzzy};
   if (fuzzy) {
     for (const auto& word : fuzzy_words(key.text)) leaf.words.push_back(codec::key_of(collation_, word));
+    // Inexact is inexact: each word is looked for in whole letters.
+    std::ranges::sort(leaf.words);
+    leaf.words.erase(std::ranges::unique(leaf.words).begin(), leaf.words.end());
+    if (leaf.words.size() > kMostFuzzyWords) leaf.words.resize(kMostFuzzyWords);
   }
   if (leaf.words.empty()) leaf.words.push_back(codec::key_of(collation_, key.text));
   leaves_.push_back(std::move(leaf));
@@ -211,11 +221,12 @@ void SearchTerms::add_leaf(const pabal::imap::SearchKey& key, bool fuzzy) {
 
 Node SearchTerms::make(const pabal::imap::SearchKey& key, const Facts& facts, bool fuzzy) {
   ++size_;
-  Node node{.kind = key.kind, .key = &key, .set = {}, .by_uid = false, .flag = 0, .leaf = 0, .children = {}};
+  Node node{
+      .kind = key.kind, .key = &key, .set = {}, .by_uid = false, .saved = false, .flag = 0, .leaf = 0, .children = {}};
   if (key.kind == Kind::sequence || key.kind == Kind::uid) {
     if (key.set.is_saved_result()) {
-      node.set = facts.saved;
-      node.by_uid = true;
+      // Big, and named as often as somebody likes.
+      node.saved = true;
     } else {
       node.set = key.set.resolve(key.kind == Kind::uid ? facts.largest_uid : facts.messages);
     }
@@ -247,9 +258,15 @@ LetterTexts::LetterTexts(const SearchTerms& terms, std::string_view octets)
   text.header = std::string();
   body_ = fold(text.body);
   if (!terms.mentions(Kind::header)) return;
+  // A letter may have millions of fields.
+  std::set<std::string> asked;
+  for (const auto& leaf : terms.leaves()) {
+    if (leaf.kind == Kind::header) asked.insert(to_lower(leaf.key->name));
+  }
   message::HeaderReader fields(octets);
   while (const auto field = fields.next()) {
-    header_.emplace_back(to_lower(field->name), fold(message::text_form(field->body)));
+    auto name = to_lower(field->name);
+    if (asked.contains(name)) header_.emplace_back(std::move(name), fold(message::text_form(field->body)));
   }
 }
 
@@ -261,6 +278,7 @@ bool LetterTexts::ask_leaf(const SearchLeaf& leaf, std::size_t& looked) const {
   if (const auto field = field_of(leaf.kind)) return in(fields_[*field]);
   if (leaf.kind == Kind::header) {
     const auto name = to_lower(leaf.key->name);
+    looked += header_.size();
     return std::ranges::any_of(header_, [&](const auto& one) { return one.first == name && in(one.second); });
   }
   if (leaf.kind == Kind::body) return in(body_);

@@ -20,6 +20,9 @@
 
 namespace pabal::server::imap {
 
+/// Of the words of a text that is searched for inexactly, so many count.
+inline constexpr std::size_t kMostFuzzyWords = 32;
+
 enum class Truth : std::uint8_t { no, yes, unknown };
 
 /// A key that looks for text, made ready.
@@ -48,11 +51,13 @@ class SearchTerms {
     const pabal::imap::SearchKey* key;
     pabal::imap::NumberSet set;  ///< UIDs where by_uid, else numbers
     bool by_uid = false;
+    bool saved = false;  ///< "$": the terms' own set, by UIDs
     store::Flags flag = 0;
     std::size_t leaf = 0;  ///< of the keys that look for text
     std::vector<Node> children;
   };
   [[nodiscard]] const Node& root() const noexcept { return root_; }
+  [[nodiscard]] const pabal::imap::NumberSet& saved() const noexcept { return saved_; }
   [[nodiscard]] const std::vector<SearchLeaf>& leaves() const noexcept { return leaves_; }
   /// How many keys: what a message costs.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -68,6 +73,7 @@ class SearchTerms {
   const pabal::imap::SearchKey* program_;
   SystemTime now_;
   codec::Collation collation_;
+  pabal::imap::NumberSet saved_;
   std::vector<SearchLeaf> leaves_;
   std::size_t size_ = 0;
   Node root_;

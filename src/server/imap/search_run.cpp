@@ -410,6 +410,9 @@ Async<Result<std::vector<std::uint32_t>>> relevancies(Session* session, store::P
   for (const auto& leaf : terms->leaves()) {
     if (leaf.fuzzy) words.insert(words.end(), leaf.words.begin(), leaf.words.end());
   }
+  std::ranges::sort(words);
+  words.erase(std::ranges::unique(words).begin(), words.end());
+  if (words.size() > kMostFuzzyWords) words.resize(kMostFuzzyWords);
   std::vector<std::uint32_t> scores(hits->size(), words.empty() ? 100 : least);
   if (words.empty()) co_return scores;
   auto visited = co_await visit_facts(

@@ -130,6 +130,7 @@ struct Appending {
   Command command;
   store::Place place;
   std::string path;  ///< in that account
+  MailboxId mailbox;
   store::FlagScope scope;
   std::optional<std::uint64_t> room{};  ///< octets that the account has left; nothing: not known yet, or no limit
   bool room_known = false;
@@ -137,6 +138,7 @@ struct Appending {
   std::optional<store::Replaced> replaced = {};  ///< by REPLACE
   bool catenate = false;                         ///< the present one is put together of parts
   std::uint64_t octets = 0;                      ///< of the messages that lie in memory
+  std::size_t files = 0;                         ///< of the messages that don't
 };
 
 /// What was switched on by ENABLE, or by a command that implies it.

@@ -178,7 +178,14 @@ Async<Result<UrlData>> data_of(Session* session, const grammar::UrlFetch::Url* w
   if (!letter) co_return pass(letter);
   UrlData data;
   if (wanted->body_part_structure) data.structure = structure(*session, *letter, *url, wanted->binary);
-  if (wanted->binary) {
+  if (wanted->binary && letter->found.filtered) {
+    // Chosen header fields have no transfer encoding.
+    auto part = co_await part_of(session, std::move(*letter), *url);
+    if (!part) co_return pass(part);
+    auto text = co_await part->read(0, part->size());
+    if (!text) co_return pass(text);
+    data.binary = std::optional<std::string>(std::move(*text));
+  } else if (wanted->binary) {
     auto text = co_await decoded(session, &*letter, &*url);
     if (!text) co_return pass(text);
     if (*text) {

@@ -96,6 +96,8 @@ Async<Result<UrlPart>> open_own_url(Session* session, std::string text) {
     if (mailbox.error().code == "UNAVAILABLE") co_return fail(ErrorKind::io, "local error", "url: the mailbox");
     co_return nothing("mailbox");
   }
+  // The open one may have been renamed, and another have its name.
+  if (!url->mailbox && mailbox->info.id != session->selected()->mailbox) co_return nothing("the mailbox was renamed");
   auto letter = co_await open_letter(session, mailbox->place, std::move(mailbox->info), *url);
   if (!letter) co_return pass(letter);
   co_return co_await part_of(session, std::move(*letter), std::move(*url));

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/sanitized.hpp"
 #include "message/address_list.hpp"
 #include "message/bounce.hpp"
 #include "message/builder.hpp"
@@ -24,12 +25,6 @@
 
 namespace pabal::message {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
-constexpr std::size_t kSlower = 8;  ///< with sanitizers, less of everything
-#else
-constexpr std::size_t kSlower = 1;
-#endif
 
 constexpr std::size_t kGrowth = 4;
 constexpr double kMostGrowth = 9;         // linear is 4, quadratic 16; caches and allocators take a part

@@ -101,213 +101,211 @@ Result<std::vector<std::pair<MailboxId, Annotation>>> read_all_annotations(db::C
   std::vector<std::pair<MailboxId, Annotation>> entries;
   std::size_t octets = 0;
   for (const auto& name : names) {
+    const auto take = [&](const db::Rows& row) -> Result<void> {
+      octets += row.octets(1).size();
+      if (octets > kMostAnnotationsAtOnce) return fail(ErrorKind::limit, "too many annotations at once");
+      entries.push_back({MailboxId{row.integer(0)}, {name, std::string(row.octets(1))}});
+      return {};
+    };
     auto read =
         each_row(connection,
                  "SELECT mailbox_id, value FROM annotation WHERE account_id = $1 AND mailbox_id <> 0 AND reader "
                  "IN (0, $2) AND name = $3 AND removed = 0",
-                 {account.value, reader.value, std::string_view(name)}, [&](const db::Rows& row) -> Result<void> {
-                 [&](const db::Rows& row) -> Result<void> {
-        octets += row.octets(1).size();
-        if (octets > kMostAnnotationsAtOnce) return fail(ErrorKind::limit, "too many annotations at once");
-        entries.push_back({MailboxId{row.integer(0)}, {name, std::string(row.octets(1))}});
-        return {};
-                 });
-                 if (!read) return pass(read);
+                 {account.value, reader.value, std::string_view(name)}, take);
+    if (!read) return pass(read);
   }
   return entries;
-  }
+}
 
-  Result<ChangeNumber> write_annotations(db::Connection & connection, AccountId account, MailboxId mailbox,
-                                         AccountId reader, const std::vector<Annotation>& entries) {
-    auto change = take_changes(connection, account);
-    if (!change) return change;
-    if (auto there = expect_mailbox(connection, account, mailbox); !there) return pass(there);
-    for (const auto& entry : entries) {
-      auto written = write_annotation(connection, account, mailbox, reader, entry, *change);
-      if (!written) return pass(written);
+Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                       AccountId reader, const std::vector<Annotation>& entries) {
+  auto change = take_changes(connection, account);
+  if (!change) return change;
+  if (auto there = expect_mailbox(connection, account, mailbox); !there) return pass(there);
+  for (const auto& entry : entries) {
+    auto written = write_annotation(connection, account, mailbox, reader, entry, *change);
+    if (!written) return pass(written);
+  }
+  // Nobody's entries take room from another's.
+  const bool adds = std::ranges::any_of(entries, [](const auto& entry) { return entry.value.has_value(); });
+  for (const auto whose : {AccountId{}, reader}) {
+    if (auto forgotten = forget_removed(connection, account, mailbox, whose); !forgotten) return pass(forgotten);
+    auto count = connection.number(
+        "SELECT COUNT(*) FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3 "
+        "AND removed = 0",
+        {account.value, mailbox.value, whose.value});
+    if (!count) return pass(count);
+    if (adds && count->value_or(0) > static_cast<std::int64_t>(kMostAnnotations)) {
+      return fail(ErrorKind::quota, "too many entries");
     }
-    // Nobody's entries take room from another's.
-    const bool adds = std::ranges::any_of(entries, [](const auto& entry) { return entry.value.has_value(); });
-    for (const auto whose : {AccountId{}, reader}) {
-      if (auto forgotten = forget_removed(connection, account, mailbox, whose); !forgotten) return pass(forgotten);
-      auto count = connection.number(
-          "SELECT COUNT(*) FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader = $3 "
-          "AND removed = 0",
-          {account.value, mailbox.value, whose.value});
-      if (!count) return pass(count);
-      if (adds && count->value_or(0) > static_cast<std::int64_t>(kMostAnnotations)) {
-        return fail(ErrorKind::quota, "too many entries");
+  }
+  if (!mailbox) return change;
+  if (auto counted = count_mailbox(connection, account, mailbox, *change, {}); !counted) return pass(counted);
+  return change;
+}
+
+Result<std::vector<std::pair<MailboxId, std::string>>> read_changed_entries(db::Connection& connection,
+                                                                            AccountId account, AccountId reader,
+                                                                            ChangeNumber since) {
+  std::vector<std::pair<MailboxId, std::string>> names;
+  auto read = each_row(connection,
+                       "SELECT mailbox_id, name FROM annotation WHERE account_id = $1 AND reader IN (0, $2) AND change "
+                       "> $3 ORDER BY mailbox_id, name",
+                       {account.value, reader.value, since.value}, [&](const db::Rows& row) -> Result<void> {
+                         names.emplace_back(row.integer(0), std::string(row.text(1)));
+                         return {};
+                       });
+  if (!read) return pass(read);
+  return names;
+}
+
+Result<std::vector<AccessEntry>> read_access(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  auto info = read_mailbox(connection, account, mailbox);
+  if (!info) return pass(info);
+  std::vector<AccessEntry> entries;
+  auto read = each_row(connection,
+                       "SELECT identifier, rights FROM access WHERE account_id = $1 AND mailbox_id = $2 ORDER BY "
+                       "identifier",
+                       {account.value, mailbox.value}, [&](const db::Rows& row) -> Result<void> {
+                         entries.push_back({std::string(row.text(0)), std::string(row.text(1))});
+                         return {};
+                       });
+  if (!read) return pass(read);
+  return entries;
+}
+
+Result<std::vector<std::pair<MailboxId, AccessEntry>>> read_access_lists(db::Connection& connection,
+                                                                         AccountId account) {
+  std::vector<std::pair<MailboxId, AccessEntry>> entries;
+  auto read =
+      each_row(connection,
+               "SELECT mailbox_id, identifier, rights FROM access WHERE account_id = $1 ORDER BY mailbox_id, "
+               "identifier",
+               {account.value}, [&](const db::Rows& row) -> Result<void> {
+                 entries.push_back({MailboxId{row.integer(0)},
+                                    {.identifier = std::string(row.text(1)), .rights = std::string(row.text(2))}});
+                 return {};
+               });
+  if (!read) return pass(read);
+  return entries;
+}
+
+namespace {
+
+// What the identifier's rights become.
+Result<std::string> rights_after(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                 const AccessChange& change) {
+  using How = AccessChange::How;
+  auto rights = change.entry.rights;
+  if (change.how == How::replace) return rights;
+  auto now = change.initial;
+  auto read =
+      each_row(connection, "SELECT rights FROM access WHERE account_id = $1 AND mailbox_id = $2 AND identifier = $3",
+               {account.value, mailbox.value, std::string_view(change.entry.identifier)},
+               [&](const db::Rows& row) -> Result<void> {
+                 now = row.text(0);
+                 return {};
+               });
+  if (!read) return pass(read);
+  if (change.how == How::add) return now + rights;
+  std::erase_if(now, [&](char c) { return rights.contains(c); });
+  return now;
+}
+
+}  // namespace
+
+Result<ChangeNumber> write_access(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                  const AccessChange& change) {
+  const auto& entry = change.entry;
+  // The account's row first: what is read is what is changed.
+  if (auto held = take_changes(connection, account, 0); !held) return pass(held);
+  auto info = read_mailbox(connection, account, mailbox);
+  if (!info) return pass(info);
+  if (entry.identifier.empty() || entry.identifier.size() > kMostIdentifierOctets || !is_utf8(entry.identifier) ||
+      entry.identifier.find('\0') != std::string::npos) {
+    return fail(ErrorKind::policy, "no such identifier", fmt::format("identifier {}", printable(entry.identifier)));
+  }
+  auto after = rights_after(connection, account, mailbox, change);
+  if (!after) return pass(after);
+  auto rights = std::move(*after);
+  std::ranges::sort(rights);
+  rights.erase(std::ranges::unique(rights).begin(), rights.end());
+  if (!std::ranges::all_of(rights, [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c); })) {
+    return fail(ErrorKind::policy, "no such right", fmt::format("rights {}", printable(entry.rights)));
+  }
+  const std::string_view identifier = entry.identifier;
+  auto set = rights.empty()
+                 ? connection.run("DELETE FROM access WHERE account_id = $1 AND mailbox_id = $2 AND identifier = $3",
+                                  {account.value, mailbox.value, identifier})
+                 : connection.run(
+                       "INSERT INTO access (account_id, mailbox_id, identifier, rights) VALUES ($1, $2, $3, "
+                       "$4) ON CONFLICT (account_id, mailbox_id, identifier) DO UPDATE SET rights = "
+                       "excluded.rights",
+                       {account.value, mailbox.value, identifier, std::string_view(rights)});
+  if (!set) return pass(set);
+  auto count = connection.number("SELECT COUNT(*) FROM access WHERE account_id = $1 AND mailbox_id = $2",
+                                 {account.value, mailbox.value});
+  if (!count) return pass(count);
+  if (!rights.empty() && count->value_or(0) > kMostAccessEntries) return fail(ErrorKind::limit, "too many entries");
+  return changed(connection, account, mailbox);
+}
+
+namespace {
+
+// The entries that take rights away (RFC 4314 §2) of the mailboxes that were found.
+Result<void> add_negative_rights(db::Connection& connection, const std::vector<std::string>& identifiers,
+                                 std::vector<SharedMailbox>& found) {
+  std::set<std::pair<AccountId, MailboxId>> seen;
+  for (std::size_t i = 0, count = found.size(); i < count; ++i) {
+    const auto place = found[i].place;
+    const auto id = found[i].info.id;
+    if (!seen.emplace(place.account, id).second) continue;
+    auto entries = read_access(connection, place.account, id);
+    if (!entries) return pass(entries);
+    for (auto& entry : *entries) {
+      if (!entry.identifier.starts_with('-') || std::ranges::find(identifiers, entry.identifier) == identifiers.end()) {
+        continue;
       }
+      SharedMailbox one;
+      one.place = place;
+      one.info.id = id;
+      one.entry = std::move(entry);
+      found.push_back(std::move(one));
     }
-    if (!mailbox) return change;
-    if (auto counted = count_mailbox(connection, account, mailbox, *change, {}); !counted) return pass(counted);
-    return change;
   }
+  return {};
+}
 
-  Result<std::vector<std::pair<MailboxId, std::string>>> read_changed_entries(
-      db::Connection & connection, AccountId account, AccountId reader, ChangeNumber since) {
-    std::vector<std::pair<MailboxId, std::string>> names;
-    auto read =
-        each_row(connection,
-                 "SELECT mailbox_id, name FROM annotation WHERE account_id = $1 AND reader IN (0, $2) AND change "
-                 "> $3 ORDER BY mailbox_id, name",
-                 {account.value, reader.value, since.value}, [&](const db::Rows& row) -> Result<void> {
-                   names.emplace_back(row.integer(0), std::string(row.text(1)));
-                   return {};
-                 });
-    if (!read) return pass(read);
-    return names;
-  }
+}  // namespace
 
-  Result<std::vector<AccessEntry>> read_access(db::Connection & connection, AccountId account, MailboxId mailbox) {
-    auto info = read_mailbox(connection, account, mailbox);
-    if (!info) return pass(info);
-    std::vector<AccessEntry> entries;
+Result<std::vector<SharedMailbox>> read_shared_with(db::Connection& connection, ShardId shard,
+                                                    const std::vector<std::string>& identifiers) {
+  std::vector<SharedMailbox> found;
+  for (const auto& identifier : identifiers) {
+    // What takes rights away is read below, of each mailbox that was found: a limit must not hide it.
+    if (identifier.starts_with('-')) continue;
     auto read = each_row(connection,
-                         "SELECT identifier, rights FROM access WHERE account_id = $1 AND mailbox_id = $2 ORDER BY "
-                         "identifier",
-                         {account.value, mailbox.value}, [&](const db::Rows& row) -> Result<void> {
-                           entries.push_back({std::string(row.text(0)), std::string(row.text(1))});
+                         "SELECT account_id, mailbox_id, rights FROM access WHERE identifier = $1 ORDER BY account_id, "
+                         "mailbox_id LIMIT $2",
+                         {std::string_view(identifier), static_cast<std::int64_t>(kMostSharedMailboxes)},
+                         [&](const db::Rows& row) -> Result<void> {
+                           SharedMailbox one;
+                           one.place = {AccountId{row.integer(0)}, shard};
+                           one.info.id = MailboxId{row.integer(1)};
+                           one.entry = {identifier, std::string(row.text(2))};
+                           found.push_back(std::move(one));
                            return {};
                          });
     if (!read) return pass(read);
-    return entries;
   }
-
-  Result<std::vector<std::pair<MailboxId, AccessEntry>>> read_access_lists(db::Connection & connection,
-                                                                           AccountId account) {
-    std::vector<std::pair<MailboxId, AccessEntry>> entries;
-    auto read =
-        each_row(connection,
-                 "SELECT mailbox_id, identifier, rights FROM access WHERE account_id = $1 ORDER BY mailbox_id, "
-                 "identifier",
-                 {account.value}, [&](const db::Rows& row) -> Result<void> {
-                   entries.push_back({MailboxId{row.integer(0)},
-                                      {.identifier = std::string(row.text(1)), .rights = std::string(row.text(2))}});
-                   return {};
-                 });
-    if (!read) return pass(read);
-    return entries;
-  }
-
-  namespace {
-
-  // What the identifier's rights become.
-  Result<std::string> rights_after(db::Connection& connection, AccountId account, MailboxId mailbox,
-                                   const AccessChange& change) {
-    using How = AccessChange::How;
-    auto rights = change.entry.rights;
-    if (change.how == How::replace) return rights;
-    auto now = change.initial;
-    auto read =
-        each_row(connection, "SELECT rights FROM access WHERE account_id = $1 AND mailbox_id = $2 AND identifier = $3",
-                 {account.value, mailbox.value, std::string_view(change.entry.identifier)},
-                 [&](const db::Rows& row) -> Result<void> {
-                   now = row.text(0);
-                   return {};
-                 });
-    if (!read) return pass(read);
-    if (change.how == How::add) return now + rights;
-    std::erase_if(now, [&](char c) { return rights.contains(c); });
-    return now;
-  }
-
-  }  // namespace
-
-  Result<ChangeNumber> write_access(db::Connection & connection, AccountId account, MailboxId mailbox,
-                                    const AccessChange& change) {
-    const auto& entry = change.entry;
-    // The account's row first: what is read is what is changed.
-    if (auto held = take_changes(connection, account, 0); !held) return pass(held);
-    auto info = read_mailbox(connection, account, mailbox);
+  if (auto taken = add_negative_rights(connection, identifiers, found); !taken) return pass(taken);
+  for (auto& one : found) {
+    auto info = read_mailbox(connection, one.place.account, one.info.id);
     if (!info) return pass(info);
-    if (entry.identifier.empty() || entry.identifier.size() > kMostIdentifierOctets || !is_utf8(entry.identifier) ||
-        entry.identifier.find('\0') != std::string::npos) {
-      return fail(ErrorKind::policy, "no such identifier", fmt::format("identifier {}", printable(entry.identifier)));
-    }
-    auto after = rights_after(connection, account, mailbox, change);
-    if (!after) return pass(after);
-    auto rights = std::move(*after);
-    std::ranges::sort(rights);
-    rights.erase(std::ranges::unique(rights).begin(), rights.end());
-    if (!std::ranges::all_of(rights, [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c); })) {
-      return fail(ErrorKind::policy, "no such right", fmt::format("rights {}", printable(entry.rights)));
-    }
-    const std::string_view identifier = entry.identifier;
-    auto set = rights.empty()
-                   ? connection.run("DELETE FROM access WHERE account_id = $1 AND mailbox_id = $2 AND identifier = $3",
-                                    {account.value, mailbox.value, identifier})
-                   : connection.run(
-                         "INSERT INTO access (account_id, mailbox_id, identifier, rights) VALUES ($1, $2, $3, "
-                         "$4) ON CONFLICT (account_id, mailbox_id, identifier) DO UPDATE SET rights = "
-                         "excluded.rights",
-                         {account.value, mailbox.value, identifier, std::string_view(rights)});
-    if (!set) return pass(set);
-    auto count = connection.number("SELECT COUNT(*) FROM access WHERE account_id = $1 AND mailbox_id = $2",
-                                   {account.value, mailbox.value});
-    if (!count) return pass(count);
-    if (!rights.empty() && count->value_or(0) > kMostAccessEntries) return fail(ErrorKind::limit, "too many entries");
-    return changed(connection, account, mailbox);
+    one.info = std::move(*info);
   }
-
-  namespace {
-
-  // The entries that take rights away (RFC 4314 §2) of the mailboxes that were found.
-  Result<void> add_negative_rights(db::Connection& connection, const std::vector<std::string>& identifiers,
-                                   std::vector<SharedMailbox>& found) {
-    std::set<std::pair<AccountId, MailboxId>> seen;
-    for (std::size_t i = 0, count = found.size(); i < count; ++i) {
-      const auto place = found[i].place;
-      const auto id = found[i].info.id;
-      if (!seen.emplace(place.account, id).second) continue;
-      auto entries = read_access(connection, place.account, id);
-      if (!entries) return pass(entries);
-      for (auto& entry : *entries) {
-        if (!entry.identifier.starts_with('-') ||
-            std::ranges::find(identifiers, entry.identifier) == identifiers.end()) {
-          continue;
-        }
-        SharedMailbox one;
-        one.place = place;
-        one.info.id = id;
-        one.entry = std::move(entry);
-        found.push_back(std::move(one));
-      }
-    }
-    return {};
-  }
-
-  }  // namespace
-
-  Result<std::vector<SharedMailbox>> read_shared_with(db::Connection & connection, ShardId shard,
-                                                      const std::vector<std::string>& identifiers) {
-    std::vector<SharedMailbox> found;
-    for (const auto& identifier : identifiers) {
-      // What takes rights away is read below, of each mailbox that was found: a limit must not hide it.
-      if (identifier.starts_with('-')) continue;
-      auto read =
-          each_row(connection,
-                   "SELECT account_id, mailbox_id, rights FROM access WHERE identifier = $1 ORDER BY account_id, "
-                   "mailbox_id LIMIT $2",
-                   {std::string_view(identifier), static_cast<std::int64_t>(kMostSharedMailboxes)},
-                   [&](const db::Rows& row) -> Result<void> {
-                     SharedMailbox one;
-                     one.place = {AccountId{row.integer(0)}, shard};
-                     one.info.id = MailboxId{row.integer(1)};
-                     one.entry = {identifier, std::string(row.text(2))};
-                     found.push_back(std::move(one));
-                     return {};
-                   });
-      if (!read) return pass(read);
-    }
-    if (auto taken = add_negative_rights(connection, identifiers, found); !taken) return pass(taken);
-    for (auto& one : found) {
-      auto info = read_mailbox(connection, one.place.account, one.info.id);
-      if (!info) return pass(info);
-      one.info = std::move(*info);
-    }
-    std::ranges::sort(found, {}, [](const SharedMailbox& one) { return std::tie(one.place.account, one.info.path); });
-    return found;
-  }
+  std::ranges::sort(found, {}, [](const SharedMailbox& one) { return std::tie(one.place.account, one.info.path); });
+  return found;
+}
 
 }  // namespace pabal::store

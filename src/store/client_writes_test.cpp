@@ -7,6 +7,7 @@
 
 #include "base/failing_file.hpp"
 #include "base/recording_file.hpp"
+#include "base/sanitized.hpp"
 #include "store/client_ledger.hpp"
 
 namespace pabal::store {
@@ -135,7 +136,7 @@ class ClientWritesFailing : public testing::Test {
     return ledger.judge(store, kNow);
   }
   void each_disk_operation(DiskOperation operation, int error_number, bool for_ever, std::uint64_t step) {
-    for (std::uint64_t nth = 1;; nth += step) {
+    for (std::uint64_t nth = 1;; nth += step * kSlower) {
       DiskFailure failure;
       failure.operation = operation;
       failure.nth = nth;
@@ -160,7 +161,7 @@ TEST_F(ClientWritesFailing, Reads) { each_disk_operation(DiskOperation::read, EI
 
 TEST_F(ClientWritesFailing, Statements) {
   for (const bool ends : {false, true}) {
-    for (std::uint64_t nth = 1;; nth += 37) {
+    for (std::uint64_t nth = 1;; nth += 37 * kSlower) {
       db::DatabaseFailure failure;
       failure.statement = nth;
       failure.ends_transaction = ends;
@@ -174,7 +175,7 @@ TEST_F(ClientWritesFailing, Statements) {
 
 TEST_F(ClientWritesFailing, Commits) {
   for (const bool happened : {false, true}) {
-    for (std::uint64_t nth = 1;; nth += 2) {
+    for (std::uint64_t nth = 1;; nth += 2 * kSlower) {
       db::DatabaseFailure failure;
       failure.commit = nth;
       failure.commit_happened = happened;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/failing_file.hpp"
+#include "base/sanitized.hpp"
 #include "store/store_ledger.hpp"
 
 namespace pabal::store {
@@ -57,7 +58,7 @@ class StoreFailing : public testing::Test {
   }
 
   void each_disk_operation(DiskOperation operation, int error_number, bool for_ever, std::uint64_t step) {
-    for (std::uint64_t nth = 1;; nth += step) {
+    for (std::uint64_t nth = 1;; nth += step * kSlower) {
       DiskFailure failure;
       failure.operation = operation;
       failure.nth = nth;
@@ -92,7 +93,7 @@ TEST_F(StoreFailing, EachOfTheRarerOnes) {
 
 TEST_F(StoreFailing, EachStatement) {
   for (const bool ends : {false, true}) {
-    for (std::uint64_t nth = 1;; nth += 5) {
+    for (std::uint64_t nth = 1;; nth += 5 * kSlower) {
       db::DatabaseFailure failure;
       failure.statement = nth;
       failure.ends_transaction = ends;
@@ -106,7 +107,7 @@ TEST_F(StoreFailing, EachStatement) {
 
 TEST_F(StoreFailing, EachCommitAndBegin) {
   for (const bool happened : {false, true}) {
-    for (std::uint64_t nth = 1;; ++nth) {
+    for (std::uint64_t nth = 1;; nth += kSlower) {
       db::DatabaseFailure failure;
       failure.commit = nth;
       failure.commit_happened = happened;
@@ -114,7 +115,7 @@ TEST_F(StoreFailing, EachCommitAndBegin) {
       if (!struck) break;
     }
   }
-  for (std::uint64_t nth = 1;; ++nth) {
+  for (std::uint64_t nth = 1;; nth += kSlower) {
     db::DatabaseFailure failure;
     failure.begin = nth;
     ASSERT_EQ(run(nth, std::nullopt, failure), "") << "begin " << nth;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/random.hpp"
+#include "base/sanitized.hpp"
 #include "store/mailboxes_case.hpp"
 
 namespace pabal::store {
@@ -488,7 +489,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, MailboxesModel, testing::Values(Engine::sqlite
 
 int operations_wanted() {
   const char* more = std::getenv("PABAL_MODEL_OPERATIONS");
-  return more != nullptr ? std::atoi(more) : 1500;
+  return more != nullptr ? std::atoi(more) : static_cast<int>(1500 / kSlower);
 }
 
 TEST_P(MailboxesModel, FixedSeed) { run(20'261'122, operations_wanted()); }

@@ -26,7 +26,7 @@ def unit_tests(flavour: str, *, seconds: float, environment: dict[str, str] | No
     junit = LOGS / f"ctest-{flavour}.xml"
     junit.unlink(missing_ok=True)
     name = f"ctest-{flavour}"
-    status = run(name, ["ctest", "--test-dir", f"build/{flavour}", "-j", str(JOBS), "--output-on-failure", "--timeout", "600",
+    status = run(name, ["ctest", "--test-dir", f"build/{flavour}", "-j", str(JOBS + 1), "--output-on-failure", "--timeout", "600",
                         "--output-junit", str(junit)], seconds=seconds,
                  environment=environment)
     if status is None or not junit.exists():

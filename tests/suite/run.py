@@ -149,7 +149,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="show the stages and stop")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 2**31), help="repeats a run's randomness")
     parser.add_argument("--fuzz-seconds", type=int, default=6, help="at most for each fuzz target")
-    parser.add_argument("--fuzz-seconds-all", type=int, default=90, help="at most for all fuzz targets together")
+    parser.add_argument("--fuzz-seconds-all", type=int, default=60, help="at most for all fuzz targets together")
     options = parser.parse_args()
     every = stages(options)
     if options.list:

@@ -240,7 +240,17 @@ class BlobCheck {
     const auto id = row.id.value;
     auto file = shard_->around_.files->open(shard_->path_of_file(row.id), OpenMode::read);
     if (!file) {
-      teller_->tell(where(id), "{}", file.error().log);
+      // One that nothing referred to may have been collected between the look at its row and the pin: then its row is
+      // gone.
+      bool there = true;
+      auto again = shard_->readers_.read([&](db::Connection& connection) -> Result<void> {
+        auto now = find_blob(connection, row.id);
+        if (!now) return pass(now);
+        there = now->has_value() && (*now)->location == Location::file;
+        return {};
+      });
+      if (!again) return again;
+      if (there) teller_->tell(where(id), "{}", file.error().log);
       return {};
     }
     ChecksumMaker maker(row.salt);

@@ -15,22 +15,39 @@ Pool::Pool(std::size_t threads, Log log) : log_(std::move(log)) {
 }
 
 Pool::~Pool() {
-  state_.lock()->stopping = true;
-  wake_.notify_all();
+  {
+    auto state = state_.lock();
+    state->stopping = true;
+    for (auto* idle : state->idle) {
+      idle->woken = true;
+      idle->wake.notify_one();
+    }
+    state->idle.clear();
+  }
   for (auto& thread : threads_) thread.join();
 }
 
 void Pool::post(std::move_only_function<void()> job) {
-  state_.lock()->jobs.push_back(std::move(job));
-  wake_.notify_one();
+  auto state = state_.lock();
+  state->jobs.push_back(std::move(job));
+  if (state->idle.empty()) return;
+  auto* const idle = state->idle.back();
+  state->idle.pop_back();
+  idle->woken = true;
+  idle->wake.notify_one();  // under the lock: it may be gone with its thread right after
 }
 
 void Pool::work() {
+  Idle idle;
   while (true) {
     std::move_only_function<void()> job;
     {
       auto state = state_.lock();
-      wake_.wait(state.unique_lock(), [&] { return !state->jobs.empty() || state->stopping; });
+      while (state->jobs.empty() && !state->stopping) {
+        idle.woken = false;
+        state->idle.push_back(&idle);
+        idle.wake.wait(state.unique_lock(), [&] { return idle.woken; });
+      }
       if (state->jobs.empty()) return;
       job = std::move(state->jobs.front());
       state->jobs.pop_front();

@@ -112,9 +112,19 @@ Result<void> Shard::derive_missing() {
   });
   if (!listed) return listed;
   const bool last = waiting.size() < static_cast<std::size_t>(kEmailsAtOnce);
+  std::vector<std::pair<Waiting, MessageFacts>> derived;
+  const auto write = [&]() -> Result<void> {
+    if (derived.empty()) return {};
+    return write_now([&](db::Connection& connection) -> Result<void> {
+      for (const auto& [one, facts] : derived) {
+        if (auto written = write_facts(connection, one, facts); !written) return written;
+      }
+      return {};
+    });
+  };
   std::uint64_t total = 0;
   for (const auto& one : waiting) {
-    if (total >= kOctetsAtOnce) return {};
+    if (total >= kOctetsAtOnce || stopping()) return write();
     total += one.size;
     waiting_ = {.account = one.account, .email = one.email};
     MessageFacts facts;
@@ -124,16 +134,17 @@ Result<void> Shard::derive_missing() {
       if (!*octets) continue;  // removed in between
       facts = facts_of(**octets);
     } else {
-      if (octets.error().kind != ErrorKind::damaged) return pass(octets);  // nor will others be read in this round
+      if (octets.error().kind != ErrorKind::damaged) {  // nor will others be read in this round
+        auto written = write();
+        return written ? pass(octets) : written;
+      }
       around_.log.warning("not_derived",
                           {{"account", one.account.value}, {"email", one.email.value}, {"why", octets.error().log}});
     }
-    auto written =
-        write_now([&](db::Connection& connection) -> Result<void> { return write_facts(connection, one, facts); });
-    if (!written) return written;
+    derived.emplace_back(one, std::move(facts));
   }
   if (last) waiting_ = {};
-  return {};
+  return write();
 }
 
 // The message without its private prefix; nothing where there is no such email. Blocking.

@@ -217,10 +217,16 @@ Result<void> Shard::find_unindexed() {
   return {};
 }
 
+// Where somebody has read since the last call, no more than a fifth of the time is worked: a core may be all that there
+// is for those who wait.
 void Shard::give_way_to_readers() {
-  constexpr std::chrono::milliseconds rest{4};
+  constexpr std::chrono::milliseconds most{20};
   const auto reads = reads_.load(std::memory_order_relaxed);
-  if (reads != std::exchange(reads_seen_, reads)) std::this_thread::sleep_for(rest);
+  if (reads != std::exchange(reads_seen_, reads)) {
+    const auto worked = around_.clock->steady() - works_since_;
+    std::this_thread::sleep_for(std::min<SteadyTime::duration>(worked * 4, most));
+  }
+  works_since_ = around_.clock->steady();
 }
 
 // Deliveries come first: while many come the index waits, but not for ever. `all`: tests want it done.
@@ -326,11 +332,11 @@ Result<std::int64_t> Shard::take_segment_number(AccountId account) {
 Result<void> Shard::make_segment(AccountId account, const SearchState& state,
                                  std::span<const std::pair<EmailId, std::uint64_t>> emails) {
   SegmentMaker maker;
+  works_since_ = around_.clock->steady();
   auto done = state.done;
   std::uint64_t octets = 0;
   for (std::size_t from = 0; from < emails.size() && octets < kOctetsAtOnce && maker.memory() < kMakerMemory;) {
     if (stopping()) return {};
-    give_way_to_readers();
     const auto some = emails.subspan(from, std::min(kOpenAtOnce, emails.size() - from));
     std::vector<EmailId> ids;
     for (const auto& [email, size] : some) ids.push_back(email);
@@ -349,6 +355,7 @@ Result<void> Shard::make_segment(AccountId account, const SearchState& state,
       } else if (whole.error().kind != ErrorKind::damaged) {
         return pass(whole);
       }
+      give_way_to_readers();
     }
   }
   const auto letters = static_cast<std::int64_t>(maker.letters());
@@ -405,6 +412,7 @@ Result<void> Shard::merge_account(AccountId account) {
     std::vector<SegmentSource*> sources;
     for (const auto& row : merged) sources.push_back(&segments.emplace_back(connection, account, row.segment, nullptr));
     SearchSink sink = [&](SearchPart part, std::string_view octets) -> Result<void> {
+      give_way_to_readers();
       chunker.take(part, octets);
       if (chunker.ready().size() < kChunksAWrite) return {};
       return write_chunks(account, *number, chunker.ready());

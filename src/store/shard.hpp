@@ -343,7 +343,8 @@ class Shard {
   std::map<MailboxKey, std::uint32_t> packed_;  ///< under upkeep_: UIDNEXT of packed forms that were looked at; 0: none
 
   std::atomic<std::uint64_t> reads_{0};
-  std::uint64_t reads_seen_ = 0;  ///< under upkeep_
+  std::uint64_t reads_seen_ = 0;  ///< under upkeep_, as is the next
+  SteadyTime works_since_{};
   Guarded<std::set<AccountId>> to_index_;
   Guarded<std::set<AccountId>> to_rebuild_;  ///< whose index is damaged
   std::atomic<std::uint64_t> deliveries_{0};

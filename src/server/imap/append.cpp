@@ -10,8 +10,6 @@ namespace pabal::server::imap {
 
 namespace {
 
-/// Octets of an APPEND's messages that may lie in memory.
-constexpr std::uint64_t kInMemory = 4U << 20;
 constexpr std::size_t kMostFiles = 200;  // open for one command
 
 const std::string& target_of(const Command& command) {
@@ -46,7 +44,7 @@ Async<bool> Session::take_data(std::string_view octets) {
   content.append(octets);
   appending_->octets += octets.size();
   // Many small messages together are as much memory as a big one.
-  const bool much = appending_->octets > kInMemory && !content.has_file();
+  const bool much = !content.has_file() && !appending_->memory->allows(appending_->octets);
   if (!content.wants_spill() && !much) co_return true;
   // A file stays open until the command ends.
   if (!content.has_file() && ++appending_->files > kMostFiles) {
@@ -155,7 +153,8 @@ Async<bool> Session::begin_append(Command command) {
                                                      .mailbox = target->info.id,
                                                      .scope = scope_of(target->rights),
                                                      .letters = {},
-                                                     .replaced = replaced});
+                                                     .replaced = replaced,
+                                                     .memory = std::make_unique<AppendShare>(shared_->append_memory)});
   co_return true;
 }
 

@@ -20,6 +20,7 @@
 #include "imap/rules.hpp"
 #include "net/give_way.hpp"
 #include "server/common/connection.hpp"
+#include "server/imap/append_memory.hpp"
 #include "server/imap/language.hpp"
 #include "server/imap/progress.hpp"
 #include "server/imap/recents.hpp"
@@ -43,6 +44,7 @@ struct Shared : common::Shared {
   Limits limits;
   Recents recents;
   UrlKeyResets url_keys;
+  AppendMemory append_memory;
   SystemRandom random;
   std::string hostname;  ///< under which URLs name this server
   Pool workers;          ///< for what takes long in memory: decoding, deriving
@@ -139,6 +141,7 @@ struct Appending {
   bool catenate = false;                         ///< the present one is put together of parts
   std::uint64_t octets = 0;                      ///< of the messages that lie in memory
   std::size_t files = 0;                         ///< of the messages that don't
+  std::unique_ptr<AppendShare> memory = nullptr;
 };
 
 /// What was switched on by ENABLE, or by a command that implies it.

@@ -17,7 +17,7 @@ struct AppendWrite {
     MessageFacts facts;
   };
   AccountId account;
-  std::string path;
+  AppendTarget target;
   SystemTime now;
   std::vector<Letter> letters;
   std::optional<Replaced> replaced;
@@ -64,8 +64,11 @@ Result<void> append_letter(db::Connection& connection, const AppendWrite& write,
 }
 
 Result<Appended> append_rows(db::Connection& connection, const AppendWrite& write) {
-  auto info = read_mailbox(connection, write.account, std::string_view(write.path));
+  auto info = read_mailbox(connection, write.account, std::string_view(write.target.path));
   if (!info) return pass(info);
+  if (write.target.mailbox && *write.target.mailbox != info->id) {
+    return fail(ErrorKind::not_found, "The mailbox was renamed meanwhile.", "append: the name is another's now");
+  }
   auto table = KeywordTable::load(connection, write.account);
   if (!table) return pass(table);
   const auto count = static_cast<std::int64_t>(write.letters.size());
@@ -162,14 +165,14 @@ Async<Result<Appended>> Shard::commit_letters(std::shared_ptr<AppendWrite> write
   co_return std::move(*write->appended);
 }
 
-Async<Result<Appended>> Shard::append(AccountId account, std::string path, std::vector<AppendedLetter> letters,
+Async<Result<Appended>> Shard::append(AccountId account, AppendTarget target, std::vector<AppendedLetter> letters,
                                       std::optional<Replaced> replaced) {
   const Counted under_way(under_way_);
   if (!healthy()) co_return refusal();
   if (letters.empty()) co_return fail(ErrorKind::state, "local error", "an append needs letters");
   auto write = std::make_shared<AppendWrite>();
   write->account = account;
-  write->path = std::move(path);
+  write->target = std::move(target);
   write->now = around_.clock->now();
   write->replaced = replaced;
   const bool alone = under_way.before() == 0 && letters.size() == 1;
@@ -188,6 +191,7 @@ Async<Result<Appended>> Shard::append(AccountId account, std::string path, std::
   if (!flushed) co_return pass(flushed);
   auto appended = co_await commit_letters(write);
   if (appended) {
+    deliveries_.fetch_add(appended->uids.size(), std::memory_order_relaxed);
     to_index(account);
     to_pack(account, appended->uids.size());
   }

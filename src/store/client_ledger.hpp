@@ -246,7 +246,7 @@ class ClientLedger {
       }
       appended.push_back(std::move(one));
     }
-    auto done = co_await (*store)->append(place, std::move(path), std::move(appended));
+    auto done = co_await (*store)->append(place, {std::move(path)}, std::move(appended));
     if (!done) co_return pass(done);
     co_return std::move(done->uids);
   }

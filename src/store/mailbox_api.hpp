@@ -117,6 +117,11 @@ struct AppendedLetter {
   FlagSet flags;
   std::optional<SystemTime> received;  ///< the date given (INTERNALDATE); now where there is none
 };
+/// Where to. A name may come to be another mailbox's: with `mailbox` it must still be this one's (else `not_found`).
+struct AppendTarget {
+  std::string path;
+  std::optional<MailboxId> mailbox = {};
+};
 /// The message, of the same account, whose place an appended one takes (RFC 8508).
 struct Replaced {
   MailboxId mailbox;
@@ -191,6 +196,7 @@ struct AccessChange {
 struct MailboxWithAccess {
   MailboxInfo info;
   std::vector<AccessEntry> access;
+  std::optional<std::uint64_t> room;  ///< octets that its account has left; nothing: no limit
 };
 struct SharedMailbox {
   Place place;  ///< without reader

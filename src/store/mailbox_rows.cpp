@@ -219,6 +219,16 @@ Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, 
   return std::move(**found);
 }
 
+Result<std::optional<std::uint64_t>> read_room(db::Connection& connection, AccountId account) {
+  auto rows = connection.query("SELECT used_bytes, quota_bytes FROM account WHERE account_id = $1", {account.value});
+  if (!rows) return pass(rows);
+  auto any = rows->next();
+  if (!any) return pass(any);
+  if (!*any) return no_mailbox(account, "no such account");
+  if (rows->is_null(1)) return std::nullopt;
+  return count(std::max<std::int64_t>(rows->integer(1) - rows->integer(0), 0));
+}
+
 Result<Quota> read_quota(db::Connection& connection, AccountId account) {
   Quota quota;
   {

@@ -34,6 +34,8 @@ namespace pabal::store {
 /// By its name as a user writes it.
 [[nodiscard]] Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, std::string_view path);
 [[nodiscard]] Result<Quota> read_quota(db::Connection& connection, AccountId account);
+/// Octets that the account has left; nothing: no limit.
+[[nodiscard]] Result<std::optional<std::uint64_t>> read_room(db::Connection& connection, AccountId account);
 
 /// One message's row.
 struct MembershipRow {

@@ -36,7 +36,7 @@ class MailboxesTest : public StoreTest {
       letter.flags = flags;
       letters.push_back(std::move(letter));
     }
-    return store.run(store->append(where, path, std::move(letters)));
+    return store.run(store->append(where, {path}, std::move(letters)));
   }
   // So many small letters.
   void fill(const std::string& path, int count, Place where = place) {

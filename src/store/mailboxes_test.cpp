@@ -116,7 +116,7 @@ TEST_P(Mailboxes, LettersAreAppendedAllOrNone) {
   }
   letters[0].received = when;
   letters[0].flags = {flag::seen | flag::deleted, {"$Flagged", "NonJunk"}};
-  auto appended = store.run(store->append(place, "inbox", std::move(letters)));
+  auto appended = store.run(store->append(place, {"inbox"}, std::move(letters)));
   ASSERT_TRUE(appended) << appended.error().log;
   EXPECT_EQ(numbers(appended->uids), "1 2 3");
   EXPECT_EQ(appended->uid_validity, info("INBOX").uid_validity);

@@ -90,8 +90,8 @@ class Shard {
   [[nodiscard]] Async<Result<Outcomes>> deliver(Delivery delivery, std::vector<DeliveryTarget> elsewhere,
                                                 SystemTime claimed_until);
   // append.cpp
-  [[nodiscard]] Async<Result<Appended>> append(AccountId account, std::string path, std::vector<AppendedLetter> letters,
-                                               std::optional<Replaced> replaced);
+  [[nodiscard]] Async<Result<Appended>> append(AccountId account, AppendTarget target,
+                                               std::vector<AppendedLetter> letters, std::optional<Replaced> replaced);
   /// Octets of a message for a second use.
   [[nodiscard]] Async<Result<Incoming>> copy_of(const Incoming* content);
 

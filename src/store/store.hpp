@@ -228,7 +228,7 @@ class Store {
                                            std::string target_path, FlagScope scope = {});
   /// Adds letters, all or none (RFC 3502); as durable as deliver(). In the same transaction `replaced`, if there is
   /// one, goes; its octets don't count for the quota then. `exists`: it is gone already, and nothing was added.
-  [[nodiscard]] Async<Result<Appended>> append(Place place, std::string path, std::vector<AppendedLetter> letters,
+  [[nodiscard]] Async<Result<Appended>> append(Place place, AppendTarget target, std::vector<AppendedLetter> letters,
                                                std::optional<Replaced> replaced = {});
   /// Removes those among `uids` that are \Deleted.
   [[nodiscard]] Async<Result<Expunged>> expunge_deleted(Place place, MailboxId mailbox, UidRanges uids);

@@ -98,7 +98,9 @@ Async<Result<MailboxWithAccess>> Store::find_with_access(Place place, std::strin
         if (!info) return pass(info);
         auto access = read_access(connection, place.account, info->id);
         if (!access) return pass(access);
-        return MailboxWithAccess{std::move(*info), std::move(*access)};
+        auto room = read_room(connection, place.account);
+        if (!room) return pass(room);
+        return MailboxWithAccess{std::move(*info), std::move(*access), *room};
       });
 }
 
@@ -165,11 +167,6 @@ Async<Result<MailboxChanges>> Store::changes_since(Place place, MailboxId mailbo
 
 // Looked at first: a SELECT that finds nothing new writes nothing.
 Async<Result<std::uint32_t>> Store::take_recent(Place place, MailboxId mailbox) {
-  auto info = co_await read_rows<MailboxInfo>(place, [account = place.account, mailbox](db::Connection& connection) {
-    return read_mailbox(connection, account, mailbox);
-  });
-  if (!info) co_return pass(info);
-  if (info->first_recent_uid == info->uid_next) co_return info->first_recent_uid;
   co_return co_await write_rows<std::uint32_t>(
       place, [account = place.account, mailbox](db::Connection& connection) -> Result<std::uint32_t> {
         auto now = read_mailbox(connection, account, mailbox);
@@ -276,7 +273,7 @@ Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges 
   co_return copied;
 }
 
-Async<Result<Appended>> Store::append(Place place, std::string path, std::vector<AppendedLetter> letters,
+Async<Result<Appended>> Store::append(Place place, AppendTarget target, std::vector<AppendedLetter> letters,
                                       std::optional<Replaced> replaced) {
   Shard* const shard = state_->find(place.shard);
   if (shard == nullptr) co_return no_shard(place.shard);
@@ -286,7 +283,7 @@ Async<Result<Appended>> Store::append(Place place, std::string path, std::vector
     seen.push_back(place.reader && (letter.flags.flags & flag::seen) != 0);
     if (place.reader) letter.flags.flags &= ~flag::seen;
   }
-  auto appended = co_await shard->append(place.account, std::move(path), std::move(letters), replaced);
+  auto appended = co_await shard->append(place.account, std::move(target), std::move(letters), replaced);
   if (!appended) co_return appended;
   tell(place.account, appended->change);
   FlagChange change{.uids = {}, .how = FlagsHow::add, .flags = {.flags = flag::seen, .keywords = {}}};

@@ -91,7 +91,7 @@ Async<Result<std::vector<CopiedUid>>> Store::transfer_some(Transfer* transfer, C
     uids.push_back({rows[i].uid, 0});
   }
   if (letters.empty()) co_return uids;
-  auto appended = co_await append(transfer->to, transfer->path, std::move(letters));
+  auto appended = co_await append(transfer->to, {transfer->path}, std::move(letters));
   if (!appended) co_return pass(appended);
   if (appended->mailbox != copied->mailbox) {
     // The name leads to another mailbox by now: these letters go again, those before them are the caller's.

@@ -10,7 +10,8 @@ namespace pabal::server::imap {
 
 namespace {
 
-constexpr std::size_t kMostFiles = 200;  // open for one command
+constexpr std::size_t kMostFiles = 200;         ///< open for one command
+constexpr std::chrono::seconds kRightsLast{1};  ///< what was looked up so long ago is looked up again
 
 const std::string& target_of(const Command& command) {
   if (const auto* replace = std::get_if<grammar::Replace>(&command.arguments)) return replace->mailbox.text();
@@ -21,6 +22,13 @@ Answer no_target(const Error& error) {
   auto answer = refused(error);
   if (error.kind == ErrorKind::not_found) answer.code = "TRYCREATE";
   return answer;
+}
+
+// RFC 9051 §6.3.12: one that isn't there could be made.
+Async<std::expected<Found, Answer>> find_target(Session* session, const Command* command) {
+  auto target = co_await find_mailbox(session, target_of(*command), right::insert);
+  if (!target && target.error().code == "NONEXISTENT") target.error().code = "TRYCREATE";
+  co_return target;
 }
 
 Answer too_big() { return no("The message is too big.", "TOOBIG"); }
@@ -81,19 +89,12 @@ Async<bool> Session::take_url(std::string url) {
 
 // Whether so many octets more fit into the account. The store has the last word when they are there.
 Async<bool> Session::has_room(std::uint64_t octets) {
-  if (!appending_->room_known) {
-    const auto quota = co_await store().quota(appending_->place);
-    appending_->room_known = true;
-    if (quota && quota->bytes_limit) {
-      const auto left = *quota->bytes_limit - std::min(quota->bytes, *quota->bytes_limit);
-      // What is replaced makes room.
-      const auto& replaced = appending_->replaced;
-      const auto& snapshot = replaced ? &selected_->view.snapshot() : nullptr;
-      const auto at = replaced ? snapshot->find(replaced->uid) : std::nullopt;
-      appending_->room = left + (at ? (*snapshot)[*at].size() : 0);
-    }
-  }
   auto& room = appending_->room;
+  if (appending_->remembered && room && octets > *room) {
+    appending_->remembered = false;
+    // Others may have made some.
+    if (const auto target = co_await find_target(this, &appending_->command)) room = target->room;
+  }
   if (!room) co_return true;
   if (octets > *room) co_return false;
   *room -= octets;
@@ -115,6 +116,24 @@ std::expected<store::Replaced, Answer> Session::replaced_by(const Command& comma
   return store::Replaced{.mailbox = selected_->mailbox, .uid = named->uids.ranges().front().first};
 }
 
+// One who appends letters one by one need not wait for each look at their mailbox.
+bool Session::remember_target(const std::string& name) {
+  const auto known = std::exchange(known_target_, nullptr);
+  if (!known || known->name != name || shared_->clock->steady() - known->looked_up > kRightsLast) return false;
+  appending_ = std::make_unique<Appending>(Appending{.command = {},
+                                                     .place = known->place,
+                                                     .path = std::move(known->path),
+                                                     .mailbox = std::nullopt,
+                                                     .scope = known->scope,
+                                                     .looked_up = known->looked_up,
+                                                     .remembered = true,
+                                                     .room = known->room,
+                                                     .letters = {},
+                                                     .replaced = {},
+                                                     .memory = std::make_unique<AppendShare>(shared_->append_memory)});
+  return true;
+}
+
 Async<bool> Session::begin_append(Command command) {
   shared_->commands[static_cast<std::size_t>(command.verb)].add();
   auto tag = command.tag;
@@ -133,12 +152,15 @@ Async<bool> Session::begin_append(Command command) {
     }
     replaced = *found;
   }
+  if (!replaced && remember_target(target_of(command))) {
+    appending_->command = std::move(command);
+    co_return true;
+  }
   // Whoever waits to be asked is told at once that it has no sense (RFC 9051 §6.3.12).
-  auto target = co_await find_mailbox(this, target_of(command), right::insert);
+  auto target = co_await find_target(this, &command);
   std::optional<Answer> why;
   if (!target) {
     why = std::move(target.error());
-    if (why->code == "NONEXISTENT") why->code = "TRYCREATE";
   } else if (replaced && target->place.account != selected_->place.account) {
     // Both are one transaction (RFC 8508 §3.1), and that is of one account.
     why = no("Another's mailbox takes no replacement.", "CANNOT");
@@ -147,11 +169,18 @@ Async<bool> Session::begin_append(Command command) {
     reader_.refuse();
     co_return co_await respond(std::move(tag), std::move(*why), {});
   }
+  if (replaced && target->room) {
+    // What is replaced makes room.
+    const auto& snapshot = selected_->view.snapshot();
+    if (const auto at = snapshot.find(replaced->uid)) *target->room += snapshot[*at].size();
+  }
   appending_ = std::make_unique<Appending>(Appending{.command = std::move(command),
                                                      .place = target->place,
                                                      .path = std::move(target->info.path),
                                                      .mailbox = target->info.id,
                                                      .scope = scope_of(target->rights),
+                                                     .looked_up = shared_->clock->steady(),
+                                                     .room = target->room,
                                                      .letters = {},
                                                      .replaced = replaced,
                                                      .memory = std::make_unique<AppendShare>(shared_->append_memory)});
@@ -191,18 +220,23 @@ Async<bool> Session::begin_text(std::uint64_t size) {
 Async<bool> Session::end_append() {
   const auto done = std::move(appending_);
   const auto& command = done->command;
-  // The octets may have been long on their way: rights and names are looked at once more.
-  auto target = co_await find_mailbox(this, target_of(command), right::insert);
-  if (!target) {
-    auto why = std::move(target.error());
-    if (why.code == "NONEXISTENT") why.code = "TRYCREATE";
-    co_return co_await respond(command.tag, std::move(why), {});
+  // Where the octets were long on their way rights are looked at once more. (Names are by the store.)
+  if (shared_->clock->steady() - done->looked_up > kRightsLast) {
+    auto target = co_await find_target(this, &command);
+    if (!target) co_return co_await respond(command.tag, std::move(target.error()), {});
+    done->looked_up = shared_->clock->steady();
+    done->room = target->room;
+    if (target->place.account != done->place.account) {
+      co_return co_await respond(command.tag, no("The mailbox was renamed meanwhile.", "TRYCREATE"), {});
+    }
+    for (auto& letter : done->letters) letter.flags = permitted(letter.flags, scope_of(target->rights));
   }
-  if (target->place.account != done->place.account || target->info.id != done->mailbox) {
-    co_return co_await respond(command.tag, no("The mailbox was renamed meanwhile.", "TRYCREATE"), {});
+  auto answer =
+      co_await append(this, done->place, {done->path, done->mailbox}, std::move(done->letters), done->replaced);
+  if (answer.status == Answer::Status::ok && !done->place.reader && !done->replaced) {
+    known_target_ = std::make_unique<KnownTarget>(target_of(command), done->place, std::move(done->path), done->scope,
+                                                  done->looked_up, done->room);
   }
-  for (auto& letter : done->letters) letter.flags = permitted(letter.flags, scope_of(target->rights));
-  auto answer = co_await append(this, done->place, std::move(done->path), std::move(done->letters), done->replaced);
   co_return co_await respond(command.tag, std::move(answer), {.keep_numbers = false, .uid = command.uid, .own = true});
 }
 
@@ -217,12 +251,12 @@ Async<bool> Session::take_append(grammar::ReaderEvent event) {
   co_return true;
 }
 
-Async<Answer> append(Session* session, store::Place place, std::string path, std::vector<store::AppendedLetter> letters,
-                     std::optional<store::Replaced> replaced) {
+Async<Answer> append(Session* session, store::Place place, store::AppendTarget target,
+                     std::vector<store::AppendedLetter> letters, std::optional<store::Replaced> replaced) {
   for (const auto& letter : letters) {
     if (letter.content.size() == 0) co_return no("A message has at least one octet.", "CANNOT");
   }
-  const auto done = co_await session->store().append(place, std::move(path), std::move(letters), replaced);
+  const auto done = co_await session->store().append(place, std::move(target), std::move(letters), replaced);
   if (!done) {
     if (replaced && done.error().kind == ErrorKind::exists) co_return no("The message is gone.", "EXPUNGEISSUED");
     co_return no_target(done.error());

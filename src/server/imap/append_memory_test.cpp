@@ -1,8 +1,8 @@
 #include "server/imap/append_memory.hpp"
 
-#include <gtest/gtest.h>
-
 #include <optional>
+
+#include <gtest/gtest.h>
 
 namespace pabal::server::imap {
 namespace {

@@ -57,7 +57,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> url_fetch(Session* session, Command command);
 
 /// The message or messages of an APPEND or REPLACE that has come in whole; the path is that in the place's account.
-[[nodiscard]] Async<Answer> append(Session* session, store::Place place, std::string path,
+[[nodiscard]] Async<Answer> append(Session* session, store::Place place, store::AppendTarget target,
                                    std::vector<store::AppendedLetter> letters, std::optional<store::Replaced> replaced);
 
 /// What CAPABILITY says now: "IMAP4rev2 …".

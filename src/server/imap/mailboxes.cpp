@@ -81,7 +81,7 @@ Async<std::expected<Found, Answer>> find_mailbox(Session* session, std::string n
   auto found = co_await session->store().find_with_access(place, std::move(located->path));
   if (!found) co_return std::unexpected(refused(found.error()));
   const auto rights = rights_by(found->access, session->user().identifier, !place.reader);
-  co_return Found{place, std::move(found->info), std::move(found->access), rights};
+  co_return Found{place, std::move(found->info), std::move(found->access), rights, found->room};
 }
 
 Async<std::expected<Found, Answer>> find_mailbox(Session* session, std::string name, Rights needed) {

@@ -27,6 +27,7 @@ struct Found {
   store::MailboxInfo info;  ///< its path is that in its account
   std::vector<store::AccessEntry> access;
   Rights rights = 0;
+  std::optional<std::uint64_t> room = {};  ///< octets that its account has left; nothing: no limit
 };
 /// NONEXISTENT where it isn't there, or the user may not even know of it.
 [[nodiscard]] Async<std::expected<Found, Answer>> find_mailbox(Session* session, std::string name);

@@ -4,6 +4,7 @@
 #include "server/imap/flags.hpp"
 #include "server/imap/mailboxes.hpp"
 #include "server/imap/resync.hpp"
+#include "server/imap/started.hpp"
 #include "server/imap/url_auth.hpp"
 
 namespace pabal::server::imap {
@@ -48,6 +49,17 @@ std::string permanent_flags(const store::MailboxSnapshot& snapshot, bool examine
                      scope.keywords ? "\\*" : "");
 }
 
+// The first UID that the store knew nobody was told of, if it is now told that all are. Mostly there is none, and no
+// write.
+Async<std::optional<std::uint32_t>> take_recent(Session* session, store::Place place, store::MailboxInfo mailbox,
+                                                bool takes) {
+  if (!takes || mailbox.first_recent_uid == mailbox.uid_next) co_return std::nullopt;
+  const auto taken = co_await session->store().take_recent(place, mailbox.id);
+  // A store that takes no writes keeps nobody from reading.
+  if (!taken) co_return std::nullopt;
+  co_return *taken;
+}
+
 }  // namespace
 
 void append_permanent_flags(Session& session) {
@@ -78,17 +90,13 @@ Async<Answer> select(Session* session, Command command) {
   const auto place = opened->place;
   const auto* found = &opened->info;
   const bool takes_recent = !examined && !place.reader && !session->enabled().rev2;
-  auto recent_from = found->first_recent_uid;
-  bool stored = false;
-  if (takes_recent) {
-    const auto taken = co_await session->store().take_recent(place, found->id);
-    // A store that takes no writes keeps nobody from reading.
-    if (taken) recent_from = *taken;
-    stored = taken.has_value();
-  }
   const auto resets = session->shared().url_keys.count(place.account, found->id);
-  const auto snapshot = co_await session->store().snapshot(place, found->id);
+  const auto [taken, snapshot] =
+      co_await both(co_await asio::this_coro::executor, take_recent(session, place, *found, takes_recent),
+                    session->store().snapshot(place, found->id));
   if (!snapshot) co_return refused(snapshot.error());
+  auto recent_from = taken.value_or(found->first_recent_uid);
+  const bool stored = taken || found->first_recent_uid == found->uid_next;
   if (arguments.condstore) session->enabled().condstore = true;
   const auto behind = (*snapshot)->head().uid_next;
   const auto key = session->recents_key(found->id);

@@ -254,7 +254,10 @@ Async<bool> Session::serve(Command command) {
 
 // One event of the reader. False: the connection has to end.
 Async<bool> Session::take(grammar::ReaderEvent event) {
-  if (auto* command = std::get_if<Command>(&event)) co_return co_await serve(std::move(*command));
+  if (auto* command = std::get_if<Command>(&event)) {
+    known_target_.reset();
+    co_return co_await serve(std::move(*command));
+  }
   if (auto* rejected = std::get_if<grammar::Rejected>(&event)) {
     appending_.reset();
     co_return co_await reject(std::move(rejected->why));

@@ -132,10 +132,11 @@ struct Appending {
   Command command;
   store::Place place;
   std::string path;  ///< in that account
-  MailboxId mailbox;
+  std::optional<MailboxId> mailbox;  ///< nothing: what has the name when all has come
   store::FlagScope scope;
-  std::optional<std::uint64_t> room{};  ///< octets that the account has left; nothing: not known yet, or no limit
-  bool room_known = false;
+  SteadyTime looked_up;
+  bool remembered = false;  ///< from the command before
+  std::optional<std::uint64_t> room{};  ///< octets that the account has left; nothing: no limit
   std::vector<store::AppendedLetter> letters;
   std::optional<store::Replaced> replaced = {};  ///< by REPLACE
   bool catenate = false;                         ///< the present one is put together of parts
@@ -265,6 +266,7 @@ class Session : public common::Connection {
   [[nodiscard]] Async<bool> give_up_append(Answer answer);
   [[nodiscard]] Async<bool> end_append();
   [[nodiscard]] Async<bool> has_room(std::uint64_t octets);
+  [[nodiscard]] bool remember_target(const std::string& name);
   [[nodiscard]] Async<bool> begin_tls();
   void set_reader();
 
@@ -274,6 +276,16 @@ class Session : public common::Connection {
   std::optional<User> user_;
   std::optional<Selected> selected_;
   std::unique_ptr<Appending> appending_;
+  /// Of the user's own, where one APPEND follows another.
+  struct KnownTarget {
+    std::string name;
+    store::Place place;
+    std::string path;
+    store::FlagScope scope;
+    SteadyTime looked_up;
+    std::optional<std::uint64_t> room;
+  };
+  std::unique_ptr<KnownTarget> known_target_;
   std::unique_ptr<Notifier> notifier_;
   Enabled enabled_;
   codec::Collation collation_ = codec::Collation::unicode_casemap;

@@ -45,4 +45,20 @@ class Started {
   std::shared_ptr<State> state_;
 };
 
+/// Both at once; goes on when both are over.
+template <class A, class B>
+[[nodiscard]] Async<std::pair<A, B>> both(Executor home, Async<A> first, Async<B> second) {
+  Started<A> begun(home, std::move(first));
+  std::optional<B> ended;
+  std::exception_ptr failed;
+  try {
+    ended.emplace(co_await std::move(second));
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  co_await begun.over();
+  if (failed) std::rethrow_exception(failed);
+  co_return std::pair<A, B>(co_await begun.end(), std::move(*ended));
+}
+
 }  // namespace pabal::server::imap

@@ -131,11 +131,11 @@ struct Selected {
 struct Appending {
   Command command;
   store::Place place;
-  std::string path;  ///< in that account
+  std::string path;                  ///< in that account
   std::optional<MailboxId> mailbox;  ///< nothing: what has the name when all has come
   store::FlagScope scope;
   SteadyTime looked_up;
-  bool remembered = false;  ///< from the command before
+  bool remembered = false;              ///< from the command before
   std::optional<std::uint64_t> room{};  ///< octets that the account has left; nothing: no limit
   std::vector<store::AppendedLetter> letters;
   std::optional<store::Replaced> replaced = {};  ///< by REPLACE

@@ -182,7 +182,7 @@ class ListReader {
 
   void take_colon() {
     ++at_;
-    const bool mailto = tokens_.size() == 1 && equal_ignoring_case(tokens_[0].text, "mailto");
+    const bool mailto = !angle_ && tokens_.size() == 1 && equal_ignoring_case(tokens_[0].text, "mailto");
     if (mailto) {
       tokens_.clear();
       return;

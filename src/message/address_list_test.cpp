@@ -112,6 +112,8 @@ TEST(AddressList, AsTheyCome) {
       {"Re: Alice <a@b>", "{Re:Alice|a|b}"},
       {"mailto:a@b", "|a|b"},
       {"<mailto:a@b>", "|a|b"},
+      {"mailto<a@b>:", "mailto|a|b"},
+      {">>>mailto<a@b>:>>", "mailto|a|b"},
       {"a@b@c", "|a@b|c"},
       {"<a b@c>", "|a b|c"},
       {"a@", "|a|"},

@@ -224,7 +224,10 @@ Async<bool> Session::reject(grammar::BadCommand why) {
   co_return true;
 }
 
-Async<bool> Session::serve(Command command) {
+// A session waits in here while it is idle: what its frames hold counts for each connection, so that the command lies
+// in its handler's alone.
+Async<bool> Session::serve(std::unique_ptr<Command> owned) {
+  auto& command = *owned;
   if (one_command_too_many()) {
     say_bye("Too many commands.");
     co_return false;
@@ -242,7 +245,9 @@ Async<bool> Session::serve(Command command) {
       .keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid, .own = tells_of_itself(command.verb)};
   const bool selects = command.verb == Verb::select || command.verb == Verb::examine;
   const bool had_condstore = enabled_.condstore;
-  auto answer = co_await handler_of(command.verb)(this, std::move(command));
+  auto work = handler_of(command.verb)(this, std::move(command));
+  owned.reset();
+  auto answer = co_await std::move(work);
   // RFC 7162 §3.1: the first command that switches CONDSTORE on also tells where the mailbox stands.
   if (enabled_.condstore && !had_condstore && selected_ && !selects && answer.then == Answer::Then::go_on) {
     grammar::append_untagged(out(), grammar::Condition::ok,
@@ -256,17 +261,31 @@ Async<bool> Session::serve(Command command) {
 Async<bool> Session::take(grammar::ReaderEvent event) {
   if (auto* command = std::get_if<Command>(&event)) {
     known_target_.reset();
-    co_return co_await serve(std::move(*command));
+    return serve(std::make_unique<Command>(std::move(*command)));
   }
   if (auto* rejected = std::get_if<grammar::Rejected>(&event)) {
     appending_.reset();
-    co_return co_await reject(std::move(rejected->why));
+    return reject(std::move(rejected->why));
   }
   if (std::holds_alternative<grammar::SayContinue>(event)) {
     grammar::append_continue(out(), "go on");
-    co_return true;
+    return going_on();
   }
-  co_return co_await take_append(std::move(event));
+  return take_append(std::move(event));
+}
+
+Session::Step Session::next_step() {
+  auto input = stream().input();
+  const auto before = input.size();
+  auto event = reader_.next(input);
+  Step step;
+  step.used = before - input.size();
+  if (std::holds_alternative<grammar::NeedInput>(event)) return step;
+  // A view into the input.
+  const auto* data = std::get_if<grammar::AppendData>(&event);
+  step.what = data != nullptr ? Step::What::data : Step::What::event;
+  step.work = data != nullptr ? take_data(data->octets) : take(std::move(event));
+  return step;
 }
 
 Async<> Session::run() {
@@ -274,23 +293,19 @@ Async<> Session::run() {
   grammar::append_untagged(out(), grammar::Condition::ok, "CAPABILITY " + capabilities(*this), "Pabal is ready.");
   bool going = true;
   while (going) {
-    auto input = stream().input();
-    const auto before = input.size();
-    auto event = reader_.next(input);
-    const auto used = before - input.size();
-    if (std::holds_alternative<grammar::NeedInput>(event)) {
+    auto [what, used, work] = next_step();
+    if (what == Step::What::need_input) {
       stream().consume(used);
       if (notifier_ && !appending_) going = co_await tell_notified(notifier_->delays_removals());
       going = going && co_await flush() && goes_on(co_await wait(patience()));
-    } else if (auto* data = std::get_if<grammar::AppendData>(&event)) {
-      // A view into the input.
-      going = co_await take_data(data->octets);
+    } else if (what == Step::What::data) {
+      going = co_await std::move(work);
       stream().consume(used);
     } else {
       stream().consume(used);
       heard();
       if (turns_.step()) co_await net::give_way();
-      going = co_await take(std::move(event));
+      going = co_await std::move(work);
       if (going) going = co_await drain();
     }
     if (stream().interrupted()) {

@@ -249,12 +249,21 @@ class Session : public common::Connection {
   [[nodiscard]] Async<bool> say_progress(std::string tag);
   [[nodiscard]] Async<bool> tell_view(Telling telling);
   void tell_key_reset();
-  [[nodiscard]] Async<bool> serve(Command command);
+  [[nodiscard]] Async<bool> serve(std::unique_ptr<Command> owned);
   [[nodiscard]] Async<void> look_at_metadata();
   [[nodiscard]] Async<bool> respond(std::string tag, Answer answer, Telling telling);
   [[nodiscard]] Async<bool> take_news();
   [[nodiscard]] Async<bool> reject(grammar::BadCommand why);
   [[nodiscard]] Async<bool> take(grammar::ReaderEvent event);
+  [[nodiscard]] static Async<bool> going_on() { co_return true; }
+  /// What the reader says next, and the work that it asks for, which hasn't begun.
+  struct Step {
+    enum class What : std::uint8_t { need_input, data, event };
+    What what = What::need_input;
+    std::size_t used = 0;  ///< octets of the input, which `data` looks at until the work is over
+    Async<bool> work;
+  };
+  [[nodiscard]] Step next_step();
   // append.cpp
   [[nodiscard]] Async<bool> take_append(grammar::ReaderEvent event);
   [[nodiscard]] Async<bool> begin_append(Command command);

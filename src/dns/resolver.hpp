@@ -30,13 +30,13 @@ struct Answer {
   /// The whole answer, aliases included, was proven by DNSSEC; so is the absence that no_data and no_name tell.
   bool secure = false;
   /// The name that the records are of: the one asked for, or where its CNAMEs lead.
-  Name name;
+  Name name{};
   /// All of the type that was asked for; empty but for `ok`. In no order that means anything.
-  std::vector<Record> records;
+  std::vector<Record> records{};
   /// How long it may be believed; that of the failure where it is one.
   std::chrono::seconds ttl{0};
   /// What went wrong, for an operator; empty where nothing did.
-  std::string why;
+  std::string why{};
 
   /// Whether the DNS said what there is: records, none, or no such name. What else there is may pass.
   [[nodiscard]] bool is_definite() const noexcept {
@@ -65,7 +65,7 @@ class Resolver {
 };
 
 struct Question {
-  Name name;
+  Name name{};
   Type type = Type::a;
 };
 /// Asks all questions at once, and gives the answers in their order.

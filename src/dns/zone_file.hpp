@@ -17,10 +17,10 @@
 namespace pabal::dns {
 
 struct ZoneRecord {
-  Name owner;
+  Name owner{};
   std::chrono::seconds ttl{0};
-  Record record;
-  Name origin;           ///< the one in force where it stands
+  Record record{};
+  Name origin{};         ///< the one in force where it stands
   std::size_t line = 0;  ///< where it begins
 };
 

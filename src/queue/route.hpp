@@ -50,18 +50,18 @@ enum class TlsPolicy : std::uint8_t {
 struct NextHop {
   /// Its name, for SNI, certificates and the trace: the MX record's own, aliases not followed; an address for a
   /// literal; "unix:PATH".
-  std::string host;
+  std::string host{};
   unsigned preference = 0;
   /// With ports; of IPv6 and IPv4, each family in an order of its own, IPv6 first.
-  std::vector<net::Endpoint> addresses;
+  std::vector<net::Endpoint> addresses{};
   /// DNSSEC proved the name, from the destination on, and its addresses.
   bool secure_name = false;
   TlsPolicy tls = TlsPolicy::opportunistic;
   /// Those that can be used (usage 2 or 3, known selector and digest); none but with TlsPolicy::dane.
-  std::vector<dns::Tlsa> tlsa;
+  std::vector<dns::Tlsa> tlsa{};
   /// Names of which a certificate must have one where the policy looks at names (RFC 7672 §3.2.2: for usage 2 the base
   /// of the TLSA records, the destination, …). The first is for SNI.
-  std::vector<std::string> names;
+  std::vector<std::string> names{};
 };
 
 struct RouteCredentials {
@@ -91,9 +91,9 @@ struct NoRoute {
   bool lasting = false;
   /// 5.1.2 no such domain, 5.1.10 null MX (RFC 7505), 5.4.4 no host takes its mail, 5.4.6 it loops to us, 4.4.3
   /// DNS, 4.7.5 no host that DANE or MTA-STS allow.
-  std::string_view status;
-  std::string words;  ///< for the bounce
-  std::vector<std::string> how;
+  std::string_view status{};
+  std::string words{};  ///< for the bounce
+  std::vector<std::string> how{};
 };
 
 using RouteAnswer = std::expected<Route, NoRoute>;

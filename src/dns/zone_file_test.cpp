@@ -76,7 +76,7 @@ TEST(ZoneFile, Table) {
       {"a. TLSA 3 1 1 abc", "no: z:1: expected pairs of hexadecimal digits, not \"abc\""},
       {"a. TLSA 3 1 1 xx", "no: z:1: expected pairs of hexadecimal digits, not \"xx\""},
       {"a. TLSA 256 1 1 ab", "no: z:1: expected a certificate usage up to 255, not \"256\""},
-      {std::string("a. A\0 192.0.2.1", 16), "no: z:1: expected no control character (\\000)"},
+      {std::string("a. A\0 192.0.2.1", 15), "no: z:1: expected no control character (\\000)"},
       {"파발. A 192.0.2.1",
        "no: z:1: expected a name (invalid name: not ASCII; its A-labels are wanted), not \"파발.\""},
   };

@@ -33,7 +33,7 @@ struct Capabilities {
   std::uint64_t rcpt_domain_max = 0;    ///< domains of recipients a transaction; 0: not said
   std::vector<std::string> mechanisms;  ///< of AUTH (RFC 4954), in capitals, each once
 
-  [[nodiscard]] bool has_mechanism(std::string_view name) const noexcept;
+  [[nodiscard]] bool has_mechanism(std::string_view wanted) const noexcept;
   /// "PIPELINING SIZE=1000 …", for the trace.
   [[nodiscard]] std::string text() const;
 };

@@ -12,11 +12,11 @@ namespace pabal::smtp {
 
 /// One whole reply.
 struct ClientReply {
-  int code = 0;         ///< 200 to 599; of several lines the last one's counts
-  std::string status;   ///< the enhanced status code, "5.1.1" (RFC 2034, 3463); empty where there is none that fits
-  std::string text;     ///< what stands behind the code, lines separated by '\n', the status code still in it; what is
-                        ///< neither printable ASCII nor UTF-8 as \xNN
-  bool cut = false;     ///< more was said than is kept
+  int code = 0;        ///< 200 to 599; of several lines the last one's counts
+  std::string status;  ///< the enhanced status code, "5.1.1" (RFC 2034, 3463); empty where there is none that fits
+  std::string text;    ///< what stands behind the code, lines separated by '\n', the status code still in it; what is
+                       ///< neither printable ASCII nor UTF-8 as \xNN
+  bool cut = false;    ///< more was said than is kept
 
   [[nodiscard]] bool is_positive() const noexcept { return code >= 200 && code < 300; }
   [[nodiscard]] bool is_intermediate() const noexcept { return code >= 300 && code < 400; }
@@ -35,8 +35,8 @@ struct ClientReply {
 [[nodiscard]] std::optional<std::string_view> enhanced_status(std::string_view text, int code) noexcept;
 
 struct ReplyLimits {
-  std::size_t max_line = 2048;        ///< octets of a line that are kept; RFC 5321 §4.5.3.1.5 has 512
-  std::size_t max_kept = 16UL << 10;  ///< octets of a reply that are kept
+  std::size_t max_line = 2048;           ///< octets of a line that are kept; RFC 5321 §4.5.3.1.5 has 512
+  std::size_t max_kept = 16UL << 10;     ///< octets of a reply that are kept
   std::size_t max_octets = 128UL << 10;  ///< more, and the peer is no mail server
   std::size_t max_lines = 1000;          ///< likewise
 };
@@ -64,10 +64,10 @@ class ReplyReader {
   ReplyLimits limits_;
   std::optional<Error> failed_;
   ClientReply reply_;
-  std::string line_;               ///< what is kept of the line at hand
-  bool line_cut_ = false;          ///< it is longer than that
-  std::size_t lines_ = 0;          ///< of the reply at hand
-  std::size_t octets_ = 0;         ///< likewise
+  std::string line_;        ///< what is kept of the line at hand
+  bool line_cut_ = false;   ///< it is longer than that
+  std::size_t lines_ = 0;   ///< of the reply at hand
+  std::size_t octets_ = 0;  ///< likewise
 };
 
 }  // namespace pabal::smtp

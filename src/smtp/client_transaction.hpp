@@ -47,9 +47,9 @@ class ClientTransaction {
   };
   struct Outcome {
     Fate fate = Fate::passing;
-    ClientReply reply;     ///< the server's, or where `ours` the words given to lost(), or ours
+    ClientReply reply;  ///< the server's, or where `ours` the words given to lost(), or ours
     bool ours = false;
-    std::string_view at;   ///< "RCPT TO", "end of data"…; static lifetime; empty before anything was asked
+    std::string_view at;  ///< "RCPT TO", "end of data"…; static lifetime; empty before anything was asked
   };
   enum class Want : std::uint8_t { write, read, text, chunk, done };
   /// What a reply is waited for; RFC 5321 §4.5.3.2 has a time-out for each.

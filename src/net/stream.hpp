@@ -25,7 +25,8 @@ struct TlsInfo {
   std::string server_name;  ///< SNI, as the client sent it; may be empty
   std::string alpn;         ///< chosen protocol; may be empty
   bool resumed = false;
-  std::string exporter;  ///< tls-exporter channel binding, 32 octets (RFC 9266)
+  std::string exporter;       ///< tls-exporter channel binding, 32 octets (RFC 9266)
+  std::string verified = {};  ///< a client's view of its peer: "name mx.example", "DANE 3 1 1"; empty: not looked at
 };
 
 class TlsContext;        // tls.hpp

@@ -12,10 +12,15 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 
+namespace pabal::dns {
+struct Tlsa;  // dns/record.hpp
+}
+
 namespace pabal::net {
 
 struct TlsCore;        // the OpenSSL objects of a server
 struct TlsClientCore;  // and of a client
+struct TlsExpected;    // what a client wants of one peer
 
 /// A certificate chain (PEM, the leaf first) and its private key (PEM, not encrypted).
 struct CertificateFiles {
@@ -75,6 +80,9 @@ struct TlsClientOptions {
   /// PEM file of trusted roots; empty: the system's.
   std::string trusted_roots;
   std::vector<std::string> alpn;
+  /// Takes keys and digests that are weak by today's measure (OpenSSL's security level 1), for who would send in plain
+  /// text otherwise (RFC 7435). Not together with `verify`.
+  bool opportunistic = false;
   bool only_tls12 = false;  ///< for tests
   bool only_tls13 = false;
 };
@@ -83,11 +91,27 @@ struct TlsClientOptions {
 class TlsClientContext {
  public:
   [[nodiscard]] static Result<std::shared_ptr<TlsClientContext>> make(const TlsClientOptions& options);
+
+  /// The same for a peer whose certificate may have any of these names, besides the one that start_tls_client is given.
+  /// No session is resumed.
+  [[nodiscard]] std::shared_ptr<const TlsClientContext> with_names(std::vector<std::string> names) const;
+  /// The same for a peer that DANE speaks for (RFC 7672 §3): its certificate fits one of the records, whatever issuers
+  /// are trusted; with usage 2 its chain leads to the anchor that the record names, and the certificate has the peer's
+  /// name or one of `names`; with usage 3 neither names nor dates count. The records come from a secure answer. Those
+  /// that can't be used (usages 0 and 1, §3.1.3; unknown numbers) are passed over: where none is left, every handshake
+  /// fails. No session is resumed.
+  [[nodiscard]] std::shared_ptr<const TlsClientContext> with_dane(std::vector<dns::Tlsa> records,
+                                                                  std::vector<std::string> names) const;
+
+  // For the streams.
   [[nodiscard]] const std::shared_ptr<TlsClientCore>& core() const noexcept { return core_; }
+  [[nodiscard]] const TlsExpected* expected() const noexcept { return expected_.get(); }
 
  private:
-  explicit TlsClientContext(std::shared_ptr<TlsClientCore> core) : core_(std::move(core)) {}
+  explicit TlsClientContext(std::shared_ptr<TlsClientCore> core, std::shared_ptr<const TlsExpected> expected = nullptr)
+      : core_(std::move(core)), expected_(std::move(expected)) {}
   std::shared_ptr<TlsClientCore> core_;
+  std::shared_ptr<const TlsExpected> expected_;
 };
 
 /// A new key (EC P-256) and a certificate for `host_name` signed by itself, ten years from `now`, both PEM.

@@ -9,8 +9,9 @@ namespace {
 
 constexpr std::size_t kMostSessions = 1000;
 
-/// OpenSSL hands over each ticket; the last one of a name is kept.
+/// OpenSSL hands over each ticket; the last one of a name is kept. Not of connections that expect more than a name.
 int keep_session(SSL* ssl, SSL_SESSION* session) {
+  if (SSL_get_app_data(ssl) != nullptr) return 0;
   auto* core = static_cast<TlsClientCore*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   auto sessions = core->sessions.lock();
@@ -28,6 +29,8 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(const TlsClient
   auto* context = core->context.get();
   if (context == nullptr) return fail(ErrorKind::io, "TLS can't be set up", openssl_errors());
   set_common_options(context);
+  if (options.opportunistic && !options.verify) SSL_CTX_set_security_level(context, 1);
+  if (SSL_CTX_dane_enable(context) != 1) return fail(ErrorKind::io, "TLS can't be set up", openssl_errors());
   if (options.only_tls12) SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
   if (options.only_tls13) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   core->verify = options.verify;
@@ -47,6 +50,17 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(const TlsClient
   SSL_CTX_set_app_data(context, core.get());
   SSL_CTX_sess_set_new_cb(context, keep_session);
   return std::shared_ptr<TlsClientContext>(new TlsClientContext(std::move(core)));
+}
+
+std::shared_ptr<const TlsClientContext> TlsClientContext::with_names(std::vector<std::string> names) const {
+  auto expected = std::make_shared<const TlsExpected>(std::move(names));
+  return std::shared_ptr<const TlsClientContext>(new TlsClientContext(core_, std::move(expected)));
+}
+
+std::shared_ptr<const TlsClientContext> TlsClientContext::with_dane(std::vector<dns::Tlsa> records,
+                                                                    std::vector<std::string> names) const {
+  auto expected = std::make_shared<const TlsExpected>(std::move(names), true, std::move(records));
+  return std::shared_ptr<const TlsClientContext>(new TlsClientContext(core_, std::move(expected)));
 }
 
 }  // namespace pabal::net

@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 
 #include "base/guarded.hpp"
+#include "dns/record.hpp"
 #include "net/ticket_keys.hpp"
 #include "net/tls.hpp"
 
@@ -64,6 +65,12 @@ struct TlsClientCore {
   bool verify = true;
   std::string alpn_wire;
   Guarded<std::map<std::string, SslSessionPtr>> sessions;  ///< the last one of each peer name
+};
+
+struct TlsExpected {
+  std::vector<std::string> names;  ///< besides the peer's own
+  bool dane = false;
+  std::vector<dns::Tlsa> tlsa;
 };
 
 /// Length-prefixed protocol names, RFC 7301 §3.1.

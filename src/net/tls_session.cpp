@@ -20,6 +20,26 @@ bool is_ip_address(const std::string& name) {
   return ::inet_pton(AF_INET, name.c_str(), octets) == 1 || ::inet_pton(AF_INET6, name.c_str(), octets) == 1;
 }
 
+/// RFC 7672 §3: the records decide, not the trusted roots.
+Result<void> enable_dane(SSL* ssl, const std::string& peer_name, const TlsExpected& expected) {
+  const auto failed = [] { return fail(ErrorKind::io, "TLS can't be set up", "DANE: " + openssl_errors()); };
+  if (SSL_dane_enable(ssl, peer_name.c_str()) != 1) return failed();
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);  // §3.1.1
+  bool usable = false;
+  for (const auto& record : expected.tlsa) {
+    if (record.usage < 2) continue;  // §3.1.3: PKIX-TA and PKIX-EE mean nothing between mail servers
+    const int added = SSL_dane_tlsa_add(ssl, record.usage, record.selector, record.matching,
+                                        reinterpret_cast<const unsigned char*>(record.data.data()), record.data.size());
+    // Malformed data, or a selector or digest that OpenSSL doesn't know: as if the record weren't there (§2.1.1).
+    if (added <= 0) ERR_clear_error();
+    usable = usable || added > 0;
+  }
+  if (!usable) return fail(ErrorKind::policy, "no TLSA record that can be used");
+  SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+  return {};
+}
+
 }  // namespace
 
 // A BIO of our own: OpenSSL's writes with write(), which raises SIGPIPE on a connection that is gone.
@@ -102,12 +122,28 @@ Result<std::unique_ptr<TlsSession>> TlsSession::client(std::shared_ptr<const Tls
   if (auto attached = session->attach(); !attached) return pass(attached);
   auto* handle = session->ssl_.get();
   bool set = true;
-  if (!peer_name.empty() && !is_ip_address(peer_name)) {
-    set = SSL_set_tlsext_host_name(handle, peer_name.c_str()) == 1;
-    if (core.verify) set = set && SSL_set1_host(handle, peer_name.c_str()) == 1;
+  const auto* expected = context->expected();
+  const bool dane = expected != nullptr && expected->dane;
+  const bool verify = core.verify || dane;
+  const bool has_name = !peer_name.empty() && !is_ip_address(peer_name);
+  if (has_name) set = SSL_set_tlsext_host_name(handle, peer_name.c_str()) == 1;
+  if (dane) {
+    if (auto enabled = enable_dane(handle, peer_name, *expected); !enabled) return pass(enabled);
+  } else if (core.verify && has_name) {
+    set = set && SSL_set1_host(handle, peer_name.c_str()) == 1;
+    // RFC 9525 §6.1: neither common names nor wildcards within a label.
+    SSL_set_hostflags(handle, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   } else if (core.verify) {
     set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(handle), peer_name.c_str()) == 1;
   }
+  if (expected != nullptr && verify) {
+    for (const auto& name : expected->names) {
+      if (is_ip_address(name) || name == peer_name) continue;
+      set = set && (has_name || dane ? SSL_add1_host(handle, name.c_str()) : SSL_set1_host(handle, name.c_str())) == 1;
+    }
+  }
+  // A session is remembered under its name alone: one that was verified in another way must not be taken for it.
+  if (expected != nullptr) SSL_set_app_data(handle, const_cast<TlsExpected*>(expected));
   if (!core.alpn_wire.empty()) {
     set = set && SSL_set_alpn_protos(handle, reinterpret_cast<const unsigned char*>(core.alpn_wire.data()),
                                      static_cast<unsigned>(core.alpn_wire.size())) == 0;
@@ -116,7 +152,7 @@ Result<std::unique_ptr<TlsSession>> TlsSession::client(std::shared_ptr<const Tls
   {
     auto sessions = core.sessions.lock();
     const auto known = sessions->find(is_ip_address(peer_name) ? std::string() : peer_name);
-    if (known != sessions->end() && SSL_SESSION_is_resumable(known->second.get()) == 1) {
+    if (expected == nullptr && known != sessions->end() && SSL_SESSION_is_resumable(known->second.get()) == 1) {
       // Where OpenSSL does not take it, the handshake is a full one.
       if (SSL_set_session(handle, known->second.get()) != 1) ERR_clear_error();
     }
@@ -147,8 +183,8 @@ Result<TlsSession::Step> TlsSession::sort_out(int returned, std::string_view doi
   }
   broken_ = true;
   const bool cut = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-  const long verified =
-      client_context_ && client_context_->core()->verify ? SSL_get_verify_result(ssl_.get()) : X509_V_OK;
+  const bool verifies = SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE;
+  const long verified = client_context_ && verifies ? SSL_get_verify_result(ssl_.get()) : X509_V_OK;
   auto why = openssl_errors();
   if (cut) return fail(ErrorKind::closed, "connection lost", fmt::format("TLS {}: the peer cut the connection", doing));
   if (verified != X509_V_OK) {
@@ -168,10 +204,30 @@ Result<TlsSession::Step> TlsSession::handshake() {
       return fail(ErrorKind::closed, "connection lost", "TLS handshake: ended by the peer");
     return step;
   }
-  // The certificates of this handshake need not outlive it: the SSL holds on to its own.
-  SSL_set_app_data(ssl_.get(), nullptr);
-  handshake_.reset();
+  if (handshake_) {
+    // The certificates of this handshake need not outlive it: the SSL holds on to its own.
+    SSL_set_app_data(ssl_.get(), nullptr);
+    handshake_.reset();
+  }
   return Step::done;
+}
+
+std::string TlsSession::verified_how() const {
+  auto* ssl = ssl_.get();
+  if (!client_context_ || SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE || SSL_get_verify_result(ssl) != X509_V_OK) {
+    return {};
+  }
+  if (SSL_get0_dane_authority(ssl, nullptr, nullptr) >= 0) {
+    std::uint8_t usage = 0;
+    std::uint8_t selector = 0;
+    std::uint8_t matching = 0;
+    SSL_get0_dane_tlsa(ssl, &usage, &selector, &matching, nullptr, nullptr);
+    return fmt::format("DANE {} {} {}", usage, selector, matching);
+  }
+  // A session that is resumed was verified for the name under which it is remembered.
+  const char* name = SSL_get0_peername(ssl);
+  if (name == nullptr) name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  return fmt::format("name {}", name == nullptr ? "" : name);
 }
 
 TlsInfo TlsSession::info() const {
@@ -186,6 +242,7 @@ TlsInfo TlsSession::info() const {
   SSL_get0_alpn_selected(ssl, &protocol, &size);
   if (size > 0) info.alpn.assign(reinterpret_cast<const char*>(protocol), size);
   info.resumed = SSL_session_reused(ssl) == 1;
+  info.verified = verified_how();
   // RFC 9266 §4.2: before TLS 1.3 only together with the extended master secret. Its context is of zero length, which
   // in TLS 1.2 is not the same as none (RFC 5705 §4); all others leave it out, so we do.
   if (SSL_version(ssl) >= TLS1_3_VERSION || SSL_get_extms_support(ssl) == 1) {

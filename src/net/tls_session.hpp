@@ -50,6 +50,7 @@ class TlsSession {
  private:
   TlsSession(SslPtr ssl, int socket) : ssl_(std::move(ssl)), socket_(socket) {}
   [[nodiscard]] Result<void> attach();
+  [[nodiscard]] std::string verified_how() const;
   [[nodiscard]] Result<Step> sort_out(int returned, std::string_view doing);
 
   static const BIO_METHOD* socket_method();

@@ -58,8 +58,8 @@ struct OutgoingTransaction {
 /// One step of a dialogue, for the trace.
 struct Said {
   SystemTime time;
-  std::string command;       ///< ours, without secrets; empty for what the peer says by itself; notes in parentheses
-  std::string reply;         ///< the peer's, in one line; empty where none came
+  std::string command;  ///< ours, without secrets; empty for what the peer says by itself; notes in parentheses
+  std::string reply;    ///< the peer's, in one line; empty where none came
 };
 
 struct RecipientOutcome {
@@ -68,7 +68,7 @@ struct RecipientOutcome {
   /// reason wherever fate is not delivered.
   smtp::ClientReply reply = {};
   bool ours = false;
-  std::string at = {};    ///< the command that was answered: "RCPT TO", "end of data"; empty where none was
+  std::string at = {};  ///< the command that was answered: "RCPT TO", "end of data"; empty where none was
   /// It failed by what this host offers (SMTPUTF8, REQUIRETLS, SIZE, 8BITMIME…), not by what it said: another host of
   /// the route may do better.
   bool host_lacks = false;
@@ -94,10 +94,10 @@ struct PeerTls {
 };
 
 struct PeerFacts {
-  std::string host;         ///< the hop's name
-  net::Endpoint address;    ///< where it was reached
-  net::Endpoint local;      ///< from where
-  std::string greeting;     ///< in one line
+  std::string host;       ///< the hop's name
+  net::Endpoint address;  ///< where it was reached
+  net::Endpoint local;    ///< from where
+  std::string greeting;   ///< in one line
   smtp::Capabilities offers;
   std::optional<PeerTls> tls;
   std::string tls_failure;  ///< why opportunistic TLS was given up, or what a policy under test would have refused
@@ -112,18 +112,20 @@ class Peer {
   [[nodiscard]] virtual Async<TransactionOutcome> send(OutgoingTransaction transaction) = 0;
   /// Whether another letter may be tried on it. That the peer has hung up meanwhile shows as Fate::untried.
   [[nodiscard]] virtual bool is_reusable() const noexcept = 0;
+  /// For an orderly stop: what waits for the peer ends soon, as if the line were cut. Home thread.
+  virtual void interrupt() noexcept {}
   /// Says QUIT where that makes sense, waits shortly for the answer, and closes.
   [[nodiscard]] virtual Async<> quit() = 0;
 };
 
 /// Why there is no connection over which letters could go. Another hop of the route may do better in every case.
 struct NoPeer {
-  bool lasting = false;                              ///< the host says that it takes no mail ever (521, 554 greeting)
+  bool lasting = false;  ///< the host says that it takes no mail ever (521, 554 greeting)
   std::optional<smtp::ClientReply> reply = std::nullopt;  ///< the peer's, where it said why
-  std::string status = {};                           ///< "4.4.1"
-  std::string words = {};                            ///< for the bounce: "connection refused"
-  std::string at = {};                               ///< "connect", "greeting", "EHLO", "STARTTLS", "TLS", "AUTH"
-  bool tls = false;                                  ///< TLS, or the lack of it, is the reason (for RFC 8460)
+  std::string status = {};                                ///< "4.4.1"
+  std::string words = {};                                 ///< for the bounce: "connection refused"
+  std::string at = {};                                    ///< "connect", "greeting", "EHLO", "STARTTLS", "TLS", "AUTH"
+  bool tls = false;                                       ///< TLS, or the lack of it, is the reason (for RFC 8460)
   std::vector<Said> said = {};
 };
 

@@ -45,13 +45,29 @@ struct SilentHost : Host {
 /// Nobody listens there any more.
 Endpoint closed_port(std::string_view address) { return Host(address).endpoint; }
 
-Outbound connect_to(OutboundOptions options) { return run_to_end(connect_any(std::move(options))); }
+/// What came of it. The stream itself ends with its thread's work.
+struct Told {
+  std::string all;  ///< "connected" or "failed", and how each try failed
+  Endpoint to;
+  Endpoint peer;
+  Endpoint local;
+  std::vector<Outbound::Failed> failed;
+};
 
-std::string told(const Outbound& outbound) {
-  std::string out = outbound.stream ? "connected" : "failed";
-  for (const auto& failed : outbound.failed) out += fmt::format(" {}", name_of(failed.error.kind));
-  return out;
+Async<Told> connect_and_tell(OutboundOptions options) {
+  auto outbound = co_await connect_any(std::move(options));
+  Told told{.all = outbound.stream ? "connected" : "failed", .to = outbound.to, .peer = {}, .local = {}, .failed = {}};
+  for (const auto& failed : outbound.failed) told.all += fmt::format(" {}", name_of(failed.error.kind));
+  if (outbound.stream) {
+    told.peer = outbound.stream->peer();
+    told.local = outbound.stream->local();
+    co_await outbound.stream->close();
+  }
+  told.failed = std::move(outbound.failed);
+  co_return told;
 }
+
+Told connect_to(OutboundOptions options) { return run_to_end(connect_and_tell(std::move(options))); }
 
 TEST(Outbound, TheFamiliesTakeTurns) {
   const auto text = [](std::vector<Endpoint> addresses) {
@@ -70,10 +86,10 @@ TEST(Outbound, TheFamiliesTakeTurns) {
 TEST(Outbound, TheFirstThatAnswersIsTaken) {
   const Host host("127.0.0.1");
   const auto outbound = connect_to({.to = {host.endpoint}});
-  EXPECT_EQ(told(outbound), "connected");
-  EXPECT_EQ(outbound.stream->peer(), host.endpoint);
+  EXPECT_EQ(outbound.all, "connected");
+  EXPECT_EQ(outbound.peer, host.endpoint);
   EXPECT_EQ(outbound.to, host.endpoint);
-  EXPECT_EQ(outbound.stream->local().host(), "127.0.0.1");
+  EXPECT_EQ(outbound.local.host(), "127.0.0.1");
 }
 
 TEST(Outbound, ARefusalLeadsOnAtOnce) {
@@ -81,7 +97,7 @@ TEST(Outbound, ARefusalLeadsOnAtOnce) {
   const auto began = std::chrono::steady_clock::now();
   const auto outbound = connect_to(
       {.to = {closed_port("127.0.0.2"), closed_port("127.0.0.3"), host.endpoint}, .timeout = 20s, .between = 19s});
-  EXPECT_EQ(told(outbound), "connected closed closed");
+  EXPECT_EQ(outbound.all, "connected closed closed");
   EXPECT_EQ(outbound.to, host.endpoint);
   EXPECT_LT(std::chrono::steady_clock::now() - began, 15s);
 }
@@ -91,7 +107,7 @@ TEST(Outbound, ASilentAddressCostsOnlyTheDelay) {
   const Host host("127.0.0.1");
   const auto began = std::chrono::steady_clock::now();
   const auto outbound = connect_to({.to = {silent.endpoint, host.endpoint}, .timeout = 30s, .between = 50ms});
-  EXPECT_EQ(told(outbound), "connected");
+  EXPECT_EQ(outbound.all, "connected");
   EXPECT_EQ(outbound.to, host.endpoint);
   EXPECT_GE(std::chrono::steady_clock::now() - began, 50ms);
   EXPECT_LT(std::chrono::steady_clock::now() - began, 20s);
@@ -101,43 +117,45 @@ TEST(Outbound, BothFamilies) {
   const Host v6("::1");
   if (!v6.bound) GTEST_SKIP() << "no IPv6 here";
   const auto outbound = connect_to({.to = {closed_port("127.0.0.2"), v6.endpoint}});
-  EXPECT_EQ(told(outbound), "connected closed");
-  EXPECT_EQ(outbound.stream->peer().host(), "::1");
+  EXPECT_EQ(outbound.all, "connected closed");
+  EXPECT_EQ(outbound.peer.host(), "::1");
 }
 
 TEST(Outbound, AllFail) {
   const SilentHost silent("127.0.0.2");
   const auto outbound =
       connect_to({.to = {silent.endpoint, closed_port("127.0.0.3")}, .timeout = 200ms, .between = 10ms});
-  EXPECT_EQ(told(outbound), "failed closed timeout");
+  EXPECT_EQ(outbound.all, "failed closed timeout");
   EXPECT_EQ(outbound.failed[1].to, silent.endpoint);
-  EXPECT_EQ(told(connect_to({.to = {}})), "failed");
-  EXPECT_EQ(told(connect_to({.to = {closed_port("127.0.0.3")}})), "failed closed");
+  EXPECT_EQ(connect_to({.to = {}}).all, "failed");
+  EXPECT_EQ(connect_to({.to = {closed_port("127.0.0.3")}}).all, "failed closed");
 }
 
 TEST(Outbound, FromAGivenAddress) {
   const Host host("127.0.0.1");
   const auto outbound =
       connect_to({.to = {host.endpoint}, .from = {ip::make_address("::1"), ip::make_address("127.0.0.9")}});
-  ASSERT_EQ(told(outbound), "connected");
-  EXPECT_EQ(outbound.stream->local().host(), "127.0.0.9");
+  ASSERT_EQ(outbound.all, "connected");
+  EXPECT_EQ(outbound.local.host(), "127.0.0.9");
   // No address of that family, and none that isn't ours.
-  EXPECT_EQ(told(connect_to({.to = {host.endpoint}, .from = {ip::make_address("::1")}})), "connected");
-  EXPECT_EQ(told(connect_to({.to = {host.endpoint}, .from = {ip::make_address("::1")}, .only_from = true})),
-            "failed io");
-  EXPECT_EQ(told(connect_to({.to = {host.endpoint}, .from = {ip::make_address("192.0.2.77")}})), "failed io");
+  const auto to = [&](std::string_view from, bool only) {
+    return connect_to({.to = {host.endpoint}, .from = {ip::make_address(from)}, .only_from = only}).all;
+  };
+  EXPECT_EQ(to("::1", false), "connected");
+  EXPECT_EQ(to("::1", true), "failed io");
+  EXPECT_EQ(to("192.0.2.77", false), "failed io");
 }
 
 TEST(Outbound, AUnixSocket) {
   const auto path = testing::TempDir() + "pabal-outbound.sock";
   ::unlink(path.c_str());
   const auto where = Endpoint::unix_socket(path);
-  EXPECT_EQ(told(connect_to({.to = {where}})), "failed closed");
+  EXPECT_EQ(connect_to({.to = {where}}).all, "failed closed");
   const auto address = SocketAddress::of(where).value();
   const FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_EQ(::bind(socket.get(), address.get(), address.size()), 0);
   ASSERT_EQ(::listen(socket.get(), 4), 0);
-  EXPECT_EQ(told(connect_to({.to = {where}, .from = {ip::make_address("127.0.0.9")}})), "connected");
+  EXPECT_EQ(connect_to({.to = {where}, .from = {ip::make_address("127.0.0.9")}}).all, "connected");
   ::unlink(path.c_str());
 }
 

@@ -111,6 +111,11 @@ std::vector<Setting<Config>> make_config_settings() {
   add(number<C>(
       {"store", "spare_segments", "Emptied segment files that are kept to be written anew."},
       [](C& c) -> auto& { return c.store.spare_segments; }, 0, 10'000));
+  add(number<C>(
+      {"store", "max_mailboxes",
+       "How many mailboxes an account may have (RFC 9208's MAILBOX): beyond that its clients make none. Those that "
+       "letters are delivered into are made even then."},
+      [](C& c) -> auto& { return c.store.max_mailboxes; }, 10, store::kMostMailboxes));
   add(duration<C>(
       {"store", "upkeep_every", "The rhythm of the background work: moving, reclaiming, forgetting, checkpoints."},
       [](C& c) -> auto& { return c.store.upkeep_every; }, 10ms, 60s));

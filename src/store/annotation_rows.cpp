@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kMostNameOctets = 1000;
 constexpr std::size_t kMostIdentifierOctets = 500;
 constexpr std::int64_t kMostAccessEntries = 1000;
+constexpr std::int64_t kEntryOctets = 64;                  ///< what an entry counts beside its name and value
 constexpr std::size_t kMostAnnotationsAtOnce = 16U << 20;  // octets
 
 // RFC 5464 §4.1: components behind slashes, of ASCII without controls and what patterns are made of.
@@ -78,6 +79,22 @@ Result<void> forget_removed(db::Connection& connection, AccountId account, Mailb
   return {};
 }
 
+// In all mailboxes together, too, nobody's entries take room from another's.
+Result<void> expect_room(db::Connection& connection, AccountId account, AccountId reader) {
+  for (const auto whose : {AccountId{}, reader}) {
+    auto octets = connection.number(
+        "SELECT CAST(COALESCE(SUM(LENGTH(name) + LENGTH(value) + $3), 0) AS BIGINT) FROM annotation WHERE account_id = "
+        "$1 AND reader = "
+        "$2 AND removed = 0",
+        {account.value, whose.value, kEntryOctets});
+    if (!octets) return pass(octets);
+    if (octets->value_or(0) > static_cast<std::int64_t>(kMostAnnotationsOfAccount)) {
+      return fail(ErrorKind::quota, "too much in entries");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<Annotation>> read_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
@@ -139,9 +156,27 @@ Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId acc
       return fail(ErrorKind::quota, "too many entries");
     }
   }
+  if (adds) {
+    if (auto room = expect_room(connection, account, reader); !room) return pass(room);
+  }
   if (!mailbox) return change;
   if (auto counted = count_mailbox(connection, account, mailbox, *change, {}); !counted) return pass(counted);
   return change;
+}
+
+Result<std::vector<std::string>> read_changed_entries(db::Connection& connection, const Place& place, MailboxId mailbox,
+                                                      ChangeNumber since, ChangeNumber until) {
+  std::vector<std::string> names;
+  auto read = each_row(connection,
+                       "SELECT name FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader IN (0, $3) "
+                       "AND change > $4 AND change <= $5 ORDER BY name",
+                       {place.account.value, mailbox.value, place.reader.value, since.value, until.value},
+                       [&](const db::Rows& row) -> Result<void> {
+                         names.emplace_back(row.text(0));
+                         return {};
+                       });
+  if (!read) return pass(read);
+  return names;
 }
 
 Result<std::vector<std::pair<MailboxId, std::string>>> read_changed_entries(db::Connection& connection,

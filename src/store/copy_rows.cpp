@@ -35,7 +35,8 @@ Result<void> insert_membership(db::Connection& connection, AccountId account, Ma
   return {};
 }
 
-// Encoded keywords of one account in the numbers of another. Those that are too many there stay behind.
+// Encoded keywords of one account in the numbers of another. Those that are too many there, or can't be one (a letter
+// that was delivered long ago may have such), stay behind.
 class KeywordsAcross {
  public:
   static Result<KeywordsAcross> make(db::Connection& connection, AccountId from, AccountId to) {
@@ -53,7 +54,7 @@ class KeywordsAcross {
     KeywordNumbers theirs{numbers->flags, {}};
     for (const auto number : numbers->own) {
       auto taken = target_.take(*connection_, {0, {source_.name(number)}});
-      if (!taken && taken.error().kind == ErrorKind::limit) continue;
+      if (!taken && (taken.error().kind == ErrorKind::limit || taken.error().kind == ErrorKind::policy)) continue;
       if (!taken) return pass(taken);
       theirs.own.insert(theirs.own.end(), taken->own.begin(), taken->own.end());
     }

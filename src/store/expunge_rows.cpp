@@ -178,7 +178,7 @@ Result<std::vector<Standing>> read_standings(db::Connection& connection, Account
 
 Result<Expunged> expunge(db::Connection& connection, AccountId account, MailboxId mailbox, const UidRanges& ranges,
                          Which which, SystemTime now) {
-  auto info = read_mailbox(connection, account, mailbox);
+  auto info = read_any_mailbox(connection, account, mailbox);
   if (!info) return pass(info);
   Expunged expunged;
   expunged.change = info->change;

@@ -202,6 +202,7 @@ TEST_P(Facts, ThoseOfAnOlderSchemaAreDerivedAnew) {
     auto old =
         (*connection)
             ->script(
+                "DROP INDEX removed_mailbox_path; DROP INDEX mailbox_leaving; "
                 "DROP TABLE search_state; DROP TABLE search_segment; DROP TABLE search_data; "
                 "DROP TABLE subscription; DROP TABLE annotation; DROP TABLE access; DROP TABLE reader_seen; "
                 "DROP TABLE changed_membership; DROP TABLE mailbox_pack; ALTER TABLE membership DROP COLUMN saved; "

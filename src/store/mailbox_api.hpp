@@ -168,7 +168,8 @@ struct Quota {
   std::uint64_t mailboxes = 0;
   std::optional<std::uint64_t> mailboxes_limit;
 };
-inline constexpr std::size_t kMostMailboxes = 10'000;  ///< of an account; more are refused (`quota`)
+/// Of an account, whatever the settings allow; more are refused (`limit`).
+inline constexpr std::size_t kMostMailboxes = 10'000;
 
 /// An entry of RFC 5464. Its name begins with /private/ or /shared/ and is the same in any case.
 struct Annotation {
@@ -178,6 +179,9 @@ struct Annotation {
 inline constexpr std::size_t kMostAnnotationOctets = 64U << 10;  ///< of a value
 /// Of a mailbox, or of an account without mailbox: shared ones, and private ones of each reader.
 inline constexpr std::size_t kMostAnnotations = 200;
+/// Octets of names and values, and some for each entry, that are shared or of one reader, in all mailboxes of an
+/// account.
+inline constexpr std::size_t kMostAnnotationsOfAccount = 4U << 20;
 
 /// One entry of a mailbox's access control list (RFC 4314). What identifiers mean is the server's; one with negative
 /// rights begins with "-".
@@ -215,6 +219,8 @@ struct MailboxesChanged {
   std::vector<Mailbox> mailboxes;  ///< new, or changed in any way; by path
   std::vector<MailboxId> removed;
   std::vector<std::string> entries;  ///< of the account itself
+  /// These are all that there are, and no others; `removed` is empty.
+  bool whole = false;
 };
 inline constexpr std::size_t kMostSharedMailboxes = 10'000;  ///< of a shard, for one identifier: others aren't found
 

@@ -13,18 +13,22 @@ namespace {
 
 constexpr std::string_view kById =
     "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
+    "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 AND mailbox_id = $2 AND path >= ' '";
+constexpr std::string_view kAnyById =
+    "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
     "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 AND mailbox_id = $2";
 constexpr std::string_view kByPath =
     "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
     "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 AND path = $2";
 constexpr std::string_view kAll =
     "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
-    "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 ORDER BY path";
+    "first_recent_uid, change, subscribed FROM mailbox WHERE account_id = $1 AND path >= ' ' ORDER BY path";
 
 constexpr std::string_view kSince =
     "SELECT mailbox_id, path, role, uid_validity, uid_next, emails, unseen, bytes, deleted, deleted_bytes, "
     "first_recent_uid, change, subscribed, EXISTS (SELECT 1 FROM mailbox c WHERE c.account_id = $1 AND c.path > m.path "
-    "|| '/' AND c.path < m.path || '0') FROM mailbox m WHERE account_id = $1 AND change > $2 ORDER BY path";
+    "|| '/' AND c.path < m.path || '0') FROM mailbox m WHERE account_id = $1 AND change > $2 AND path >= ' ' ORDER BY "
+    "path";
 
 std::uint64_t count(std::int64_t number) noexcept {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0));
@@ -159,7 +163,12 @@ Result<MailboxesChanged> read_mailboxes_since(db::Connection& connection, Accoun
   if (!*change) return no_mailbox(account, "no such account");
   all.change = ChangeNumber{**change};
   if (since && all.change == *since) return all;
-  const auto from = since ? since->value : -1;
+  // Where names that were given up since are forgotten, who is gone shows by who is there.
+  const auto forgotten =
+      connection.number("SELECT change FROM removed_mailbox WHERE account_id = $1 AND path = ''", {account.value});
+  if (!forgotten) return pass(forgotten);
+  all.whole = !since || forgotten->value_or(-1) > since->value;
+  const auto from = all.whole ? -1 : since->value;
   std::map<MailboxId, std::size_t> places;
   auto listed = each_row(connection, kSince, {account.value, from}, [&](const db::Rows& row) -> Result<void> {
     MailboxesChanged::Mailbox one;
@@ -183,12 +192,15 @@ Result<MailboxesChanged> read_mailboxes_since(db::Connection& connection, Accoun
   if (!access) return pass(access);
   if (!since) return all;
   // A negative number is a mailbox that has left this name for another.
-  auto gone = each_row(
-      connection, "SELECT mailbox_id FROM removed_mailbox WHERE account_id = $1 AND change > $2 AND mailbox_id > 0",
-      {account.value, from}, [&](const db::Rows& row) -> Result<void> {
-        all.removed.push_back(MailboxId{row.integer(0)});
-        return {};
-      });
+  Result<void> gone;
+  if (!all.whole) {
+    gone = each_row(connection,
+                    "SELECT mailbox_id FROM removed_mailbox WHERE account_id = $1 AND change > $2 AND mailbox_id > 0",
+                    {account.value, from}, [&](const db::Rows& row) -> Result<void> {
+                      all.removed.push_back(MailboxId{row.integer(0)});
+                      return {};
+                    });
+  }
   if (!gone) return pass(gone);
   auto entries = read_changed_entries(connection, account, reader, *since);
   if (!entries) return pass(entries);
@@ -203,11 +215,21 @@ Result<MailboxesChanged> read_mailboxes_since(db::Connection& connection, Accoun
   return all;
 }
 
-Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox) {
-  auto found = find(connection, kById, account, mailbox.value);
+namespace {
+Result<MailboxInfo> read_by_id(db::Connection& connection, std::string_view sql, AccountId account, MailboxId mailbox) {
+  auto found = find(connection, sql, account, mailbox.value);
   if (!found) return pass(found);
   if (!*found) return no_mailbox(account, fmt::format("no mailbox {}", mailbox.value));
   return std::move(**found);
+}
+}  // namespace
+
+Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  return read_by_id(connection, kById, account, mailbox);
+}
+
+Result<MailboxInfo> read_any_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  return read_by_id(connection, kAnyById, account, mailbox);
 }
 
 Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, std::string_view path) {
@@ -229,7 +251,7 @@ Result<std::optional<std::uint64_t>> read_room(db::Connection& connection, Accou
   return count(std::max<std::int64_t>(rows->integer(1) - rows->integer(0), 0));
 }
 
-Result<Quota> read_quota(db::Connection& connection, AccountId account) {
+Result<Quota> read_quota(db::Connection& connection, AccountId account, std::size_t most) {
   Quota quota;
   {
     auto rows = connection.query("SELECT used_bytes, used_emails, quota_bytes FROM account WHERE account_id = $1",
@@ -242,10 +264,11 @@ Result<Quota> read_quota(db::Connection& connection, AccountId account) {
     quota.emails = count(rows->integer(1));
     if (!rows->is_null(2)) quota.bytes_limit = count(rows->integer(2));
   }
-  auto mailboxes = connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1", {account.value});
+  auto mailboxes =
+      connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1 AND path >= ' '", {account.value});
   if (!mailboxes) return pass(mailboxes);
   quota.mailboxes = count(mailboxes->value_or(0));
-  quota.mailboxes_limit = kMostMailboxes;
+  quota.mailboxes_limit = most;
   return quota;
 }
 

@@ -31,9 +31,12 @@ namespace pabal::store {
 // mailbox_rows.cpp
 [[nodiscard]] Result<AccountMailboxes> read_mailboxes(db::Connection& connection, AccountId account);
 [[nodiscard]] Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox);
+/// Also one that is being deleted (leaving.hpp), which no other call finds.
+[[nodiscard]] Result<MailboxInfo> read_any_mailbox(db::Connection& connection, AccountId account, MailboxId mailbox);
 /// By its name as a user writes it.
 [[nodiscard]] Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, std::string_view path);
-[[nodiscard]] Result<Quota> read_quota(db::Connection& connection, AccountId account);
+/// `most`: mailboxes that there may be.
+[[nodiscard]] Result<Quota> read_quota(db::Connection& connection, AccountId account, std::size_t most);
 /// Octets that the account has left; nothing: no limit.
 [[nodiscard]] Result<std::optional<std::uint64_t>> read_room(db::Connection& connection, AccountId account);
 
@@ -68,7 +71,7 @@ struct MailboxCounts {
                                          ChangeNumber change, const MailboxCounts& counts);
 
 [[nodiscard]] Result<std::vector<std::string>> read_subscribed_names(db::Connection& connection, AccountId account);
-/// `since` nothing: all that there are, and no changed annotations and removed mailboxes.
+/// `since` nothing: all that there are, and no changed annotations.
 [[nodiscard]] Result<MailboxesChanged> read_mailboxes_since(db::Connection& connection, AccountId account,
                                                             std::optional<ChangeNumber> since, AccountId reader);
 
@@ -76,12 +79,21 @@ struct MailboxCounts {
 /// Makes the mailbox and those above it, each under a change of its own; nothing where it is there.
 [[nodiscard]] Result<void> make_mailbox(db::Connection& connection, AccountId account, std::string_view path,
                                         std::string_view role, SystemTime now, bool subscribed);
+/// `most`: mailboxes that there may be then.
 [[nodiscard]] Result<MailboxMade> create_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                                 std::string_view role, SystemTime now);
-[[nodiscard]] Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                                  std::optional<MailboxId> id, SystemTime now);
+                                                 std::string_view role, SystemTime now, std::size_t most);
+struct MailboxDeleted {
+  ChangeNumber change;
+  std::optional<MailboxId> leaving;  ///< it was big: its messages are still there (leaving.hpp)
+};
+[[nodiscard]] Result<MailboxDeleted> delete_mailbox(db::Connection& connection, AccountId account,
+                                                    std::string_view path, std::optional<MailboxId> id, SystemTime now);
+/// The mailbox, which has no messages, and all that hangs on it.
+[[nodiscard]] Result<void> remove_mailbox_rows(db::Connection& connection, AccountId account, MailboxId mailbox);
 [[nodiscard]] Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId account, std::string_view from,
-                                                  std::string_view to, SystemTime now);
+                                                  std::string_view to, SystemTime now, std::size_t most);
+/// Names that mailboxes of an account gave up are remembered, so many; of more that they were.
+inline constexpr std::int64_t kMostGivenUpNames = 20'000;
 /// 0 where nothing changed.
 [[nodiscard]] Result<ChangeNumber> subscribe(db::Connection& connection, AccountId account, std::string_view path,
                                              bool subscribed);
@@ -183,6 +195,10 @@ struct EmailPieces {
 /// Entries of these names in all mailboxes.
 [[nodiscard]] Result<std::vector<std::pair<MailboxId, Annotation>>> read_all_annotations(
     db::Connection& connection, AccountId account, AccountId reader, const std::vector<std::string>& names);
+/// Names of a mailbox's entries that changed after `since`, up to `until`.
+[[nodiscard]] Result<std::vector<std::string>> read_changed_entries(db::Connection& connection, const Place& place,
+                                                                    MailboxId mailbox, ChangeNumber since,
+                                                                    ChangeNumber until);
 /// Names of entries that changed, of all and the reader's own; mailbox 0 is the account itself.
 [[nodiscard]] Result<std::vector<std::pair<MailboxId, std::string>>> read_changed_entries(db::Connection& connection,
                                                                                           AccountId account,

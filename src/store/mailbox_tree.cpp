@@ -3,7 +3,7 @@
 
 #include "base/text.hpp"
 #include "store/delivery_rows.hpp"
-#include "store/empty_mailbox.hpp"
+#include "store/leaving.hpp"
 #include "store/mailbox_rows.hpp"
 
 namespace pabal::store {
@@ -50,11 +50,10 @@ Result<std::int64_t> count_subscriptions(db::Connection& connection, AccountId a
 }
 
 Result<MailboxMade> insert_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                   std::string_view role, SystemTime now, bool subscribed) {
-  auto count = connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1", {account.value});
+                                   std::string_view role, SystemTime now, bool subscribed, std::size_t most) {
+  auto count = connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1 AND path >= ' '", {account.value});
   if (!count) return pass(count);
-  if (count->value_or(0) >= static_cast<std::int64_t>(kMostMailboxes))
-    return fail(ErrorKind::limit, "too many mailboxes");
+  if (count->value_or(0) >= static_cast<std::int64_t>(most)) return fail(ErrorKind::limit, "too many mailboxes");
   auto change = take_changes(connection, account);
   if (!change) return pass(change);
   auto validity = take_uid_validity(connection, account, now);
@@ -81,13 +80,13 @@ Result<bool> is_there(db::Connection& connection, AccountId account, std::string
 
 // Those above it that are missing.
 Result<void> make_parents(db::Connection& connection, AccountId account, std::string_view path, SystemTime now,
-                          bool subscribed) {
+                          bool subscribed, std::size_t most) {
   for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
     const auto name = path.substr(0, slash);
     auto there = is_there(connection, account, name);
     if (!there) return pass(there);
     if (*there) continue;
-    if (auto made = insert_mailbox(connection, account, name, {}, now, subscribed); !made) return pass(made);
+    if (auto made = insert_mailbox(connection, account, name, {}, now, subscribed, most); !made) return pass(made);
   }
   return {};
 }
@@ -128,12 +127,32 @@ Result<void> log_name(db::Connection& connection, AccountId account, ChangeNumbe
 // one's.
 Result<std::int64_t> uid_validity_under(db::Connection& connection, AccountId account, std::string_view path,
                                         std::int64_t present, SystemTime now) {
+  // Any name may have been among those that are forgotten.
   auto before = connection.number(
-      "SELECT COALESCE(MAX(uid_validity), 0) FROM removed_mailbox WHERE account_id = $1 AND path = $2",
+      "SELECT COALESCE(MAX(uid_validity), 0) FROM removed_mailbox WHERE account_id = $1 AND path IN ($2, '')",
       {account.value, path});
   if (!before) return pass(before);
   if (before->value_or(0) <= present) return present;
   return take_uid_validity(connection, account, now);
+}
+
+// Of too many names the oldest go. One row without a name stays of them: the change up to which nothing is known, and
+// the highest UIDVALIDITY.
+Result<void> forget_names(db::Connection& connection, AccountId account) {
+  auto last = connection.number(
+      "SELECT change FROM removed_mailbox WHERE account_id = $1 AND mailbox_id <> 0 ORDER BY change DESC LIMIT 1 "
+      "OFFSET "
+      "$2",
+      {account.value, kMostGivenUpNames});
+  if (!last) return pass(last);
+  if (!*last) return {};
+  auto highest = connection.number(
+      "SELECT MAX(uid_validity) FROM removed_mailbox WHERE account_id = $1 AND change <= $2", {account.value, **last});
+  if (!highest) return pass(highest);
+  auto gone =
+      connection.run("DELETE FROM removed_mailbox WHERE account_id = $1 AND change <= $2", {account.value, **last});
+  if (!gone) return pass(gone);
+  return log_name(connection, account, ChangeNumber{**last}, 0, "", highest->value_or(0));
 }
 
 std::unexpected<Error> already_there(AccountId account, std::string_view path) {
@@ -143,12 +162,13 @@ std::unexpected<Error> already_there(AccountId account, std::string_view path) {
 
 // Its messages go to a new mailbox; INBOX itself stays (RFC 9051 §6.3.6).
 Result<ChangeNumber> rename_inbox(db::Connection& connection, AccountId account, const MailboxInfo& inbox,
-                                  std::string_view to, SystemTime now) {
-  if (auto parents = make_parents(connection, account, to, now, false); !parents) return pass(parents);
-  auto made = insert_mailbox(connection, account, to, {}, now, false);
+                                  std::string_view to, SystemTime now, std::size_t most) {
+  if (auto parents = make_parents(connection, account, to, now, false, most); !parents) return pass(parents);
+  auto made = insert_mailbox(connection, account, to, {}, now, false, most);
   if (!made) return pass(made);
   auto moved = move_messages(connection, account, inbox.id, {UidRange{}}, made->id, now);
   if (!moved) return pass(moved);
+  if (auto seen = move_seen(connection, account, inbox.id, *moved); !seen) return pass(seen);
   return std::max(made->change, moved->change);
 }
 
@@ -159,23 +179,28 @@ Result<void> make_mailbox(db::Connection& connection, AccountId account, std::st
   auto there = is_there(connection, account, path);
   if (!there) return pass(there);
   if (*there) return {};
-  if (auto parents = make_parents(connection, account, path, now, subscribed); !parents) return pass(parents);
-  if (auto made = insert_mailbox(connection, account, path, role, now, subscribed); !made) return pass(made);
+  if (auto parents = make_parents(connection, account, path, now, subscribed, kMostMailboxes); !parents) {
+    return pass(parents);
+  }
+  if (auto made = insert_mailbox(connection, account, path, role, now, subscribed, kMostMailboxes); !made) {
+    return pass(made);
+  }
   return {};
 }
 
 Result<MailboxMade> create_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                   std::string_view role, SystemTime now) {
+                                   std::string_view role, SystemTime now, std::size_t most) {
   auto name = mailbox_path(path);
   if (!name) return pass(name);
   auto there = is_there(connection, account, *name);
   if (!there) return pass(there);
   if (*there) return already_there(account, *name);
-  if (auto parents = make_parents(connection, account, *name, now, false); !parents) return pass(parents);
-  return insert_mailbox(connection, account, *name, role, now, false);
+  if (auto parents = make_parents(connection, account, *name, now, false, most); !parents) return pass(parents);
+  return insert_mailbox(connection, account, *name, role, now, false, most);
 }
 
 namespace {
+
 // The mailbox, if it may be deleted.
 Result<MailboxInfo> deletable(db::Connection& connection, AccountId account, std::string_view path,
                               std::optional<MailboxId> id) {
@@ -189,50 +214,74 @@ Result<MailboxInfo> deletable(db::Connection& connection, AccountId account, std
   if (!below->empty()) return fail(ErrorKind::state, "mailbox has others below it");
   return info;
 }
-}  // namespace
 
-Result<ChangeNumber> empty_some(db::Connection& connection, AccountId account, std::string_view path,
-                                std::optional<MailboxId> id, std::int64_t at_once, SystemTime now) {
-  auto info = deletable(connection, account, path, id);
-  if (!info) return pass(info);
-  if (info->emails <= static_cast<std::uint64_t>(at_once)) return ChangeNumber{};
-  auto last = connection.number(
-      "SELECT uid FROM membership WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid LIMIT 1 OFFSET $3",
-      {account.value, info->id.value, at_once - 1});
-  if (!last) return pass(last);
-  const UidRange first{1, static_cast<std::uint32_t>(last->value_or(UINT32_MAX))};
-  auto gone = expunge(connection, account, info->id, {first}, Which::all, now);
-  if (!gone) return pass(gone);
-  return gone->change;
-}
-
-Result<ChangeNumber> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
-                                    std::optional<MailboxId> id, SystemTime now) {
-  auto info = deletable(connection, account, path, id);
-  if (!info) return pass(info);
-  if (auto gone = expunge(connection, account, info->id, {UidRange{}}, Which::all, now); !gone) return pass(gone);
-  auto change = take_changes(connection, account);
-  if (!change) return pass(change);
-  for (const std::string_view table :
-       {"changed_membership", "removed_membership", "mailbox_pack", "annotation", "access", "reader_seen", "mailbox"}) {
+// What hangs on a mailbox and is nothing without its name.
+Result<void> remove_attachments(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  for (const std::string_view table : {"mailbox_pack", "annotation", "access", "reader_seen"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1 AND mailbox_id = $2", table),
-                                  {account.value, info->id.value});
+                                  {account.value, mailbox.value});
     if (!removed) return pass(removed);
   }
-  auto logged = log_name(connection, account, *change, info->id.value, info->path, info->uid_validity);
-  if (!logged) return pass(logged);
-  if (!info->subscribed) return *change;
+  return {};
+}
+
+// The name of a mailbox that was subscribed stays so, as long as there is room.
+Result<void> keep_subscription(db::Connection& connection, AccountId account, const MailboxInfo& mailbox) {
+  if (!mailbox.subscribed) return {};
   auto count = count_subscriptions(connection, account);
   if (!count) return pass(count);
-  if (*count >= kMostSubscriptions) return *change;
+  if (*count >= kMostSubscriptions) return {};
   auto kept = connection.run("INSERT INTO subscription (account_id, path) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                             {account.value, std::string_view(info->path)});
+                             {account.value, std::string_view(mailbox.path)});
   if (!kept) return pass(kept);
-  return *change;
+  return {};
+}
+
+Result<void> begin_leaving(db::Connection& connection, AccountId account, MailboxId mailbox, ChangeNumber change) {
+  if (auto removed = remove_attachments(connection, account, mailbox); !removed) return removed;
+  const auto path = path_of_leaving(mailbox);
+  auto set = connection.run(
+      "UPDATE mailbox SET path = $3, role = '', subscribed = 0, change = $4 WHERE account_id = $1 AND mailbox_id = $2",
+      {account.value, mailbox.value, std::string_view(path), change.value});
+  if (!set) return pass(set);
+  return {};
+}
+
+}  // namespace
+
+Result<void> remove_mailbox_rows(db::Connection& connection, AccountId account, MailboxId mailbox) {
+  if (auto removed = remove_attachments(connection, account, mailbox); !removed) return removed;
+  for (const std::string_view table : {"changed_membership", "removed_membership", "mailbox"}) {
+    auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1 AND mailbox_id = $2", table),
+                                  {account.value, mailbox.value});
+    if (!removed) return pass(removed);
+  }
+  return {};
+}
+
+Result<MailboxDeleted> delete_mailbox(db::Connection& connection, AccountId account, std::string_view path,
+                                      std::optional<MailboxId> id, SystemTime now) {
+  auto info = deletable(connection, account, path, id);
+  if (!info) return pass(info);
+  const bool big = info->emails > static_cast<std::uint64_t>(kEmptyAtOnce);
+  if (!big) {
+    auto gone = expunge(connection, account, info->id, {UidRange{}}, Which::all, now);
+    if (!gone) return pass(gone);
+  }
+  auto change = take_changes(connection, account);
+  if (!change) return pass(change);
+  auto left =
+      big ? begin_leaving(connection, account, info->id, *change) : remove_mailbox_rows(connection, account, info->id);
+  if (!left) return pass(left);
+  auto logged = log_name(connection, account, *change, info->id.value, info->path, info->uid_validity);
+  if (logged) logged = forget_names(connection, account);
+  if (logged) logged = keep_subscription(connection, account, *info);
+  if (!logged) return pass(logged);
+  return MailboxDeleted{*change, big ? std::optional(info->id) : std::nullopt};
 }
 
 Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId account, std::string_view from,
-                                    std::string_view to, SystemTime now) {
+                                    std::string_view to, SystemTime now, std::size_t most) {
   auto info = read_mailbox(connection, account, from);
   if (!info) return pass(info);
   auto name = mailbox_path(to);
@@ -240,12 +289,12 @@ Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId accoun
   auto there = is_there(connection, account, *name);
   if (!there) return pass(there);
   if (*there) return already_there(account, *name);
-  if (info->path == kInbox) return rename_inbox(connection, account, *info, *name, now);
+  if (info->path == kInbox) return rename_inbox(connection, account, *info, *name, now, most);
   if (name->starts_with(info->path + "/")) return fail(ErrorKind::policy, "mailbox can't come under itself");
   auto moving = mailboxes_below(connection, account, info->path);
   if (!moving) return pass(moving);
   moving->insert(moving->begin(), {info->id, info->path, info->uid_validity});
-  if (auto parents = make_parents(connection, account, *name, now, false); !parents) return pass(parents);
+  if (auto parents = make_parents(connection, account, *name, now, false, most); !parents) return pass(parents);
   auto change = take_changes(connection, account);
   if (!change) return pass(change);
   for (const auto& mailbox : *moving) {
@@ -267,6 +316,7 @@ Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId accoun
         {account.value, mailbox.id.value, std::string_view(*path), change->value, std::int64_t{*had}, *validity});
     if (!renamed) return pass(renamed);
   }
+  if (auto forgotten = forget_names(connection, account); !forgotten) return pass(forgotten);
   return *change;
 }
 

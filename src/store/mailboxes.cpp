@@ -24,7 +24,7 @@ Result<void> remove_standing(db::Connection& connection, AccountId account, cons
   if (!rows) return pass(rows);
   auto counts = counts_of(*rows);
   if (!counts) return pass(counts);
-  auto info = read_mailbox(connection, account, standing.mailbox);
+  auto info = read_any_mailbox(connection, account, standing.mailbox);
   if (!info) return pass(info);
   auto removed = connection.run("DELETE FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND uid = $3",
                                 {account.value, standing.mailbox.value, standing.uid});

@@ -446,6 +446,47 @@ TEST_P(Mailboxes, RecentMessagesAreTakenOnce) {
   EXPECT_EQ(kind(store.run(store->take_recent(place, MailboxId{99}))), "not_found");
 }
 
+TEST_P(Mailboxes, AnnotationsThatChanged) {
+  const auto inbox = id("INBOX");
+  const auto set = [&](std::int64_t reader, Annotation entry) {
+    EXPECT_TRUE(store.run(store->set_annotations(place, inbox, AccountId{reader}, {std::move(entry)})));
+    return info("INBOX").change;
+  };
+  const auto changed = [&](ChangeNumber since, ChangeNumber until) {
+    auto names = store.run(store->changed_annotations(place, inbox, place.account, since, until));
+    EXPECT_TRUE(names);
+    return names ? fmt::format("{}", fmt::join(*names, " ")) : "";
+  };
+  const auto first = set(1, {"/private/comment", "a"});
+  const auto second = set(1, {"/shared/comment", "b"});
+  const auto third = set(2, {"/private/theirs", "c"});
+  const auto fourth = set(1, {"/private/comment", std::nullopt});
+  EXPECT_EQ(changed({}, second), "/shared/comment") << "the other one has changed again";
+  EXPECT_EQ(changed({}, fourth), "/private/comment /shared/comment");
+  EXPECT_EQ(changed(first, third), "/shared/comment");
+  EXPECT_EQ(changed(second, third), "");
+  EXPECT_EQ(changed(third, fourth), "/private/comment");
+}
+
+TEST_P(Mailboxes, AKeywordThatCantBeOneStaysBehind) {
+  fill("INBOX", 1);
+  ASSERT_TRUE(flags("INBOX", {.uids = {{}}, .flags = {flag::flagged, {"good", "odd"}}}));
+  auto connection = store.database().connect();
+  ASSERT_TRUE(connection);
+  ASSERT_TRUE((*connection)->run("UPDATE keyword SET name = 'o d', shown = 'o d' WHERE name = 'odd'"));
+  ASSERT_TRUE(store.run(store->copy(place, id("INBOX"), {{}}, other, "Archive")));
+  EXPECT_EQ(show("Archive", other), "1:$flagged,good");
+}
+
+TEST_P(Mailboxes, WhatReadersHaveSeenGoesAlongWithInbox) {
+  fill("INBOX", 3);
+  const Place reader{place.account, place.shard, other.account};
+  ASSERT_TRUE(store.run(store->change_flags(reader, id("INBOX"), {.uids = {{2, 3}}, .flags = {flag::seen, {}}})));
+  ASSERT_EQ(rename("INBOX", "Before"), "");
+  EXPECT_EQ(store.run(store->find_mailbox(reader, "Before"))->unseen, 1U);
+  EXPECT_EQ(info("Before").unseen, 3U);
+}
+
 TEST_P(Mailboxes, AnnotationsArePrivateOrShared) {
   const auto inbox = id("INBOX");
   const auto set = [&](MailboxId mailbox, std::int64_t reader, std::vector<Annotation> entries) {

@@ -330,10 +330,17 @@ ALTER TABLE annotation ADD COLUMN change INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE annotation ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// The names that mailboxes gave up, by name; and mailboxes that are being deleted (leaving.hpp), mostly none.
+constexpr std::string_view kLeaving = R"sql(
+CREATE INDEX removed_mailbox_path ON removed_mailbox (account_id, path, uid_validity);
+CREATE INDEX mailbox_leaving ON mailbox (account_id, mailbox_id) WHERE path < ' ';
+)sql";
+
 constexpr std::array kSteps = {
     db::Migration{1, kFirst},       db::Migration{2, kTraceMessage}, db::Migration{3, kThreads},
     db::Migration{4, kBlobFacts},   db::Migration{5, kMailboxes},    db::Migration{6, kChangeLog},
-    db::Migration{7, kSearchIndex}, db::Migration{8, kReaders},      db::Migration{9, kAnnotationChanges}};
+    db::Migration{7, kSearchIndex}, db::Migration{8, kReaders},      db::Migration{9, kAnnotationChanges},
+    db::Migration{10, kLeaving}};
 
 }  // namespace
 

@@ -153,6 +153,10 @@ class Shard {
   /// Blocking; some milliseconds in a big mailbox.
   [[nodiscard]] Result<std::shared_ptr<const SearchAnswer>> look_up(AccountId account, const SearchQuery& query);
 
+  // leaving.cpp
+  /// A mailbox is left that is being deleted (leaving.hpp): the upkeep goes on with it.
+  void leave_deletion() noexcept { deletions_left_ = true; }
+
   // pack_upkeep.cpp
   /// So many messages may have come into the account's mailboxes; or many have changed in one.
   void to_pack(AccountId account, std::uint64_t arrived);
@@ -237,6 +241,9 @@ class Shard {
   [[nodiscard]] Result<std::optional<std::string>> content_of(AccountId account, EmailId email, std::uint64_t prefix,
                                                               std::uint64_t size);
 
+  // leaving.cpp; blocking
+  [[nodiscard]] Result<void> finish_deletions();
+
   // pack_upkeep.cpp; blocking
   using MailboxKey = std::pair<AccountId, MailboxId>;
   [[nodiscard]] Result<void> pack_mailboxes(bool all);
@@ -278,6 +285,7 @@ class Shard {
   std::atomic<std::size_t> under_way_{0};  ///< deliveries
   std::atomic<std::size_t> in_rows_{1};    ///< blobs that came in rows since the last move; one may be left from before
   std::atomic<bool> flush_failed_{false};
+  std::atomic<bool> deletions_left_{true};  ///< mailboxes that are being deleted and nobody goes on with
   /// The newest snapshots that anybody holds.
   struct Snapshots {
     std::map<std::pair<AccountId, MailboxId>, std::weak_ptr<const MailboxSnapshot>> newest;

@@ -47,6 +47,7 @@ struct StoreOptions {
   std::chrono::seconds undelete_kept{0};  ///< how long blobs stay after their last reference is gone
   std::size_t spare_segments = 4;         ///< emptied segment files that are kept to be written anew
   std::size_t pack_from = 1000;  ///< mailboxes of so many messages and more keep their snapshot in a packed form, too
+  std::size_t max_mailboxes = kMostMailboxes;  ///< of an account, beyond which clients may make none
   std::size_t index_at_least = 64;             ///< letters that wait for the search index before it takes them
   std::size_t search_cache_bytes = 256 << 20;  ///< of the search index in memory, in each shard
   /// The background work's rhythm; 0: none of its own, maintain() is called from outside (tests).
@@ -185,8 +186,8 @@ class Store {
   // there.
 
   [[nodiscard]] Async<Result<AccountMailboxes>> mailboxes(Place place);
-  /// What has changed since; `since` nothing: all mailboxes, and neither removed ones nor annotations. `reader` is
-  /// whose private annotations count.
+  /// What has changed since; `since` nothing: all mailboxes, and no annotations. `reader` is whose private annotations
+  /// count.
   [[nodiscard]] Async<Result<MailboxesChanged>> mailboxes_since(Place place, std::optional<ChangeNumber> since,
                                                                 AccountId reader);
   /// Names that are subscribed and have no mailbox.
@@ -194,11 +195,12 @@ class Store {
   [[nodiscard]] Async<Result<MailboxInfo>> find_mailbox(Place place, std::string path);
   /// With the owner's `unseen` also for a reader, whose own takes a look at each message.
   [[nodiscard]] Async<Result<MailboxWithAccess>> find_with_access(Place place, std::string path);
-  /// With those above it. `exists` where it is there. A name that was used before gets a higher UIDVALIDITY (RFC 9051
-  /// §6.3.4); its subscription, if there still is one, is the new mailbox's.
+  /// With those above it. `exists` where it is there, `limit` where there are too many. A name that was used before
+  /// gets a higher UIDVALIDITY (RFC 9051 §6.3.4); its subscription, if there still is one, is the new mailbox's.
   [[nodiscard]] Async<Result<MailboxMade>> create_mailbox(Place place, std::string path, std::string role);
   /// With its messages. INBOX is refused (`policy`), and one with others below it (`state`; RFC 9051 §6.3.5). The name
-  /// stays subscribed. With an id only that mailbox: `not_found` where another has the name by now.
+  /// stays subscribed. With an id only that mailbox: `not_found` where another has the name by now. The mailbox is gone
+  /// at once; the messages of a big one go in pieces, those that a crash leaves after the next start.
   [[nodiscard]] Async<Result<ChangeNumber>> delete_mailbox(Place place, std::string path,
                                                            std::optional<MailboxId> id = {});
   /// With all below it, under one change; missing ones above the new name are made (RFC 9051 §6.3.6). `exists` where
@@ -245,10 +247,15 @@ class Store {
   /// Of a mailbox, or of the account where there is none (RFC 5464): all that `reader` sees, shared ones and its own
   /// private ones, by name.
   [[nodiscard]] Async<Result<std::vector<Annotation>>> annotations(Place place, MailboxId mailbox, AccountId reader);
+  /// Names of a mailbox's entries that changed after `since`, up to `until`.
+  [[nodiscard]] Async<Result<std::vector<std::string>>> changed_annotations(Place place, MailboxId mailbox,
+                                                                            AccountId reader, ChangeNumber since,
+                                                                            ChangeNumber until);
   /// Entries of these names in all mailboxes of the account.
   [[nodiscard]] Async<Result<std::vector<std::pair<MailboxId, Annotation>>>> annotations_of_all(
       Place place, AccountId reader, std::vector<std::string> names);
-  /// All or none. `limit`: a value is too long (MAXSIZE); `quota`: too many entries (TOOMANY); `policy`: no such name.
+  /// All or none. `limit`: a value is too long (MAXSIZE); `quota`: too many entries, or too much of them (TOOMANY);
+  /// `policy`: no such name.
   [[nodiscard]] Async<Result<void>> set_annotations(Place place, MailboxId mailbox, AccountId reader,
                                                     std::vector<Annotation> entries);
   [[nodiscard]] Async<Result<std::vector<AccessEntry>>> access_list(Place place, MailboxId mailbox);
@@ -315,6 +322,7 @@ class Store {
                                                std::string target_path, bool moves, FlagScope scope);
   [[nodiscard]] Async<Result<Copied>> transfer_across(Place place, MailboxId mailbox, UidRanges uids, Place target,
                                                       std::string target_path, bool moves, FlagScope scope);
+  [[nodiscard]] Async<void> empty_mailbox(Place place, MailboxId mailbox);
   void tell(AccountId account, ChangeNumber change);
   // transfer.cpp
   struct Transfer;

@@ -1,5 +1,5 @@
 // The Store's calls on mailboxes: each runs in the account's shard, and who watches the account hears of what changed.
-#include "store/empty_mailbox.hpp"
+#include "store/leaving.hpp"
 #include "store/mailbox_rows.hpp"
 #include "store/store_state.hpp"
 
@@ -107,35 +107,54 @@ Async<Result<MailboxWithAccess>> Store::find_with_access(Place place, std::strin
 Async<Result<MailboxMade>> Store::create_mailbox(Place place, std::string path, std::string role) {
   auto made =
       co_await write_rows<MailboxMade>(place, [account = place.account, path = std::move(path), role = std::move(role),
+                                               most = state_->around.options.max_mailboxes,
                                                now = state_->around.clock->now()](db::Connection& connection) {
-        return store::create_mailbox(connection, account, path, role, now);
+        return store::create_mailbox(connection, account, path, role, now, most);
       });
   if (made) tell(place.account, made->change);
   co_return made;
 }
 
 Async<Result<ChangeNumber>> Store::delete_mailbox(Place place, std::string path, std::optional<MailboxId> id) {
-  // A big one goes in pieces, so that deliveries come between.
-  while (true) {
-    auto emptied = co_await write_rows<ChangeNumber>(
-        place, [account = place.account, path, id, now = state_->around.clock->now()](db::Connection& connection) {
-          return empty_some(connection, account, path, id, kEmptyAtOnce, now);
-        });
-    if (!emptied) co_return pass(emptied);
-    if (!*emptied) break;
-    tell(place.account, *emptied);
-  }
-  auto change = co_await write_rows<ChangeNumber>(
+  auto deleted = co_await write_rows<MailboxDeleted>(
       place, [account = place.account, path = std::move(path), id, now = state_->around.clock->now()](
                  db::Connection& connection) { return store::delete_mailbox(connection, account, path, id, now); });
-  if (change) tell(place.account, *change);
-  co_return change;
+  if (!deleted) co_return pass(deleted);
+  tell(place.account, deleted->change);
+  if (deleted->leaving) co_await empty_mailbox(place, *deleted->leaving);
+  co_return deleted->change;
+}
+
+// In pieces, so that deliveries come between. Where it comes to no end here the upkeep goes on.
+Async<void> Store::empty_mailbox(Place place, MailboxId mailbox) {
+  struct Rest {
+    Shard* shard;
+    ~Rest() {
+      if (shard != nullptr) shard->leave_deletion();
+    }
+  };
+  Rest rest{state_->find(place.shard)};
+  while (rest.shard != nullptr) {
+    auto emptied = co_await write_rows<Emptied>(
+        place, [account = place.account, mailbox, now = state_->around.clock->now()](db::Connection& connection) {
+          return empty_some(connection, account, mailbox, kEmptyAtOnce, now);
+        });
+    if (!emptied) {
+      state_->around.log.warning("mailbox_not_emptied", {{"why", emptied.error().log}});
+      co_return;
+    }
+    if (emptied->change) tell(place.account, emptied->change);
+    if (emptied->done) rest.shard = nullptr;
+  }
 }
 
 Async<Result<ChangeNumber>> Store::rename_mailbox(Place place, std::string from, std::string to) {
-  auto change = co_await write_rows<ChangeNumber>(
-      place, [account = place.account, from = std::move(from), to = std::move(to), now = state_->around.clock->now()](
-                 db::Connection& connection) { return store::rename_mailbox(connection, account, from, to, now); });
+  auto change =
+      co_await write_rows<ChangeNumber>(place, [account = place.account, from = std::move(from), to = std::move(to),
+                                                most = state_->around.options.max_mailboxes,
+                                                now = state_->around.clock->now()](db::Connection& connection) {
+        return store::rename_mailbox(connection, account, from, to, now, most);
+      });
   if (change) tell(place.account, *change);
   co_return change;
 }
@@ -320,8 +339,8 @@ Async<Result<std::vector<SavedDate>>> Store::saved_dates(Place place, MailboxId 
 }
 
 Async<Result<Quota>> Store::quota(Place place) {
-  return read_rows<Quota>(
-      place, [account = place.account](db::Connection& connection) { return read_quota(connection, account); });
+  return read_rows<Quota>(place, [account = place.account, most = state_->around.options.max_mailboxes](
+                                     db::Connection& connection) { return read_quota(connection, account, most); });
 }
 
 Async<Result<std::vector<Annotation>>> Store::annotations(Place place, MailboxId mailbox, AccountId reader) {
@@ -329,6 +348,14 @@ Async<Result<std::vector<Annotation>>> Store::annotations(Place place, MailboxId
                                             [account = place.account, mailbox, reader](db::Connection& connection) {
                                               return read_annotations(connection, account, mailbox, reader);
                                             });
+}
+
+Async<Result<std::vector<std::string>>> Store::changed_annotations(Place place, MailboxId mailbox, AccountId reader,
+                                                                   ChangeNumber since, ChangeNumber until) {
+  place.reader = reader;
+  return read_rows<std::vector<std::string>>(place, [place, mailbox, since, until](db::Connection& connection) {
+    return read_changed_entries(connection, place, mailbox, since, until);
+  });
 }
 
 Async<Result<std::vector<std::pair<MailboxId, Annotation>>>> Store::annotations_of_all(Place place, AccountId reader,

@@ -114,7 +114,7 @@ Result<void> add_mailboxes(db::Connection& connection, const std::string& octets
     auto rows = connection.query(
         "SELECT mailbox.path, membership.uid FROM mailbox LEFT JOIN membership ON membership.account_id = "
         "mailbox.account_id AND membership.mailbox_id = mailbox.mailbox_id AND membership.uid = $3 "
-        "WHERE mailbox.account_id = $1 AND mailbox.mailbox_id = $2",
+        "WHERE mailbox.account_id = $1 AND mailbox.mailbox_id = $2 AND mailbox.path >= ' '",
         {one.account.value, one.mailbox.value, one.uid});
     if (!rows) return pass(rows);
     auto any = rows->next();

@@ -120,6 +120,7 @@ Result<void> Shard::round(bool move_rows, bool all) {
     step(reclaim());
     step(retire_emptied());
   }
+  step(finish_deletions());
   step(keep_traces());
   step(derive_missing());
   step(forget_threads());

@@ -130,6 +130,11 @@ std::optional<Refusal> search_refusal(const SearchReturn& returns, const SearchP
   return std::nullopt;
 }
 
+// RFC 6855 §3. SORT and THREAD, whose grammar wants a charset, are not meant.
+bool charset_is_off(const SearchProgram& program, const SessionFacts& facts) noexcept {
+  return facts.utf8_accept && !program.charset.empty();
+}
+
 std::optional<Refusal> state_refusal(ValidIn valid, SessionState state) {
   if (state == SessionState::logout) return bad("the session is at its end");
   const bool before_login = state == SessionState::not_authenticated;
@@ -243,6 +248,7 @@ std::optional<Refusal> argument_refusal(const Command& command, const SessionFac
       return std::nullopt;
     case Verb::search: {
       const auto& search = std::get<Search>(command.arguments);
+      if (charset_is_off(search.program, facts)) return bad("with UTF8=ACCEPT a search names no charset");
       return search_refusal(search.returns, search.program, facts.features);
     }
     case Verb::sort:
@@ -253,6 +259,7 @@ std::optional<Refusal> argument_refusal(const Command& command, const SessionFac
       const auto& search = std::get<MultiSearch>(command.arguments);
       // RFC 7377 §2.1: no source is the selected mailbox; SAVE, UPDATE and CONTEXT are for it alone.
       if (search.sources.empty() && facts.state != SessionState::selected) return bad("no mailbox is selected");
+      if (charset_is_off(search.program, facts)) return bad("with UTF8=ACCEPT a search names no charset");
       return search_refusal(search.returns, search.program, facts.features);
     }
     default:

@@ -20,6 +20,7 @@ struct SessionFacts {
   bool read_only = false;          ///< the mailbox was opened by EXAMINE, or may not be changed
   bool uid_only = false;           ///< UIDONLY is enabled
   bool qresync = false;            ///< QRESYNC is enabled
+  bool utf8_accept = false;        ///< UTF8=ACCEPT is enabled
 };
 
 /// Nothing if the command may be done now. A command of a feature that is off is unknown.

@@ -264,7 +264,7 @@ Async<Answer> append(Session* session, store::Place place, store::AppendTarget t
   auto code = grammar::append_uid_code(done->uid_validity, grammar::NumberSet::of_sorted(done->uids));
   if (!replaced) co_return ok("Appended.", std::move(code));
   // RFC 8508 §3.1: the new UID is told before the old message's removal.
-  grammar::append_untagged(session->out(), grammar::Condition::ok, code, "The replacement is there.");
+  session->say(grammar::Condition::ok, code, "The replacement is there.");
   if (const auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
   co_return ok("Replaced.");
 }

@@ -70,7 +70,7 @@ void refuse(Session& session, std::string_view tag, std::string_view why) {
     if (c == '"' || c == '\\') code += '\\';
     code += c;
   }
-  grammar::append_untagged(session.out(), grammar::Condition::no, code + '"', why);
+  session.say(grammar::Condition::no, code + '"', why);
 }
 
 // The exact set of these UIDs that are members, rising.
@@ -242,6 +242,7 @@ void keep_result(Session& session, KeptSearch search, const Hits& hits) {
     return refuse(session, search.tag, "What the clock changes is not told.");
   }
   Contexts::Context context{.search = std::move(search), .members = {}};
+  context.search.collation = session.collation();
   auto& key = context.search.key;
   if (sets_of(key) > kMostSets) return refuse(session, context.search.tag, "The program has too many sets.");
   key = with_uids(std::move(key), selected);
@@ -279,7 +280,7 @@ Async<bool> Contexts::tell_gone(Session* session) {
 Async<Result<void>> Contexts::ask_again(Session* session, Context* context) {
   auto scope = scope_of(*session);
   scope.among = context->pending;
-  const auto terms = terms_of(*session, context->search.key);
+  const auto terms = terms_of(*session, context->search.key, context->search.collation);
   const auto hits = co_await find_messages(session, &scope, &terms);
   if (!hits) co_return pass(hits);
   NumberSet found;

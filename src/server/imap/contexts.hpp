@@ -26,6 +26,7 @@ struct KeptSearch {
   grammar::SearchKey key;                                         ///< with its filters in their place
   std::optional<std::vector<grammar::SortCriterion>> criteria{};  ///< of a SORT
   std::optional<grammar::SearchedMailbox> where{};                ///< of an ESEARCH
+  codec::Collation collation{};  ///< by which its texts are compared, whatever COMPARATOR says later
 };
 
 /// The tag stands for a result that is kept up to date.

@@ -86,6 +86,22 @@ TEST_F(ImapContexts, OthersChangesAndArrivals) {
   EXPECT_EQ(mail.say(a, "a5 SEARCH RETURN (ALL) UNSEEN"), "* ESEARCH (TAG \"a5\") ALL 3:4\r\na5 OK Done.\r\n");
 }
 
+// COMPARATOR is about searches that come; a result keeps what it was made by, and so do its places in a SORT.
+TEST_F(ImapContexts, TextsAreComparedAsTheyWere) {
+  letter("b one");
+  letter("D one");
+  const auto a = mail.begin();
+  EXPECT_EQ(mail.say(a, "a1 SEARCH RETURN (UPDATE COUNT) SUBJECT ONE"),
+            "* ESEARCH (TAG \"a1\") COUNT 2\r\na1 OK Done.\r\n");
+  EXPECT_EQ(mail.say(a, "a2 SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 SUBJECT ONE"),
+            "* ESEARCH (TAG \"a2\") ALL 1:2\r\na2 OK Done.\r\n");
+  static_cast<void>(mail.say(a, "a3 COMPARATOR i;octet"));
+  letter("C one");
+  const auto out = mail.say(a, "a4 NOOP");
+  EXPECT_NE(out.find("* ESEARCH (TAG \"a1\") ADDTO (0 3)\r\n* ESEARCH (TAG \"a2\") ADDTO (2 3)\r\n"), std::string::npos)
+      << out;
+}
+
 // What a program names by number, "*" and "$" is what it was.
 TEST_F(ImapContexts, NumbersMeanWhatTheyMeant) {
   letters(4);

@@ -78,7 +78,7 @@ Async<Answer> move(Session* session, Command command) {
   if (!done) co_return failed(done.error());
   // RFC 6851 §4.3: the new UIDs are told before the removals.
   if (!done->uids.empty()) {
-    grammar::append_untagged(session->out(), grammar::Condition::ok, code_of(*done), "Moved.");
+    session->say(grammar::Condition::ok, code_of(*done), "Moved.");
   }
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
   if (!limited.empty()) co_return ok("As many as are allowed.", std::move(limited));

@@ -159,6 +159,37 @@ TEST_F(ImapExamples, Searches) {
       "A05 BAD PARTIAL and ALL exclude each other\r\n* ESEARCH (TAG \"A06\") PARTIAL (1:3 1:3)\r\nA06 OK Done.\r\n");
 }
 
+// RFC 5256 §3, RFC 5957 §4, RFC 5267 §3.
+TEST_F(ImapExamples, Orders) {
+  c.world.deliver("From: Zoe <a@x>\r\nSubject: b\r\nDate: Sun, 22 Nov 2026 10:00:01 +0000\r\n\r\n1\r\n");
+  c.world.deliver("From: m@x\r\nSubject: Re: a\r\nDate: Sun, 22 Nov 2026 10:00:02 +0000\r\n\r\n2\r\n");
+  c.world.deliver("From: Anna <z@x>\r\nSubject: a\r\nDate: Sun, 22 Nov 2026 10:00:03 +0000\r\n\r\n3\r\n");
+  EXPECT_EQ(in_inbox("A282 SORT (SUBJECT) UTF-8 SINCE 1-Feb-1994\r\nA283 SORT (SUBJECT REVERSE DATE) UTF-8 ALL\r\n"
+                     "A284 SORT (SUBJECT) US-ASCII TEXT \"not in mailbox\"\r\nA285 SORT (FROM) UTF-8 ALL\r\n"
+                     "A286 SORT (DISPLAYFROM) UTF-8 ALL\r\nE01 SORT RETURN (MIN COUNT) (SUBJECT) UTF-8 ALL\r\n"
+                     "E02 UID SORT RETURN (PARTIAL 1:2) (SUBJECT) UTF-8 ALL\r\n"),
+            "* SORT 2 3 1\r\nA282 OK Done.\r\n* SORT 3 2 1\r\nA283 OK Done.\r\n* SORT\r\nA284 OK Done.\r\n"
+            "* SORT 1 2 3\r\nA285 OK Done.\r\n* SORT 3 2 1\r\nA286 OK Done.\r\n"
+            "* ESEARCH (TAG \"E01\") MIN 2 COUNT 3\r\nE01 OK Done.\r\n"
+            "* ESEARCH (TAG \"E02\") UID PARTIAL (1:2 2:3)\r\nE02 OK Done.\r\n");
+  EXPECT_EQ(
+      in_inbox("A283 THREAD ORDEREDSUBJECT UTF-8 SINCE 5-MAR-2000\r\n"
+               "A284 THREAD REFERENCES UTF-8 SINCE 5-MAR-2000\r\n"
+               "A285 THREAD ORDEREDSUBJECT US-ASCII TEXT \"gewp\"\r\n"),
+      "* THREAD (1)(2 3)\r\nA283 OK Done.\r\n* THREAD (1)(3 2)\r\nA284 OK Done.\r\n* THREAD\r\nA285 OK Done.\r\n");
+}
+
+// RFC 4959 §4, RFC 7889 §4, RFC 8440 §3.1.
+TEST_F(ImapExamples, SmallOnes) {
+  const auto out = c.run("C01 CAPABILITY\r\nA01 AUTHENTICATE PLAIN AGFsaWNlQHNlb3VsLmV4YW1wbGUAZGVtbw==\r\n");
+  EXPECT_NE(out.find(" SASL-IR "), std::string::npos) << out;
+  EXPECT_NE(out.find("\r\nA01 OK [CAPABILITY "), std::string::npos) << out;
+  EXPECT_EQ(say("t1 STATUS INBOX (APPENDLIMIT)\r\n"), "* STATUS INBOX (APPENDLIMIT 52428800)\r\nt1 OK Done.\r\n");
+  EXPECT_EQ(say("A01 CREATE foo/A\r\nA02 LIST \"\" foo* RETURN (MYRIGHTS)\r\n"),
+            "A01 OK [MAILBOXID (F)] Made.\r\n* LIST (\\HasChildren) \"/\" foo\r\n* MYRIGHTS foo lrswipkxtecda\r\n"
+            "* LIST (\\HasNoChildren) \"/\" foo/A\r\n* MYRIGHTS foo/A lrswipkxtecda\r\nA02 OK Done.\r\n");
+}
+
 TEST_F(ImapExamples, Items) {
   c.world.deliver(
       "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello "
@@ -187,6 +218,10 @@ TEST_F(ImapExamples, Items) {
       "(F)] Made.\r\n"
       "* LIST (\\HasNoChildren) \"/\" \"\xED\x8C\x8C\xEB\xB0\x9C\"\r\nd OK Done.\r\ne OK [APPENDUID V 2] "
       "Appended.\r\n");
+  EXPECT_EQ(in_inbox("a SEARCH CHARSET UTF-8 SUBJECT x\r\nb ENABLE UTF8=ACCEPT\r\nc SEARCH CHARSET UTF-8 SUBJECT x\r\n"
+                     "d SEARCH SUBJECT x\r\ne SORT (SIZE) UTF-8 SUBJECT x\r\n"),
+            "* SEARCH 1\r\na OK Done.\r\n* ENABLED UTF8=ACCEPT\r\nb OK Done.\r\nc BAD with UTF8=ACCEPT a search "
+            "names no charset\r\n* SEARCH 1\r\nd OK Done.\r\n* SORT 1\r\ne OK Done.\r\n");
 }
 
 }  // namespace

@@ -15,6 +15,12 @@ std::optional<std::string> role_of(std::string_view special_use) {
   return std::nullopt;
 }
 
+// RFC 9208 §4: a limit that QUOTA tells of.
+Answer not_made(const Error& error) {
+  if (error.kind == ErrorKind::limit) return no("Too many mailboxes.", "OVERQUOTA");
+  return refused(error);
+}
+
 }  // namespace
 
 Async<Answer> create(Session* session, Command command) {
@@ -32,7 +38,7 @@ Async<Answer> create(Session* session, Command command) {
   // Special uses are the owner's affair.
   if (room->place.reader && !role.empty()) co_return no("Not in another's mailboxes.", "USEATTR");
   auto made = co_await session->store().create_mailbox(room->place, room->path, std::move(role));
-  if (!made) co_return refused(made.error());
+  if (!made) co_return not_made(made.error());
   co_return ok("Made.", fmt::format("MAILBOXID (F{})", made->id.value));
 }
 
@@ -46,7 +52,7 @@ Async<Answer> delete_mailbox(Session* session, Command command) {
   const auto& selected = session->selected();
   if (selected && selected->place.account == found->place.account && selected->mailbox == found->info.id) {
     session->selected().reset();
-    grammar::append_untagged(session->out(), grammar::Condition::ok, "CLOSED", "It was the open one.");
+    session->say(grammar::Condition::ok, "CLOSED", "It was the open one.");
   }
   co_return ok("Deleted.");
 }
@@ -65,7 +71,16 @@ Async<Answer> rename(Session* session, Command command) {
   if (!room) co_return room.error();
   if (room->place.account != found->place.account) co_return no("Mailboxes stay with their owner.", "CANNOT");
   const auto done = co_await session->store().rename_mailbox(found->place, found->info.path, room->path);
-  if (!done) co_return refused(done.error());
+  if (!done) co_return not_made(done.error());
+  // Under the new name the open one's UIDs may be worth nothing.
+  const auto& selected = session->selected();
+  if (selected && selected->place.account == found->place.account) {
+    const auto looked = co_await session->refresh();
+    if (!looked && looked.error().kind == ErrorKind::state) {
+      session->selected().reset();
+      session->say(grammar::Condition::ok, "CLOSED", "The mailbox was renamed.");
+    }
+  }
   co_return ok("Renamed.");
 }
 

@@ -27,7 +27,7 @@ Async<Answer> idle(Session* session, Command /*command*/) {
       auto looked = co_await session->renew_rights();
       if (looked) looked = co_await session->refresh();
       if (!looked) {
-        session->say_bye("The mailbox is not there any more.");
+        session->say_mailbox_lost(looked.error());
         answer = ended();
         break;
       }

@@ -22,6 +22,11 @@ TEST(ImapLanguage, IsChosenAndForgotten) {
   std::string many = "a LANGUAGE ko\r\n";
   for (int i = 0; i < 30; ++i) many += "x NONSENSE\r\n";
   EXPECT_TRUE(c.say(many).ends_with("* BYE 오류가 너무 많습니다.\r\n"));
+  // What goes with data, too.
+  const auto opened = c.say("a LANGUAGE ko\r\nb SELECT INBOX\r\nc EXAMINE Archive\r\n");
+  EXPECT_NE(opened.find("* OK [UIDNEXT 1] 다음 UID입니다.\r\n"), std::string::npos) << opened;
+  EXPECT_NE(opened.find("* OK [CLOSED] 다른 메일함을 닫았습니다.\r\n"), std::string::npos) << opened;
+  EXPECT_EQ(opened.find("] Flags."), std::string::npos) << opened;
   // RFC 8437 §3: another user begins anew.
   EXPECT_NE(c.say("a LANGUAGE ko\r\nb UNAUTHENTICATE\r\nc NOOP\r\n").find("c OK Done."), std::string::npos);
 }

@@ -89,7 +89,6 @@ class Lister {
     for (const auto& [path, name] : *names) {
       if (turns_.step((path.size() + 1) * octets_)) {
         co_await net::give_way();
-        if (!co_await session_->drain()) co_return false;
       }
       if (!std::ranges::any_of(patterns_, [&](const auto& pattern) { return pattern.matches(path); })) continue;
       if (lsub_) {
@@ -97,6 +96,7 @@ class Lister {
       } else {
         one(path, name);
       }
+      if (!co_await session_->drain()) co_return false;
     }
     co_return true;
   }

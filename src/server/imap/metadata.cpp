@@ -82,22 +82,6 @@ void append_metadata(Session& session, std::string_view mailbox, std::span<const
   out.append(")\r\n");
 }
 
-MetadataSeen seen_of(std::span<const store::Annotation> entries) {
-  MetadataSeen seen;
-  for (const auto& entry : entries) seen.emplace(entry.name, std::hash<std::string>{}(entry.value.value_or("")));
-  return seen;
-}
-
-std::vector<std::string> differing(const MetadataSeen& before, const MetadataSeen& now) {
-  std::vector<std::pair<std::string, std::size_t>> either;
-  std::ranges::set_symmetric_difference(before, now, std::back_inserter(either));
-  std::vector<std::string> names;
-  for (auto& [name, digest] : either) {
-    if (names.empty() || names.back() != name) names.push_back(std::move(name));
-  }
-  return names;
-}
-
 void append_metadata_change(Session& session, std::string_view mailbox, std::span<const std::string> names) {
   if (names.empty()) return;
   auto& out = session.out();

@@ -1,6 +1,5 @@
 // Annotations as METADATA shows them (RFC 5464).
 #pragma once
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,11 +16,6 @@ inline constexpr Rights kForMetadata = right::read | right::seen | right::write 
 void append_metadata(Session& session, std::string_view mailbox, std::span<const std::string> wanted,
                      std::span<const store::Annotation> entries);
 
-/// What is known of a mailbox's entries, so that a change is seen: a digest of each value by its name.
-using MetadataSeen = std::map<std::string, std::size_t>;
-[[nodiscard]] MetadataSeen seen_of(std::span<const store::Annotation> entries);
-/// Names that are in one of both alone, or have another value.
-[[nodiscard]] std::vector<std::string> differing(const MetadataSeen& before, const MetadataSeen& now);
 /// `* METADATA name entry …`, unasked for (RFC 5464 §4.4.2); nothing where there are none.
 void append_metadata_change(Session& session, std::string_view mailbox, std::span<const std::string> names);
 

@@ -51,7 +51,7 @@ Async<Result<void>> search_one(Session* session, const Command* command, const g
                                  .largest_uid = seen.largest_uid(),
                                  .saved = open ? selected->saved_search : grammar::NumberSet(),
                                  .collation = session->collation()});
-  const auto hits = co_await find_messages(session, &scope, &terms);
+  const auto hits = co_await session->patiently(command->tag, find_messages(session, &scope, &terms));
   if (!hits) co_return pass(hits);
   const auto& want = arguments.returns;
   if (want.save) static_cast<void>(conclude(*session, hits, want));

@@ -108,12 +108,45 @@ Async<Result<void>> Notifier::look_at(AccountId account, bool silent) {
   const auto found = owners_.find(account);
   if (found == owners_.end()) co_return Result<void>();
   auto& owner = found->second;
-  const auto changes =
-      co_await session_->store().mailboxes_since(owner.place, owner.seen, session_->user().place.account);
+  auto changes = co_await session_->store().mailboxes_since(owner.place, owner.seen, session_->user().place.account);
   if (!changes) co_return pass(changes);
+  if (auto hidden = co_await hide_children(&owner, &*changes); !hidden) co_return hidden;
+  if (changes->whole) take_missing(owner, *changes);
   if (auto taken = take(owner, *changes, silent); !taken) co_return taken;
   owner.seen = changes->change;
   co_return Result<void>();
+}
+
+// A reader is told of children that he may look up.
+Async<Result<void>> Notifier::hide_children(const Owner* owner, store::MailboxesChanged* changes) {
+  const auto has_children = [](const auto& mailbox) { return mailbox.has_children; };
+  if (!owner->place.reader || std::ranges::none_of(changes->mailboxes, has_children)) co_return Result<void>();
+  const auto& identifier = session_->user().identifier;
+  const auto entries = co_await session_->store().shared_with(identifiers_of(identifier));
+  if (!entries) co_return pass(entries);
+  std::map<std::string, std::vector<store::AccessEntry>> lists;
+  for (const auto& one : *entries) {
+    if (one.place.account == owner->place.account) lists[one.info.path].push_back(one.entry);
+  }
+  std::erase_if(lists,
+                [&](const auto& one) { return (rights_by(one.second, identifier, false) & right::lookup) == 0; });
+  for (auto& mailbox : changes->mailboxes) {
+    const auto below = mailbox.info.path + "/";
+    const auto first = lists.lower_bound(below);
+    mailbox.has_children = first != lists.end() && first->first.starts_with(below);
+  }
+  co_return Result<void>();
+}
+
+// Where all that there are were listed, those that were told and are not among them are gone.
+void Notifier::take_missing(const Owner& owner, const store::MailboxesChanged& changes) {
+  std::set<MailboxId> there;
+  for (const auto& mailbox : changes.mailboxes) there.insert(mailbox.info.id);
+  std::vector<Key> gone;
+  for (const auto& [key, told] : told_) {
+    if (key.first == owner.place.account && !there.contains(key.second)) gone.push_back(key);
+  }
+  for (const auto& key : gone) take_gone(key);
 }
 
 // Subscribed names that no own mailbox has: those of others' mailboxes, and of none.

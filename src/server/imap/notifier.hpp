@@ -83,6 +83,8 @@ class Notifier {
   [[nodiscard]] Async<Result<void>> look_at_own_names(bool silent);
   [[nodiscard]] Result<void> take(const Owner& owner, const store::MailboxesChanged& changes, bool silent);
   [[nodiscard]] Result<void> take_one(const Owner& owner, Now now, bool silent);
+  [[nodiscard]] Async<Result<void>> hide_children(const Owner* owner, store::MailboxesChanged* changes);
+  void take_missing(const Owner& owner, const store::MailboxesChanged& changes);
   void take_gone(const Key& key);
   void tell_name(const Now& now, const std::string& old_name);
   void tell_gone(const std::string& name, bool subscribed);

@@ -291,6 +291,64 @@ TEST_F(ImapNotify, MailboxesOfOthers) {
             "* LIST (\\NoAccess) \"/\" " + theirs + "\r\nt OK Done.\r\n");
 }
 
+// Who synchronizes from the last change that it heard of must not miss a removal that waits (RFC 7162 §3.2).
+TEST_F(ImapNotify, RemovalsThatWaitAreNotMissed) {
+  auto& alice = login("alice");
+  auto& other = login("alice");
+  append(alice, "INBOX", "one");
+  append(alice, "INBOX", "two");
+  expect_ok(alice, "ENABLE QRESYNC");
+  expect_ok(alice, "SELECT INBOX");
+  expect_ok(alice, "NOTIFY SET (selected-delayed (MessageNew MessageExpunge FlagChange))");
+  expect_ok(other, "SELECT INBOX");
+  expect_ok(other, "STORE 1 +FLAGS.SILENT (\\Deleted)");
+  static_cast<void>(hear(alice, "\\* 1 FETCH"));
+  expect_ok(other, "EXPUNGE");
+  expect_ok(other, "STORE 1 +FLAGS.SILENT (\\Seen)");
+  const auto out = hear(alice, "\\* OK \\[HIGHESTMODSEQ");
+  EXPECT_TRUE(out.starts_with("* 2 FETCH (UID 2 FLAGS (\\Seen) MODSEQ (")) << out;
+  EXPECT_EQ(out.find("VANISHED"), std::string::npos) << out;
+  EXPECT_TRUE(say(alice, "NOOP").starts_with("* VANISHED 1\r\n"));
+}
+
+// RFC 9051 §2.3.1.1: UIDs don't come to mean other messages while a client works with them.
+TEST_F(ImapNotify, ANameThatAYoungerMailboxHad) {
+  auto& alice = login("alice");
+  auto& other = login("alice");
+  expect_ok(alice, "CREATE Old");
+  expect_ok(alice, "CREATE Young");
+  expect_ok(alice, "DELETE Young");
+  expect_ok(alice, "SELECT Old");
+  expect_ok(other, "SELECT Old");
+  // Who does it himself goes on without an open mailbox.
+  EXPECT_EQ(say(alice, "RENAME Old Young"), "* OK [CLOSED] The mailbox was renamed.\r\nt OK Renamed.\r\n");
+  other.stream.feed("x NOOP\r\n");
+  EXPECT_EQ(hear(other, "\\* BYE"), "* BYE The mailbox was renamed.\r\n");
+  // A name that nobody had changes nothing.
+  expect_ok(alice, "SELECT Young");
+  EXPECT_EQ(say(alice, "RENAME Young Elsewhere"), "t OK Renamed.\r\n");
+  EXPECT_EQ(say(alice, "NOOP"), "t OK Done.\r\n");
+}
+
+// \HasChildren is of children that the reader may know of.
+TEST_F(ImapNotify, ChildrenOfOthers) {
+  auto& alice = login("alice");
+  auto& bob = login("bob");
+  const std::string theirs = "\"Other Users/alice@seoul.example/Work\"";
+  expect_ok(alice, "CREATE Work/secret");
+  expect_ok(bob, "NOTIFY SET (subtree \"Other Users\" (MailboxName))");
+  expect_ok(alice, "SETACL Work bob lr");
+  EXPECT_EQ(hear(bob, "\\* LIST"), "* LIST (\\HasNoChildren) \"/\" " + theirs + "\r\n");
+  expect_ok(alice, "SETACL Work/secret bob r");
+  expect_ok(alice, "DELETEACL Work bob");
+  EXPECT_EQ(hear(bob, "\\* LIST"), "* LIST (\\NonExistent) \"/\" " + theirs + "\r\n");
+  expect_ok(alice, "SETACL Work/secret bob l");
+  EXPECT_EQ(hear(bob, "\\* LIST"),
+            "* LIST (\\HasNoChildren) \"/\" \"Other Users/alice@seoul.example/Work/secret\"\r\n");
+  expect_ok(alice, "SETACL Work bob lr");
+  EXPECT_EQ(hear(bob, "\\* LIST"), "* LIST (\\HasChildren) \"/\" " + theirs + "\r\n");
+}
+
 TEST_F(ImapNotify, TooMany) {
   limits.max_notified_mailboxes = 7;
   auto& alice = login("alice");

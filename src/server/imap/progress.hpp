@@ -5,10 +5,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
 
 #include "base/async.hpp"
 
@@ -16,6 +19,19 @@ namespace pabal::server::imap {
 
 /// RFC 9585 §3: not before this, and not more often.
 inline constexpr std::chrono::milliseconds kProgressEvery = std::chrono::seconds(10);
+
+/// How far a command has come; home thread.
+struct WorkDone {
+  std::uint64_t done = 0;
+  std::uint64_t goal = 0;  ///< 0: nobody knows
+};
+/// The code that tells of it (RFC 9585 §4), without brackets.
+[[nodiscard]] inline std::string progress_code(std::string_view tag, const WorkDone& work) {
+  // A tag may hold what would end a quoted string.
+  if (tag.find_first_of("\"\\") != std::string_view::npos) return "INPROGRESS";
+  if (work.done >= work.goal) return fmt::format("INPROGRESS (\"{}\" NIL NIL)", tag);
+  return fmt::format("INPROGRESS (\"{}\" {} {})", tag, work.done, work.goal);
+}
 
 /// Ticks at home beside the work. Both live until end() is done.
 class Ticker {

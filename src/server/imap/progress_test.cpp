@@ -67,5 +67,13 @@ TEST(ImapProgress, EndsWithWorkThatThrows) {
   EXPECT_TRUE(thrown);
 }
 
+TEST(ImapProgress, SaysHowMuchIsDone) {
+  EXPECT_EQ(progress_code("a1", {}), "INPROGRESS (\"a1\" NIL NIL)");
+  EXPECT_EQ(progress_code("a1", {.done = 0, .goal = 100}), "INPROGRESS (\"a1\" 0 100)");
+  EXPECT_EQ(progress_code("a1", {.done = 99, .goal = 100}), "INPROGRESS (\"a1\" 99 100)");
+  EXPECT_EQ(progress_code("a1", {.done = 100, .goal = 100}), "INPROGRESS (\"a1\" NIL NIL)");
+  EXPECT_EQ(progress_code("a\"", {.done = 1, .goal = 2}), "INPROGRESS");
+}
+
 }  // namespace
 }  // namespace pabal::server::imap

@@ -75,7 +75,7 @@ Async<Answer> search(Session* session, Command command) {
   if (modseq) session->enabled().condstore = true;
   const auto scope = scope_of(*session);
   const auto terms = terms_of(*session, *key);
-  auto hits = co_await find_messages(session, &scope, &terms);
+  auto hits = co_await session->patiently(command.tag, find_messages(session, &scope, &terms));
   std::string limited;
   if (hits) limited = keep_to_limit(*session, *hits);
   if (auto failed = conclude(*session, hits, want)) co_return std::move(*failed);

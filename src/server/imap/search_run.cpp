@@ -206,6 +206,7 @@ Async<Result<Hits>> Searcher::run() {
     if (!wants_index()) continue;
     if (auto asked = co_await ask_index(); !asked) co_return pass(asked);
   }
+  session_->work() = {.done = scope_->view->exists() - open_.size(), .goal = scope_->view->exists()};
   for (std::size_t from = 0; from < open_.size(); from += kRowsAtOnce) {
     const auto some = std::span(open_).subspan(from, std::min(kRowsAtOnce, open_.size() - from));
     if (auto done = co_await ask_rows(some); !done) co_return pass(done);
@@ -264,11 +265,15 @@ Async<Result<void>> Searcher::ask_rows(std::span<const Open> some) {
         if (row == rows->end() || row->email != one.row.email) continue;
         Opened letter{.one = one, .row = &*row, .saved = saved_of(saved, one.row.uid), .derived = derived_of(*row)};
         ++row;
-        if (settle(one, candidate(letter))) letters.push_back(std::move(letter));
+        if (!settle(one, candidate(letter))) continue;
+        // Many parts take much more memory than their row, of which they can be had again.
+        letter.derived.reset();
+        letters.push_back(std::move(letter));
       }
     });
     if (patience_.ended()) co_return nobody_waits();
   }
+  session_->work().done += some.size() - letters.size();
   co_return co_await ask_letters(&letters);
 }
 
@@ -281,6 +286,7 @@ Async<Result<void>> Searcher::ask_letters(std::vector<Opened>* letters) {
     const auto opened = co_await session_->store().open_emails(scope_->place, std::move(emails));
     if (!opened) co_return pass(opened);
     for (auto i = from; i < end; ++i) {
+      ++session_->work().done;
       auto* const octets = (*opened)[i - from].get();
       if (octets == nullptr) continue;
       const auto whole = co_await read_letter(session_, octets);
@@ -299,6 +305,7 @@ Async<Result<void>> Searcher::ask_letter(Opened* letter, const std::string* whol
     co_await session_->store().aside([&, this] {
       if (!texts) {
         texts.emplace(*terms_, *whole);
+        letter->derived = derived_of(*letter->row);
         // What could not be derived at delivery is derived now.
         if (!letter->derived)
           letter->derived = message::derive(std::string_view(*whole).substr(letter->row->prefix_size));
@@ -311,12 +318,13 @@ Async<Result<void>> Searcher::ask_letter(Opened* letter, const std::string* whol
     });
     if (patience_.ended()) co_return nobody_waits();
   }
+  letter->derived.reset();
   co_return Result<void>();
 }
 
 // Visits the facts of some hits.
 Async<Result<void>> visit_some(Session* session, store::Place place, std::span<const Hit> some, std::size_t base,
-                               FactsVisitor* visitor) {
+                               FactsVisitor* visitor, const Patience* patience) {
   std::vector<EmailId> emails;
   for (const auto& one : some) emails.push_back(one.email);
   const auto rows = co_await session->store().email_rows(place, std::move(emails));
@@ -333,6 +341,8 @@ Async<Result<void>> visit_some(Session* session, store::Place place, std::span<c
         ++row;
       }
     });
+    if (patience->ended()) co_return nobody_waits();
+    session->work().done = base + next;
     if (next == some.size()) break;
     auto opened = co_await session->store().open_email(place, some[next].email);
     std::optional<std::string> whole;
@@ -378,14 +388,14 @@ SearchScope scope_of(Session& session) {
       .place = selected.place, .mailbox = selected.mailbox, .view = &selected.view, .recent = !session.enabled().rev2};
 }
 
-SearchTerms terms_of(Session& session, const grammar::SearchKey& program) {
+SearchTerms terms_of(Session& session, const grammar::SearchKey& program, std::optional<codec::Collation> collation) {
   const auto& selected = *session.selected();
   return {program,
           {.now = session.shared().clock->now(),
            .messages = selected.view.exists(),
            .largest_uid = selected.view.largest_uid(),
            .saved = selected.saved_search,
-           .collation = session.collation()}};
+           .collation = collation.value_or(session.collation())}};
 }
 
 Async<Result<Hits>> find_messages(Session* session, const SearchScope* scope, const SearchTerms* terms) {
@@ -395,10 +405,10 @@ Async<Result<Hits>> find_messages(Session* session, const SearchScope* scope, co
 
 Async<Result<void>> visit_facts(Session* session, store::Place place, const Hits* hits, FactsVisitor visitor) {
   const Patience patience(*session);
+  session->work() = {.done = 0, .goal = hits->size()};
   for (std::size_t from = 0; from < hits->size(); from += kRowsAtOnce) {
     const auto some = std::span(*hits).subspan(from, std::min(kRowsAtOnce, hits->size() - from));
-    if (auto done = co_await visit_some(session, place, some, from, &visitor); !done) co_return done;
-    if (patience.ended()) co_return nobody_waits();
+    if (auto done = co_await visit_some(session, place, some, from, &visitor, &patience); !done) co_return done;
   }
   co_return Result<void>();
 }

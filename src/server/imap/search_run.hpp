@@ -29,7 +29,9 @@ struct SearchScope {
   grammar::NumberSet among{{.first = 1, .last = UINT32_MAX}};  ///< UIDs; no others are looked at
 };
 [[nodiscard]] SearchScope scope_of(Session& session);
-[[nodiscard]] SearchTerms terms_of(Session& session, const grammar::SearchKey& program);
+/// Texts are compared as the session does now, or by `collation`.
+[[nodiscard]] SearchTerms terms_of(Session& session, const grammar::SearchKey& program,
+                                   std::optional<codec::Collation> collation = std::nullopt);
 
 /// By their numbers. Letters that are damaged match nothing that only their octets tell. A `closed` error where nobody
 /// waits for the answer any more. Both must outlive it.

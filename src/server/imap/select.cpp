@@ -15,25 +15,25 @@ void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const
                  std::string_view name, std::string_view permanent, std::size_t recent) {
   auto& out = session.out();
   out.append("* FLAGS (").append(flags_in_use(snapshot)).append(")\r\n");
-  grammar::append_untagged(out, grammar::Condition::ok, permanent, "Flags.");
+  session.say(grammar::Condition::ok, permanent, "Flags.");
   grammar::append_count(out, snapshot.size(), "EXISTS");
   if (!session.enabled().rev2) {
     grammar::append_count(out, recent, "RECENT");
     // RFC 3501 §7.1; RFC 9586 §3.5: not as a number.
     const auto unseen = session.enabled().uid_only ? std::nullopt : snapshot.first_unseen();
     if (unseen) {
-      grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UNSEEN {}", *unseen + 1), "First unseen.");
+      session.say(grammar::Condition::ok, fmt::format("UNSEEN {}", *unseen + 1), "First unseen.");
     }
   }
   const auto& head = snapshot.head();
-  grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UIDVALIDITY {}", head.uid_validity), "Valid.");
-  grammar::append_untagged(out, grammar::Condition::ok, fmt::format("UIDNEXT {}", head.uid_next), "Next.");
-  grammar::append_untagged(out, grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", head.change.value), "Highest.");
+  session.say(grammar::Condition::ok, fmt::format("UIDVALIDITY {}", head.uid_validity), "Valid.");
+  session.say(grammar::Condition::ok, fmt::format("UIDNEXT {}", head.uid_next), "Next.");
+  session.say(grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", head.change.value), "Highest.");
   // RFC 4467 §8: not where others could listen.
   if (session.facts().plaintext_allowed) {
-    grammar::append_untagged(out, grammar::Condition::ok, kUrlMechanisms, "Mechanisms.");
+    session.say(grammar::Condition::ok, kUrlMechanisms, "Mechanisms.");
   }
-  grammar::append_untagged(out, grammar::Condition::ok, fmt::format("MAILBOXID (F{})", mailbox.id.value), "Id.");
+  session.say(grammar::Condition::ok, fmt::format("MAILBOXID (F{})", mailbox.id.value), "Id.");
   if (session.enabled().rev2) {
     // RFC 9051 §6.3.2: the LIST that tells its name and attributes.
     grammar::append_list(out, "LIST", "", name, "", session.form());
@@ -64,8 +64,8 @@ Async<std::optional<std::uint32_t>> take_recent(Session* session, store::Place p
 
 void append_permanent_flags(Session& session) {
   const auto& selected = *session.selected();
-  grammar::append_untagged(session.out(), grammar::Condition::ok,
-                           permanent_flags(selected.view.snapshot(), selected.examined, selected.rights), "Flags.");
+  session.say(grammar::Condition::ok, permanent_flags(selected.view.snapshot(), selected.examined, selected.rights),
+              "Flags.");
 }
 
 Async<Answer> select(Session* session, Command command) {
@@ -74,7 +74,7 @@ Async<Answer> select(Session* session, Command command) {
   // RFC 9051 §6.3.2: the present one is left even where the new one can't be had.
   if (session->selected()) {
     session->selected().reset();
-    grammar::append_untagged(session->out(), grammar::Condition::ok, "CLOSED", "The other mailbox is closed.");
+    session->say(grammar::Condition::ok, "CLOSED", "The other mailbox is closed.");
   }
   // Before what is looked at, so that nothing is missed.
   static_cast<void>(session->news().take());
@@ -90,7 +90,7 @@ Async<Answer> select(Session* session, Command command) {
   const auto place = opened->place;
   const auto* found = &opened->info;
   const bool takes_recent = !examined && !place.reader && !session->enabled().rev2;
-  const auto resets = session->shared().url_keys.count(place.account, found->id);
+  const auto resets = session->shared().url_keys.now();
   const auto [taken, snapshot] =
       co_await both(co_await asio::this_coro::executor, take_recent(session, place, *found, takes_recent),
                     session->store().snapshot(place, found->id));

@@ -51,17 +51,21 @@ Async<bool> Session::drain() {
   co_return co_await flush();
 }
 
-void Session::say_bye(std::string_view text, std::string_view code) {
-  grammar::append_untagged(out(), grammar::Condition::bye, code, in_language(language_, text));
+void Session::say(grammar::Condition condition, std::string_view code, std::string_view text) {
+  grammar::append_untagged(out(), condition, code, in_language(language_, text));
 }
 
-// RFC 9585 §3: the tag, and neither how much is done nor how much there is, which the store doesn't tell.
+void Session::say_bye(std::string_view text, std::string_view code) { say(grammar::Condition::bye, code, text); }
+
+void Session::say_mailbox_lost(const Error& error) {
+  if (error.kind == ErrorKind::not_found) return say_bye("The mailbox is not there any more.");
+  if (error.kind == ErrorKind::state) return say_bye("The mailbox was renamed.");
+  log().error("mailbox_unreadable", {{"why", error.log}});
+  say_bye("The mailbox can't be read now.", "UNAVAILABLE");
+}
+
 Async<bool> Session::say_progress(std::string tag) {
-  // A tag may hold what would end a quoted string.
-  const bool plain = tag.find_first_of("\"\\") == std::string::npos;
-  grammar::append_untagged(out(), grammar::Condition::ok,
-                           plain ? fmt::format("INPROGRESS (\"{}\" NIL NIL)", tag) : std::string("INPROGRESS"),
-                           in_language(language_, "Still at it."));
+  say(grammar::Condition::ok, progress_code(tag, work_), "Still at it.");
   return flush();
 }
 
@@ -145,7 +149,8 @@ grammar::SessionFacts Session::facts() const {
           .compressed = is_compressed(),
           .read_only = selected_ && selected_->read_only,
           .uid_only = enabled_.uid_only,
-          .qresync = enabled_.qresync};
+          .qresync = enabled_.qresync,
+          .utf8_accept = enabled_.utf8};
 }
 
 void Session::log_out() {
@@ -174,10 +179,7 @@ Async<bool> Session::take_news() {
   auto looked = co_await renew_rights();
   if (looked) looked = co_await refresh();
   if (looked) co_return true;
-  // What the client knows of it is worth nothing any more.
-  const bool gone = looked.error().kind == ErrorKind::not_found;
-  if (!gone) log().error("mailbox_unreadable", {{"why", looked.error().log}});
-  say_bye(gone ? "The mailbox is not there any more." : "The mailbox can't be read now.");
+  say_mailbox_lost(looked.error());
   co_return false;
 }
 
@@ -192,11 +194,7 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
   if (selected_ && answer.then != Answer::Then::end) {
     if (!co_await take_news()) co_return false;
     if (!co_await tell_changes(telling)) co_return false;
-    if (enabled_.qresync && selected_->view.has_gone()) {
-      // RFC 7162 §3.2: who leaves now, and has heard of later changes than these removals, must ask from before them.
-      grammar::append_untagged(out(), grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", selected_->synced.value),
-                               "Removals are still to be told.");
-    }
+    tell_held_removals();
   }
   const auto condition = answer.status == Answer::Status::ok   ? grammar::Condition::ok
                          : answer.status == Answer::Status::no ? grammar::Condition::no
@@ -250,9 +248,8 @@ Async<bool> Session::serve(std::unique_ptr<Command> owned) {
   auto answer = co_await std::move(work);
   // RFC 7162 §3.1: the first command that switches CONDSTORE on also tells where the mailbox stands.
   if (enabled_.condstore && !had_condstore && selected_ && !selects && answer.then == Answer::Then::go_on) {
-    grammar::append_untagged(out(), grammar::Condition::ok,
-                             fmt::format("HIGHESTMODSEQ {}", selected_->view.snapshot().head().change.value),
-                             "Highest.");
+    say(grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", selected_->view.snapshot().head().change.value),
+        "Highest.");
   }
   co_return co_await respond(std::move(tag), std::move(answer), telling);
 }

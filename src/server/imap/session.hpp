@@ -121,9 +121,9 @@ struct Selected {
   View view;
   grammar::NumberSet saved_search;  ///< "$" (RFC 5182): UIDs
   store::Watch watch;               ///< of another's account
-  /// Of its entries, where changes of them are told.
-  std::optional<std::map<std::string, std::size_t>> metadata{};
-  std::uint64_t key_resets = 0;          ///< of the key for its URLs (RFC 4467), when the client last heard
+  /// Where changes of its entries are told: up to this one they were.
+  std::optional<ChangeNumber> metadata{};
+  std::uint64_t key_resets = 0;          ///< up to this one the client has heard of new keys for URLs (RFC 4467)
   std::shared_ptr<Contexts> contexts{};  ///< results that are kept up to date (contexts.hpp); null: none
 };
 
@@ -191,16 +191,24 @@ class Session : public common::Connection {
   [[nodiscard]] Answer log_in(Result<account::Account> account);
   /// From now on people are told in this language (RFC 5255).
   void set_language(Language language) noexcept { language_ = language; }
-  /// `* BYE text`, in the client's language.
+  /// `* OK [code] text` and its like, in the client's language.
+  void say(grammar::Condition condition, std::string_view code, std::string_view text);
+  /// `* BYE text`.
   void say_bye(std::string_view text, std::string_view code = {});
+  /// BYE where the selected mailbox can't be had any more: what the client knows of it is worth nothing.
+  void say_mailbox_lost(const Error& error);
   /// Awaits work of the store; where it takes long the client hears that it goes on (RFC 9585).
   template <class T>
   [[nodiscard]] Async<T> patiently(std::string tag, Async<T> work) {
+    work_ = {};
     return with_progress(std::move(work), kProgressEvery, [this, tag = std::move(tag)] { return say_progress(tag); });
   }
+  /// Of the work that is awaited patiently, where it can tell.
+  [[nodiscard]] WorkDone& work() noexcept { return work_; }
   /// Sends "+ text" and waits for the client's line. Nothing: the connection is at its end, or the line was too long.
   [[nodiscard]] Async<std::optional<std::string>> ask(std::string text);
-  /// Looks what has changed in the selected mailbox and takes it into the view.
+  /// Looks what has changed in the selected mailbox and takes it into the view. Kind `not_found`: it is gone; `state`:
+  /// its UIDs mean other messages now.
   [[nodiscard]] Async<Result<void>> refresh();
   /// In another's mailbox: looks what may still be done there (RFC 4314 §5.1.1). An Error: it may not be read any more.
   [[nodiscard]] Async<Result<void>> renew_rights();
@@ -249,6 +257,7 @@ class Session : public common::Connection {
   [[nodiscard]] Async<bool> say_progress(std::string tag);
   [[nodiscard]] Async<bool> tell_view(Telling telling);
   void tell_key_reset();
+  void tell_held_removals();
   [[nodiscard]] Async<bool> serve(std::unique_ptr<Command> owned);
   [[nodiscard]] Async<void> look_at_metadata();
   [[nodiscard]] Async<bool> respond(std::string tag, Answer answer, Telling telling);
@@ -297,6 +306,7 @@ class Session : public common::Connection {
   std::unique_ptr<KnownTarget> known_target_;
   std::unique_ptr<Notifier> notifier_;
   Enabled enabled_;
+  WorkDone work_;
   codec::Collation collation_ = codec::Collation::unicode_casemap;
   Language language_ = Language::english;
   net::Turns turns_{net::kCommandsATurn};

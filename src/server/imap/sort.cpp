@@ -128,9 +128,12 @@ Async<Answer> sort(Session* session, Command command) {
   if (modseq) session->enabled().condstore = true;
   const auto scope = scope_of(*session);
   const auto terms = terms_of(*session, *key);
-  auto hits = co_await find_messages(session, &scope, &terms);
+  auto hits = co_await session->patiently(command.tag, find_messages(session, &scope, &terms));
   if (hits && is_too_much(*session, *hits)) co_return too_much(*session, want.save);
-  if (hits) hits = co_await sorted(session, scope.place, std::move(*hits), &arguments.criteria, &terms);
+  if (hits) {
+    auto in_order = sorted(session, scope.place, std::move(*hits), &arguments.criteria, &terms);
+    hits = co_await session->patiently(command.tag, std::move(in_order));
+  }
   if (auto failed = conclude(*session, hits, want)) co_return std::move(*failed);
   if (!want.given) {
     const auto [numbers, highest] = numbers_of(*hits, command.uid);
@@ -156,13 +159,13 @@ Async<Answer> thread(Session* session, Command command) {
   if (!key) co_return key.error();
   const auto scope = scope_of(*session);
   const auto terms = terms_of(*session, *key);
-  const auto hits = co_await find_messages(session, &scope, &terms);
+  const auto hits = co_await session->patiently(command.tag, find_messages(session, &scope, &terms));
   if (!hits) co_return search_failed(*session, hits.error());
   if (is_too_much(*session, *hits)) co_return too_much(*session, false);
   ThreadFacts known(command.uid, session->collation());
-  auto visited =
-      co_await visit_facts(session, scope.place, &*hits,
+  auto visit = visit_facts(session, scope.place, &*hits,
                            [&known, &hits](std::size_t hit, const Facts& facts) { known.add((*hits)[hit], facts); });
+  auto visited = co_await session->patiently(command.tag, std::move(visit));
   if (!visited) co_return search_failed(*session, visited.error());
   std::optional<grammar::Threads> threads;
   co_await session->store().aside([&] { threads.emplace(grammar::Threads::make(arguments.algorithm, known.input)); });

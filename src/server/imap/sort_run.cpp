@@ -56,8 +56,8 @@ Async<Result<SortedKeys>> sort_keys(Session* session, store::Place place, const 
     if (!scored) co_return pass(scored);
     scores = std::move(*scored);
   }
-  const auto add = [&keys, hits, &scores, criteria, collation = session->collation()](std::size_t hit,
-                                                                                      const Facts& facts) {
+  const auto add = [&keys, hits, &scores, criteria, collation = terms->collation()](std::size_t hit,
+                                                                                    const Facts& facts) {
     if (keys.full()) return;
     const SortFacts its{.received = facts.row == nullptr ? SystemTime() : facts.row->received,
                         .size = (*hits)[hit].size,

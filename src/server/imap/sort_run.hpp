@@ -40,7 +40,7 @@ class SortedKeys {
   std::vector<Place> places_;
 };
 
-/// Of each hit that is still there. `limit`: they are too many. All pointers must outlive it.
+/// Of each hit that is still there, by the terms' collation. `limit`: they are too many. All pointers must outlive it.
 [[nodiscard]] Async<Result<SortedKeys>> sort_keys(Session* session, store::Place place, const Hits* hits,
                                                   const std::vector<grammar::SortCriterion>* criteria,
                                                   const SearchTerms* terms);

@@ -142,7 +142,7 @@ Async<Answer> store_flags(Session* session, Command command) {
   if (!stored.done.modified.empty()) {
     // An answer has one code.
     if (!limited.empty()) {
-      grammar::append_untagged(session->out(), grammar::Condition::ok, limited, "As many as are allowed.");
+      session->say(grammar::Condition::ok, limited, "As many as are allowed.");
     }
     answer = ok("Some were changed in between.", "MODIFIED " + named(selected.view, stored.done.modified, command.uid));
   }

@@ -25,6 +25,10 @@ Async<Result<void>> Session::refresh() {
   if (!selected_) co_return Result<void>();
   auto newer = co_await shared_->store->snapshot(selected_->place, selected_->mailbox);
   if (!newer) co_return pass(newer);
+  // RFC 9051 §2.3.1.1: by RENAME to a name that a younger mailbox had. A client that has it open can't be told.
+  if ((*newer)->head().uid_validity != selected_->view.snapshot().head().uid_validity) {
+    co_return fail(ErrorKind::state, "The mailbox was renamed.");
+  }
   selected_->view.take(std::move(*newer));
   tell_new_keywords();
   tell_key_reset();
@@ -34,14 +38,17 @@ Async<Result<void>> Session::refresh() {
 
 // The first look only remembers.
 Async<void> Session::look_at_metadata() {
-  const auto entries = co_await shared_->store->annotations(selected_->place, selected_->mailbox, user_->place.account);
-  if (!entries) {
-    log().warning("metadata_unreadable", {{"why", entries.error().log}});
+  const auto now = selected_->view.snapshot().head().change;
+  const auto before = std::exchange(selected_->metadata, now);
+  if (!before || *before == now) co_return;
+  const auto names = co_await shared_->store->changed_annotations(selected_->place, selected_->mailbox,
+                                                                  user_->place.account, *before, now);
+  if (names) {
+    append_metadata_change(*this, selected_->path, *names);
     co_return;
   }
-  auto now = seen_of(*entries);
-  if (selected_->metadata) append_metadata_change(*this, selected_->path, differing(*selected_->metadata, now));
-  selected_->metadata = std::move(now);
+  log().warning("metadata_unreadable", {{"why", names.error().log}});
+  selected_->metadata = before;
 }
 
 Async<Result<void>> Session::renew_rights() {
@@ -75,11 +82,10 @@ void Session::tell_new_keywords() {
 
 // RFC 4467 §7, RESETKEY: who has the mailbox open hears that URLs are worth nothing any more.
 void Session::tell_key_reset() {
-  const auto resets = shared_->url_keys.count(selected_->place.account, selected_->mailbox);
-  if (resets == selected_->key_resets) return;
+  const auto resets = shared_->url_keys.last(selected_->place.account, selected_->mailbox);
+  if (resets <= selected_->key_resets) return;
   selected_->key_resets = resets;
-  if (plaintext_allowed())
-    grammar::append_untagged(out(), grammar::Condition::ok, kUrlMechanisms, "The key was reset.");
+  if (plaintext_allowed()) say(grammar::Condition::ok, kUrlMechanisms, "The key was reset.");
 }
 
 void Session::begin_fetch(std::uint32_t number, std::uint32_t uid) {
@@ -119,11 +125,20 @@ std::chrono::milliseconds Session::patience() const {
   return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(1));
 }
 
+// RFC 7162 §3.2: who leaves now, and has heard of later changes than these removals, must ask from before them.
+void Session::tell_held_removals() {
+  if (!enabled_.qresync || !selected_->view.has_gone()) return;
+  say(grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", selected_->synced.value),
+      "Removals are still to be told.");
+}
+
 // RFC 5465: what is wanted is told at any time, not only with the answer to a command.
 Async<bool> Session::tell_notified(bool keep_numbers) {
   if (selected_) {
     if (!co_await take_news()) co_return false;
+    const bool tells = notifier_->selected().message_new && selected_->view.has_news(keep_numbers);
     if (!co_await tell_changes({.keep_numbers = keep_numbers, .uid = true})) co_return false;
+    if (tells) tell_held_removals();
   } else {
     static_cast<void>(news_->take());
   }
@@ -132,7 +147,7 @@ Async<bool> Session::tell_notified(bool keep_numbers) {
   if (looked) co_return *looked;
   if (looked.error().kind != ErrorKind::limit) log().error("notify_failed", {{"why", looked.error().log}});
   // §5.8: as after NOTIFY NONE.
-  grammar::append_untagged(out(), grammar::Condition::ok, "NOTIFICATIONOVERFLOW", "No more is told unasked.");
+  say(grammar::Condition::ok, "NOTIFICATIONOVERFLOW", "No more is told unasked.");
   notify_by(std::make_unique<Notifier>(*this, grammar::Notify{.none = true, .status = false, .groups = {}}));
   co_return true;
 }

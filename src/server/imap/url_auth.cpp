@@ -133,8 +133,10 @@ Async<Result<std::optional<std::string>>> decoded(Session* session, const UrlLet
   co_return co_await session->shared().workers.run(std::move(decode));
 }
 
-// RFC 5524 §3.2: of BINARY the structure is of what is sent.
+// RFC 5524 §3.2: of BINARY the structure is of what is sent. Who may have a header, or some of its fields, is told
+// nothing of what else there is.
 std::string structure(Session& session, const UrlLetter& letter, const grammar::Url& url, bool binary) {
+  if (url.section.text != grammar::Section::Text::none) return "NIL";
   const auto at = grammar::find_part(letter.derived.parts, url.section.part).value_or(0);
   auto parts = letter.derived.parts;
   auto& part = parts[at];
@@ -288,7 +290,7 @@ Async<Answer> reset_key(Session* session, Command command) {
   for (const auto mailbox : mailboxes) {
     // What sessions look at before the store tells them to look.
     resets.add(place.account, mailbox);
-    if (selected) selected->key_resets = resets.count(selected->place.account, selected->mailbox);
+    if (selected && selected->mailbox == mailbox) selected->key_resets = resets.now();
     const auto done = co_await replace_keys(session, place, mailbox, arguments.mailbox.has_value());
     if (!done) co_return refused(done.error());
   }

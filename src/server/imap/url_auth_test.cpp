@@ -197,6 +197,9 @@ TEST_F(ImapUrlAuth, ExtendedForm) {
   EXPECT_EQ(ask("/;SECTION=4", "BODY"), "(BODY {2}\r\nzz)");
   EXPECT_EQ(ask("/;SECTION=9", "BODY"), "NIL");
   EXPECT_EQ(ask("/;SECTION=HEADER.FIELDS%20(Subject)", "BODY"), "(BODY {18}\r\nSubject: peace\r\n\r\n)");
+  EXPECT_EQ(ask("/;SECTION=HEADER.FIELDS%20(Subject)", "BODYPARTSTRUCTURE BODY"),
+            "(BODYPARTSTRUCTURE NIL) (BODY {18}\r\nSubject: peace\r\n\r\n)");
+  EXPECT_EQ(ask("/;SECTION=HEADER", "BODYPARTSTRUCTURE"), "(BODYPARTSTRUCTURE NIL)");
   EXPECT_EQ(ask("/;SECTION=HEADER.FIELDS%20(Subject)", "BINARY"), "(BINARY {18}\r\nSubject: peace\r\n\r\n)");
   EXPECT_EQ(ask("/;SECTION=HEADER.FIELDS%20(Subject)/;PARTIAL=0.7", "BINARY"), "(BINARY {7}\r\nSubject)");
   const auto whole = authorize(url(";URLAUTH=anonymous"));

@@ -9,19 +9,40 @@
 
 namespace pabal::server::imap {
 
-/// Any thread. Its size is that of the mailboxes whose keys were reset since the server began.
+/// Resets are numbered as they happen. Any thread.
 class UrlKeyResets {
  public:
-  void add(AccountId account, MailboxId mailbox) { ++(*resets_.lock())[{account, mailbox}]; }
-  /// How often so far.
-  [[nodiscard]] std::uint64_t count(AccountId account, MailboxId mailbox) {
+  static constexpr std::size_t kMost = 10'000;  ///< mailboxes; sessions of those that wait longest hear nothing
+
+  void add(AccountId account, MailboxId mailbox) {
     auto resets = resets_.lock();
-    const auto found = resets->find({account, mailbox});
-    return found == resets->end() ? 0 : found->second;
+    const Key key{account, mailbox};
+    if (const auto found = resets->numbers.find(key); found != resets->numbers.end())
+      resets->order.erase(found->second);
+    if (resets->order.size() == kMost) {
+      resets->numbers.erase(resets->order.begin()->second);
+      resets->order.erase(resets->order.begin());
+    }
+    resets->numbers[key] = ++resets->last;
+    resets->order.emplace(resets->last, key);
+  }
+  /// The number of the latest.
+  [[nodiscard]] std::uint64_t now() { return resets_.lock()->last; }
+  /// The number of the mailbox's latest; 0: none, as far as is remembered.
+  [[nodiscard]] std::uint64_t last(AccountId account, MailboxId mailbox) {
+    auto resets = resets_.lock();
+    const auto found = resets->numbers.find({account, mailbox});
+    return found == resets->numbers.end() ? 0 : found->second;
   }
 
  private:
-  Guarded<std::map<std::pair<AccountId, MailboxId>, std::uint64_t>> resets_;
+  using Key = std::pair<AccountId, MailboxId>;
+  struct Resets {
+    std::map<Key, std::uint64_t> numbers;
+    std::map<std::uint64_t, Key> order;
+    std::uint64_t last = 0;
+  };
+  Guarded<Resets> resets_;
 };
 
 }  // namespace pabal::server::imap

@@ -2,6 +2,7 @@
 // client keeps: which number is which message, and its flags. What no server may say fails the test at once.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -117,15 +118,20 @@ class StressClient {
   bool qresync = false;
   bool uid_only = false;
   bool idling = false;
+  bool listens = false;          ///< NOTIFY is on, and may tell of new messages just the items that it asked for
   bool learns_in_order = false;  ///< messages whose UIDs it doesn't know are fetched now, all of them
   std::uint64_t modseq = 0;      ///< from here it would synchronize again; 0: it knows none
   std::vector<Known> view;
   std::set<std::uint32_t> saved;  ///< UIDs of "$"
   std::string trace;              ///< the last that was sent and said, to be told with a failure
+  std::map<std::string, std::map<std::string, std::uint64_t>> statuses;  ///< of mailboxes, as last told
+  std::map<std::string, std::set<std::uint32_t>> results;  ///< UIDs, by tag: those that are kept up to date
 
   void send(std::string_view command) {
     tag_ = fmt::format("t{}", ++count_);
     fetching_ = command.contains("FETCH ");
+    static constexpr std::array kOwn = {"FETCH ", "STORE ", "EXPUNGE", "MOVE ", "APPEND ", "NOTIFY "};
+    tells_of_itself_ = std::ranges::any_of(kOwn, [&](std::string_view word) { return command.contains(word); });
     keep(fmt::format("C: {} {}\n", tag_, command));
     stream.feed(fmt::format("{} {}\r\n", tag_, command));
   }
@@ -133,7 +139,11 @@ class StressClient {
     keep("C: DONE\n");
     stream.feed("DONE\r\n");
     idling = false;
+    tells_of_itself_ = false;
   }
+  [[nodiscard]] const std::string& tag() const noexcept { return tag_; }
+  /// What the last command did to the open mailbox is told with its answer, whatever NOTIFY asks for.
+  [[nodiscard]] bool tells_of_itself() const noexcept { return tells_of_itself_; }
 
   /// The tagged response is there. Where a continuation was asked for as well.
   [[nodiscard]] bool answered() {
@@ -145,8 +155,8 @@ class StressClient {
     return at_line("+ ");
   }
 
-  /// Reads all that has come. `numbers_stay`: no EXPUNGE may be among it.
-  Said read(bool numbers_stay) {
+  /// Reads all that has come. `numbers_stay`: no EXPUNGE may be among it. `whole`: no response is half there.
+  Said read(bool numbers_stay, bool whole = true) {
     take_input();
     Said said;
     while (taken_ < input_.size()) {
@@ -167,7 +177,7 @@ class StressClient {
         take_modseq(said.code);
       }
     }
-    EXPECT_TRUE(taken_ == input_.size()) << "half a response: " << input_.substr(taken_);
+    EXPECT_TRUE(!whole || taken_ == input_.size()) << "half a response: " << input_.substr(taken_);
     input_.erase(0, std::exchange(taken_, 0));
     return said;
   }
@@ -205,6 +215,8 @@ class StressClient {
     if (first.front() < '0' || first.front() > '9') {
       EXPECT_NE(first, "BYE") << response;
       if (first == "VANISHED") return vanished(words, numbers_stay, said);
+      if (first == "STATUS") status(words);
+      if (first == "ESEARCH" && result(words)) return;
       if (response.starts_with("* OK [")) take_modseq(std::string_view(response).substr(6));
       said.lines.push_back(response.substr(2));
       return;
@@ -259,6 +271,44 @@ class StressClient {
     }
   }
 
+  void status(Words words) {
+    auto& told = statuses[std::string(words.next())];
+    EXPECT_EQ(words.next(), "(");
+    for (auto item = words.next(); item != ")"; item = words.next()) {
+      ASSERT_FALSE(item.empty());
+      told[std::string(item)] = number_in(words.next());
+    }
+  }
+
+  // Of a result that is kept up to date (RFC 5267 §4.3), with UIDs and in no order of its own.
+  bool result(Words words) {
+    words.next();
+    words.next();
+    auto tag = words.next();
+    tag = tag.substr(1, tag.size() - 2);
+    const auto found = results.find(std::string(tag));
+    if (found == results.end()) return false;
+    auto& uids = found->second;
+    words.next();
+    EXPECT_EQ(words.next(), "UID");
+    for (auto item = words.next(); !item.empty(); item = words.next()) {
+      if (item == "ALL") {
+        uids = numbers_in(words.next());
+        continue;
+      }
+      EXPECT_TRUE(item == "ADDTO" || item == "REMOVEFROM") << item;
+      EXPECT_EQ(words.next(), "(");
+      for (auto place = words.next(); place != ")" && !place.empty(); place = words.next()) {
+        EXPECT_EQ(place, "0");
+        for (const auto uid : numbers_in(words.next())) {
+          const bool changes = item == "ADDTO" ? uids.insert(uid).second : uids.erase(uid) == 1;
+          EXPECT_TRUE(changes) << item << " of uid " << uid;
+        }
+      }
+    }
+    return true;
+  }
+
   void take_modseq(std::string_view code) {
     Words words(code);
     if (words.next() != "HIGHESTMODSEQ") return;
@@ -307,7 +357,9 @@ class StressClient {
       }
     }
     if (qresync) EXPECT_TRUE(one.uid) << "RFC 7162 §3.2.4: the UID is always told";
-    if (condstore && one.flags && !fetching_) EXPECT_TRUE(one.modseq) << "RFC 7162 §3.1: and so is the MODSEQ";
+    const bool arrived = listens && (one.number == 0 || !view[one.number - 1].flags);
+    const bool asked = fetching_ || arrived;
+    if (condstore && one.flags && !asked) EXPECT_TRUE(one.modseq) << "RFC 7162 §3.1: and so is the MODSEQ";
     if (one.number != 0) {
       auto& known = view[one.number - 1];
       if (one.uid) {
@@ -323,6 +375,7 @@ class StressClient {
   std::string tag_;
   int count_ = 0;
   bool fetching_ = false;  ///< the command is a FETCH, which says what it wants to be told
+  bool tells_of_itself_ = false;
   std::string input_;
   std::size_t taken_ = 0;  ///< of it
 };

@@ -4,14 +4,15 @@
 // view must agree with that.
 #include <cstdlib>
 
+#include "server/imap/stress_listener.hpp"
 #include "server/imap/stress_resync.hpp"
 
 namespace pabal::server::imap {
 namespace {
 
-class Stress : public StressWorld {
+class Stress : public StressListener {
  public:
-  explicit Stress(std::uint64_t seed) : StressWorld(seed) {}
+  explicit Stress(std::uint64_t seed) : StressListener(seed) {}
 
   void run(int commands) {
     while (done_ < commands && !testing::Test::HasFailure()) {
@@ -25,6 +26,7 @@ class Stress : public StressWorld {
       } else {
         one();
       }
+      listen_all();
     }
     if (testing::Test::HasFailure()) {
       for (std::size_t i = 0; i < clients_.size(); ++i) fmt::print("client {}:\n{}\n", i, clients_[i]->trace);
@@ -47,15 +49,18 @@ class Stress : public StressWorld {
       return;
     }
     if (pick(60) == 0) return disconnect(which);
+    forget_flags(client, desk);
     if (client.idling) {
       client.done();
       wait(client);
       settle(client, desk, false);
       return;
     }
+    if (pick(120) == 0) return notify(client, desk);
     if (desk.mailbox == nullptr) return pick(4) == 0 ? append(client, desk) : select(client, desk);
     const bool uid = client.uid_only || pick(2) == 0 || client.view.empty();
     if (client.uid_only && pick(30) == 0) return by_number(client);
+    if (pick(40) == 0) return keep_search(client, desk);
     switch (pick(26)) {
       case 0:
         return select(client, desk);
@@ -118,7 +123,7 @@ class Stress : public StressWorld {
   }
 
   void select(Client& client, Desk& desk) {
-    keep(client, desk);
+    go(client, desk);
     desk.mailbox = nullptr;
     auto& mailbox = any_mailbox();
     client.read_only = pick(5) == 0;
@@ -155,9 +160,16 @@ class Stress : public StressWorld {
     }
     desk.mailbox = &mailbox;
     desk.told = mailbox.letters.empty() ? 0 : mailbox.letters.rbegin()->first;
+    learn_flags(client, desk);
+  }
+  // Leaves the mailbox that is open, if one is.
+  static void go(Client& client, Desk& desk) {
+    keep(client, desk);
+    if (desk.mailbox != nullptr) take_status(client, *desk.mailbox);
+    forget_searches(client, desk);
   }
   void leave(Client& client, Desk& desk) {
-    keep(client, desk);
+    go(client, desk);
     client.modseq = 0;
     const bool close = pick(2) == 0;
     auto* mailbox = std::exchange(desk.mailbox, nullptr);
@@ -433,8 +445,9 @@ class Stress : public StressWorld {
       return std::ranges::count_if(mailbox.letters, [&](const auto& one) { return one.second.flags.contains(flag); });
     };
     const auto size = static_cast<std::ptrdiff_t>(mailbox.letters.size());
-    EXPECT_EQ(said.line("STATUS"), fmt::format("STATUS {} (MESSAGES {} UIDNEXT {} UNSEEN {} DELETED {})", mailbox.name,
-                                               size, mailbox.uid_next, size - count("\\seen"), count("\\deleted")));
+    const auto expected = fmt::format("STATUS {} (MESSAGES {} UIDNEXT {} UNSEEN {} DELETED {})", mailbox.name, size,
+                                      mailbox.uid_next, size - count("\\seen"), count("\\deleted"));
+    EXPECT_EQ(said.line(expected), expected);
   }
 
   // All at once: what comes of it the store says, and every view must agree with it.
@@ -489,6 +502,12 @@ class Stress : public StressWorld {
       }
       wait(client);
       client.read(false);
+      if (desk.hearing.unasked) {
+        // With what it asks for it is told all that it wouldn't hear.
+        client.send("UID FETCH 1:* (UID)");
+        wait(client);
+        client.read(false);
+      }
       // Some numbers are known to the server alone now, and silence was asked for where others changed the same.
       std::erase_if(client.saved, [&](auto uid) { return !desk.mailbox->letters.contains(uid); });
       for (auto& known : client.view) known.flags.reset();
@@ -496,7 +515,7 @@ class Stress : public StressWorld {
       wait(client);
       client.learns_in_order = true;
       client.read(false);
-      client.learns_in_order = false;
+      client.learns_in_order = client.listens;
       const auto& letters = desk.mailbox->letters;
       ASSERT_EQ(client.view.size(), letters.size()) << "client " << i << "\n" << client.trace;
       auto letter = letters.begin();
@@ -506,6 +525,7 @@ class Stress : public StressWorld {
         ++letter;
       }
       desk.told = desk.mailbox->uid_next - 1;
+      EXPECT_TRUE(results_are_right(client, desk)) << "client " << i << "\n" << client.trace;
     }
   }
 };

@@ -1,6 +1,7 @@
 // The world of the stress test: a real store, clients over it, and the model that says what each must see.
 #pragma once
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -36,6 +37,32 @@ struct Kept {
   StressMailbox* mailbox = nullptr;
   std::uint64_t modseq = 0;
   std::map<std::uint32_t, std::optional<FlagNames>> letters;
+};
+
+/// What NOTIFY has a client hear unasked (RFC 5465).
+struct Hearing {
+  bool unasked = false;  ///< NOTIFY is on
+  bool messages = true;  ///< of the open mailbox; else only what the client's own commands do there
+  bool flags = true;     ///< there
+  bool delayed = false;  ///< removals wait for a command
+  bool others = false;   ///< of mailboxes that aren't open
+  bool modseqs = false;  ///< of their changes of flags, too
+
+  /// The client may synchronize from the highest change number that it has heard of.
+  [[nodiscard]] bool is_complete() const noexcept { return messages && flags; }
+};
+
+/// Each look at it is some time later, so that nobody waits for what is told only now and then.
+class LeapingClock final : public Clock {
+ public:
+  [[nodiscard]] SystemTime now() const noexcept override { return real_.now(); }
+  [[nodiscard]] SteadyTime steady() const noexcept override {
+    return SteadyTime(std::chrono::milliseconds(100) * ++looks_);
+  }
+
+ private:
+  RealClock real_;
+  mutable std::atomic<std::int64_t> looks_ = 0;
 };
 
 /// A sequence set as it is sent, and the messages that it names.
@@ -76,6 +103,8 @@ class StressWorld {
     bool rev2 = false;
     bool connected = false;
     Kept kept;
+    Hearing hearing;
+    std::map<std::string, std::function<bool(const StressLetter&)>> searches;  ///< by tag: what is in which result
   };
   static constexpr std::size_t kClients = 6;
   static constexpr std::size_t kRemembered = 300;
@@ -93,6 +122,7 @@ class StressWorld {
                    [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
     ++begun_;
     desk.connected = true;
+    desk.hearing = {};
     client.send("LOGIN alice@seoul.example demo");
     wait(client);
     client.read(true);
@@ -126,12 +156,17 @@ class StressWorld {
     client.read(false);
     keep(client, desk);
     desk.mailbox = nullptr;
+    desk.searches.clear();
     desk.connected = false;
   }
   // What the client knows when it leaves its mailbox.
   static void keep(const Client& client, Desk& desk) {
     // Without QRESYNC a client isn't told up to where it has heard of removals.
     if (desk.mailbox == nullptr || !client.qresync) return;
+    if (!desk.hearing.is_complete()) {
+      desk.kept = {};
+      return;
+    }
     desk.kept = {.mailbox = desk.mailbox, .modseq = client.modseq, .letters = {}};
     for (const auto& known : client.view) {
       if (known.uid != 0) desk.kept.letters.emplace(known.uid, known.flags);
@@ -199,16 +234,9 @@ class StressWorld {
     return names;
   }
 
-  // What came is taken in, and the view held against the model.
-  Said settle(Client& client, Desk& desk, bool numbers_stay, const std::map<std::uint32_t, FlagNames>& silent = {}) {
-    for (auto& known : client.view) {
-      const auto assumed = silent.find(known.uid);
-      if (assumed != silent.end() && known.flags) known.flags = assumed->second;
-    }
-    auto said = client.read(numbers_stay);
-    if (desk.mailbox == nullptr) return said;
+  // What was announced are all that came since, in their order. False: some of them were not.
+  static bool learn_arrived(Client& client, const Desk& desk) {
     const auto& letters = desk.mailbox->letters;
-    // What was announced are all that came since, in their order.
     auto next = letters.upper_bound(desk.told);
     for (auto& known : client.view) {
       if (known.uid > desk.told) {
@@ -218,12 +246,39 @@ class StressWorld {
       }
       if (next == letters.end()) {
         ADD_FAILURE() << "a message was announced that isn't there";
-        return said;
+        return true;
       }
       known.uid = next->first;
       ++next;
     }
-    EXPECT_TRUE(next == letters.end()) << "uid " << next->first << " was not announced";
+    return next == letters.end();
+  }
+  // Results that are kept up to date are as if they were asked for now.
+  static bool results_are_right(const Client& client, const Desk& desk) {
+    return std::ranges::all_of(desk.searches, [&](const auto& search) {
+      Uids expected;
+      for (const auto& [uid, letter] : desk.mailbox->letters) {
+        if (search.second(letter)) expected.insert(uid);
+      }
+      return client.results.at(search.first) == expected;
+    });
+  }
+
+  // What came is taken in, and the view held against the model.
+  Said settle(Client& client, Desk& desk, bool numbers_stay, const std::map<std::uint32_t, FlagNames>& silent = {}) {
+    for (auto& known : client.view) {
+      const auto assumed = silent.find(known.uid);
+      if (assumed != silent.end() && known.flags) known.flags = assumed->second;
+    }
+    const auto before = client.view.size();
+    auto said = client.read(numbers_stay);
+    if (desk.mailbox == nullptr) return said;
+    if (!desk.hearing.messages && !client.tells_of_itself()) {
+      EXPECT_TRUE(client.view.size() == before && !said.expunged && said.fetched.empty());
+      return said;
+    }
+    const auto& letters = desk.mailbox->letters;
+    EXPECT_TRUE(learn_arrived(client, desk)) << "some were not announced";
     if (!letters.empty()) desk.told = std::max(desk.told, letters.rbegin()->first);
     std::size_t here = 0;
     for (const auto& known : client.view) {
@@ -253,6 +308,7 @@ class StressWorld {
         EXPECT_EQ(*one.text, found->second.text) << "uid " << uid;
       }
     }
+    EXPECT_TRUE(results_are_right(client, desk));
     return said;
   }
   void changed() {
@@ -352,11 +408,13 @@ class StressWorld {
     std::string text;
     std::function<bool(std::uint32_t, const StressLetter&)> holds;
   };
-  Key some_key(const Client& client, const Desk& desk, int depth = 0) {
+  Key some_key(const Client& client, const Desk& desk, int depth = 0, bool sets = true) {
     static constexpr std::array kPairs = {std::pair{"FLAGGED", "\\flagged"}, std::pair{"SEEN", "\\seen"},
                                           std::pair{"DELETED", "\\deleted"}, std::pair{"ANSWERED", "\\answered"},
                                           std::pair{"KEYWORD one", "one"},   std::pair{"KEYWORD $Junk", "$junk"}};
-    switch (pick(depth < 2 ? 6 : 4)) {
+    auto kind = pick(depth < 2 ? 6 : 4);
+    if (kind == 3 && !sets) kind = 1;
+    switch (kind) {
       case 0:
         return {"ALL", [](auto, const auto&) { return true; }};
       case 1: {
@@ -375,13 +433,13 @@ class StressWorld {
                 [uids = named.uids](auto one, const auto&) { return uids.contains(one); }};
       }
       case 4: {
-        const auto inner = some_key(client, desk, depth + 1);
+        const auto inner = some_key(client, desk, depth + 1, sets);
         return {"NOT " + inner.text,
                 [holds = inner.holds](auto uid, const auto& letter) { return !holds(uid, letter); }};
       }
       default: {
-        const auto a = some_key(client, desk, depth + 1);
-        const auto b = some_key(client, desk, depth + 1);
+        const auto a = some_key(client, desk, depth + 1, sets);
+        const auto b = some_key(client, desk, depth + 1, sets);
         return {fmt::format("OR {} {}", a.text, b.text),
                 [a = a.holds, b = b.holds](auto uid, const auto& letter) { return a(uid, letter) || b(uid, letter); }};
       }
@@ -391,7 +449,8 @@ class StressWorld {
   store::StoreWorld world_;
   account::ScriptedLogins logins_;
   asio::io_context io_{1};
-  Server server_{logins_, *world_.store, world_.clock, world_.metrics, {.literal_plus = true}};
+  LeapingClock clock_;
+  Server server_{logins_, *world_.store, clock_, world_.metrics, {.literal_plus = true}};
   SeededRandom random_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<Desk> desks_;

@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "base/sanitized.hpp"
 #include "net/echo_server.hpp"
 #include "net/test_client.hpp"
 
@@ -21,16 +22,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kConnections = 5000;
 
 /// Under a sanitizer memory means nothing, and descriptors and time are short.
-constexpr bool kMeasurable =
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    false;
-#else
-    true;
-#endif
-#else
-    true;
-#endif
+constexpr bool kMeasurable = kSlower == 1;
 
 /// Memory of a process that is its alone, in KiB (smaps_rollup).
 double private_kib(pid_t process) {

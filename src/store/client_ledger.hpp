@@ -444,4 +444,30 @@ class ClientLedger {
   std::string wrong_;
 };
 
+/// How the rigs of ledger_rig.hpp work with it.
+struct ClientWritesUse {
+  using Ledger = ClientLedger;
+  static constexpr const char* what = "writes";
+  static constexpr std::size_t now = ClientLedger::never - 1;
+  static constexpr int rounds = 8;
+  static constexpr std::size_t at_once = 8;
+  static int wanted(int states) { return states / 4; }
+  static void prepare(Ledger& ledger, TestStore& store, Random& random) {
+    for (int i = 0; i < 4; ++i) ledger.work(store, random, 8);
+    EXPECT_TRUE(store->maintain());
+    EXPECT_TRUE(ledger.begin(store));
+  }
+  static void run(Ledger& ledger, TestStore& store, Random& random) {
+    for (int i = 0; i < 3; ++i) ledger.work(store, random, 4);
+    [[maybe_unused]] auto done = store->maintain();
+  }
+  static std::string go_on(Ledger& ledger, TestStore& store, Random& random) {
+    ledger.work(store, random, 4);
+    return {};
+  }
+  static Result<void> take_up(Ledger& ledger, TestStore& store, std::size_t /*moment*/) { return ledger.begin(store); }
+  static std::string judge_run(Ledger& ledger, TestStore& store) { return ledger.judge(store, now); }
+  static std::size_t count(const Ledger& ledger) { return ledger.writes(); }
+};
+
 }  // namespace pabal::store

@@ -63,6 +63,7 @@ class Ledger {
     for (const auto& result : store.run_all(std::move(works))) {
       if (result) continue;
       ++failures_;
+      last_failure_ = result.error().log;
       if (result.error().kind != ErrorKind::no_space) other_failure_ = result.error().log;
     }
   }
@@ -104,6 +105,7 @@ class Ledger {
         std::ranges::count_if(letters_, [](const auto& one) { return one.promised != LedgerLetter::never; }));
   }
   [[nodiscard]] std::size_t failures() const noexcept { return failures_; }
+  [[nodiscard]] const std::string& last_failure() const noexcept { return last_failure_; }
   /// The last failure that was not for want of room on the disk; empty: there was none.
   [[nodiscard]] const std::string& other_failure() const noexcept { return other_failure_; }
 
@@ -256,7 +258,42 @@ class Ledger {
   std::vector<LedgerLetter> letters_;
   std::uint64_t number_ = 0;
   std::size_t failures_ = 0;
+  std::string last_failure_;
   std::string other_failure_;
+};
+
+/// How the rigs of ledger_rig.hpp work with it.
+struct DeliveriesUse {
+  using Ledger = store::Ledger;
+  static constexpr const char* what = "letters";
+  static constexpr std::size_t now = LedgerLetter::never - 1;
+  static constexpr int rounds = 12;
+  static constexpr std::size_t at_once = 24;
+  static int wanted(int states) { return states; }
+  static void prepare(Ledger& ledger, TestStore& store, Random& random) {
+    for (int i = 0; i < 6; ++i) ledger.work(store, random, 16);
+    EXPECT_TRUE(store->maintain());
+    for (int i = 0; i < 2; ++i) ledger.work(store, random, 16);
+  }
+  static void run(Ledger& ledger, TestStore& store, Random& random) {
+    for (int i = 0; i < 2; ++i) {
+      ledger.work(store, random, 6);
+      [[maybe_unused]] auto done = store->maintain();
+    }
+    ledger.work(store, random, 2);
+  }
+  static std::string go_on(Ledger& ledger, TestStore& store, Random& random) {
+    ledger.work(store, random, 6);
+    auto done = store->maintain();
+    return done ? std::string() : "upkeep: " + done.error().log;
+  }
+  static Result<void> take_up(Ledger& ledger, TestStore& store, std::size_t moment) {
+    ledger.settle(store, moment);
+    return {};
+  }
+  // To look at it is to empty the queue.
+  static std::string judge_run(Ledger& /*ledger*/, TestStore& /*store*/) { return {}; }
+  static std::size_t count(const Ledger& ledger) { return ledger.promised(); }
 };
 
 }  // namespace pabal::store

@@ -3,31 +3,18 @@
 
 #include <gtest/gtest.h>
 
-#include "server/imap/dialogue.hpp"
+#include "server/imap/shared_case.hpp"
 
 namespace pabal::server::imap {
 namespace {
 
-using store::StoreWorld;
-
-const std::string kTheirs = "\"Other Users/alice@seoul.example/INBOX\"";
-
-class SharedMailboxes : public ::testing::Test {
+class SharedMailboxes : public SharedCase {
  protected:
-  SharedMailboxes() {
-    world.add_bob();
-    world.deliver("Subject: one\r\n\r\n1\r\n");
-    world.deliver("Subject: two\r\n\r\n2\r\n");
-  }
-  void give(const std::string& rights, const std::string& identifier = "bob") {
-    expect_in(alice(world, "a SETACL INBOX " + identifier + " " + rights + "\r\n"), "a OK");
-  }
   void expect_sound() {
     const auto findings = world.store->check();
     ASSERT_TRUE(findings.has_value());
     EXPECT_TRUE(findings->empty()) << findings->front().what;
   }
-  StoreWorld world;
 };
 
 TEST(Rights, LettersAndVirtualOnes) {

@@ -1,33 +1,16 @@
 // Commands of extensions in the mailboxes of others: what they may do there, and whose \Seen they see.
 #include <gtest/gtest.h>
 
-#include "server/imap/dialogue.hpp"
+#include "server/imap/shared_case.hpp"
 
 namespace pabal::server::imap {
 namespace {
 
-using store::StoreWorld;
-
-const std::string kAlices = "\"Other Users/alice@seoul.example/INBOX\"";
-
-class SharedCommands : public ::testing::Test {
- protected:
-  SharedCommands() {
-    world.add_bob();
-    world.deliver("Subject: one\r\n\r\n1\r\n");
-    world.deliver("Subject: two\r\n\r\n2\r\n");
-  }
-  void give(const std::string& rights) { expect_in(alice(world, "a SETACL INBOX bob " + rights + "\r\n"), "a OK"); }
-  std::string in_theirs(const std::string& commands) {
-    auto out = bob(world, "s SELECT " + kAlices + "\r\n" + commands);
-    return out.substr(out.find("\r\n", out.find("\r\ns OK") + 2) + 2);
-  }
-  StoreWorld world;
-};
+using SharedCommands = SharedCase;
 
 // RFC 8508 §4: it adds as APPEND does, and removes as EXPUNGE does.
 TEST_F(SharedCommands, Replace) {
-  const std::string replace = "a UID REPLACE 1 " + kAlices + " (\\Flagged \\Seen \\Deleted) {3+}\r\na\r\n\r\n";
+  const std::string replace = "a UID REPLACE 1 " + kTheirs + " (\\Flagged \\Seen \\Deleted) {3+}\r\na\r\n\r\n";
   for (const std::string rights : {"lrswi", "lrswit", "lrswie"}) {
     give(rights);
     EXPECT_EQ(in_theirs(replace), "a NO [NOPERM] You may not do that there.\r\n");
@@ -52,31 +35,31 @@ TEST_F(SharedCommands, Catenate) {
   expect_in(bob(world, own + "b SELECT INBOX\r\nc FETCH 1 BODY.PEEK[TEXT]\r\n"), "BODY[TEXT] {3}\r\n1\r\n)");
   EXPECT_EQ(in_theirs("a APPEND INBOX CATENATE (URL \";UID=2/;SECTION=TEXT\")\r\n").substr(0, 17), "a OK [APPENDUID V");
   give("lri");
-  EXPECT_TRUE(bob(world, "a APPEND " + kAlices + " (\\Seen \\Flagged) CATENATE (TEXT {3+}\r\na\r\n)\r\n")
+  EXPECT_TRUE(bob(world, "a APPEND " + kTheirs + " (\\Seen \\Flagged) CATENATE (TEXT {3+}\r\na\r\n)\r\n")
                   .starts_with("a OK [APPENDUID V 3]"));
   expect_in(in_theirs("a FETCH 3 FLAGS\r\n"), "* 3 FETCH (FLAGS ())\r\n");
 }
 
 // RFC 7377 §2.2: mailboxes that may not be read aren't there.
 TEST_F(SharedCommands, SearchesOfSeveralMailboxes) {
-  const std::string search = "a ESEARCH IN (mailboxes " + kAlices + " personal) SUBJECT two\r\n";
+  const std::string search = "a ESEARCH IN (mailboxes " + kTheirs + " personal) SUBJECT two\r\n";
   EXPECT_EQ(bob(world, search), "a OK Done.\r\n");
   give("l");
   EXPECT_EQ(bob(world, search), "a OK Done.\r\n");
   give("lrs");
-  const std::string found = "* ESEARCH (TAG \"a\" MAILBOX " + kAlices + " UIDVALIDITY V) UID ALL 2\r\n";
+  const std::string found = "* ESEARCH (TAG \"a\" MAILBOX " + kTheirs + " UIDVALIDITY V) UID ALL 2\r\n";
   EXPECT_EQ(bob(world, search), found + "a OK Done.\r\n");
   EXPECT_EQ(bob(world, "a ESEARCH IN (subtree \"Other Users\") SUBJECT two\r\n"), found + "a OK Done.\r\n");
   EXPECT_EQ(bob(world, "a ESEARCH IN (subscribed) SUBJECT two\r\n"), "a OK Done.\r\n");
-  bob(world, "a SUBSCRIBE " + kAlices + "\r\n");
+  bob(world, "a SUBSCRIBE " + kTheirs + "\r\n");
   EXPECT_EQ(bob(world, "a ESEARCH IN (subscribed) SUBJECT two\r\n"), found + "a OK Done.\r\n");
   EXPECT_EQ(in_theirs("a ESEARCH IN (selected) RETURN (SAVE COUNT) SUBJECT two\r\nb SEARCH $\r\n"),
-            "* ESEARCH (TAG \"a\" MAILBOX " + kAlices +
+            "* ESEARCH (TAG \"a\" MAILBOX " + kTheirs +
                 " UIDVALIDITY V) UID COUNT 1\r\na OK Done.\r\n* SEARCH 2\r\nb OK Done.\r\n");
   // What he has seen, not what she has.
   in_theirs("a STORE 1 +FLAGS.SILENT (\\Seen)\r\n");
-  EXPECT_EQ(bob(world, "a ESEARCH IN (mailboxes " + kAlices + ") RETURN (COUNT) SEEN\r\n"),
-            "* ESEARCH (TAG \"a\" MAILBOX " + kAlices + " UIDVALIDITY V) UID COUNT 1\r\na OK Done.\r\n");
+  EXPECT_EQ(bob(world, "a ESEARCH IN (mailboxes " + kTheirs + ") RETURN (COUNT) SEEN\r\n"),
+            "* ESEARCH (TAG \"a\" MAILBOX " + kTheirs + " UIDVALIDITY V) UID COUNT 1\r\na OK Done.\r\n");
   EXPECT_EQ(alice(world, "a ESEARCH IN (personal) RETURN (COUNT) SEEN\r\n"), "a OK Done.\r\n");
   // The owner has taken it from herself.
   alice(world, "a SETACL INBOX alice l\r\n");
@@ -100,7 +83,7 @@ TEST_F(SharedCommands, Resynchronized) {
   const auto back = [&](const std::string& mailbox) {
     return fmt::format("e ENABLE QRESYNC\r\na SELECT {} (QRESYNC ({} {}))\r\n", mailbox, validity, change);
   };
-  const auto his = bob(world, back(kAlices));
+  const auto his = bob(world, back(kTheirs));
   expect_in(his, "* 1 FETCH (UID 1 FLAGS () MODSEQ");
   expect_in(his, "* 2 FETCH (UID 2 FLAGS (\\Seen) MODSEQ");
   const auto hers = alice(world, back("INBOX"));
@@ -110,11 +93,11 @@ TEST_F(SharedCommands, Resynchronized) {
 
 TEST_F(SharedCommands, NumbersThatAreUnknown) {
   give("lrs");
-  EXPECT_EQ(in_theirs("a CLOSE\r\nb ENABLE UIDONLY\r\nc SELECT " + kAlices +
+  EXPECT_EQ(in_theirs("a CLOSE\r\nb ENABLE UIDONLY\r\nc SELECT " + kTheirs +
                       "\r\nd UID STORE 1 +FLAGS (\\Seen)\r\ne UID STORE 1 +FLAGS (\\Draft)\r\n")
                 .substr(0, 12),
             "a OK Closed.");
-  const auto out = bob(world, "b ENABLE UIDONLY\r\nc SELECT " + kAlices +
+  const auto out = bob(world, "b ENABLE UIDONLY\r\nc SELECT " + kTheirs +
                                   "\r\nd UID STORE 1 +FLAGS (\\Seen)\r\ne UID STORE 1 +FLAGS (\\Draft)\r\n");
   expect_in(out, "e NO [NOPERM]");
   expect_in(out, "* 1 UIDFETCH (FLAGS (\\Seen))\r\nd OK");

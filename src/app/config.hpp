@@ -18,6 +18,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "net/server.hpp"
+#include "queue/routes.hpp"
 #include "server/imap/server.hpp"
 #include "server/pop3/server.hpp"
 #include "server/smtp/settings.hpp"
@@ -54,6 +55,9 @@ struct DnsSettings {
   std::vector<std::string> servers;
   std::vector<std::string> zones;
   std::string trust_anchor;
+  bool dnssec = true;
+  std::chrono::milliseconds timeout{20'000};
+  std::uint64_t cache_size = 32ULL << 20;
 };
 
 struct ShardSettings {
@@ -97,6 +101,7 @@ struct Config {
   server::imap::Limits imap;
   server::pop3::Limits pop3;
   QueueSettings queue;
+  std::vector<queue::SetRoute> routes;
   net::ServerLimits connections;
   std::chrono::seconds stop_grace{30};
   LogSettings log;

@@ -72,6 +72,7 @@ class Reader {
   void read_section(const toml::table& table, std::string_view section);
   void read_tls(const toml::table& table);
   void read_listener(const toml::table& table);
+  void read_route(const toml::table& table);
   void finish();
 
   template <class Owner>
@@ -225,6 +226,31 @@ void Reader::read_listener(const toml::table& table) {
   config_.listeners.push_back(std::move(listener));
 }
 
+void Reader::read_route(const toml::table& table) {
+  RouteDraft draft;
+  const std::size_t before = errors_.size();
+  read_table(table, "route", route_settings(), draft);
+  if (errors_.size() != before) return;
+  queue::SetRoute& route = draft.route;
+  if (route.domain.empty()) return complain(table.source(), "route: expected a domain");
+  if (std::ranges::find(config_.routes, route.domain, &queue::SetRoute::domain) != config_.routes.end()) {
+    return complain(table.get("domain")->source(), fmt::format("domain: expected one route for {}", route.domain));
+  }
+  if (draft.user.empty() != draft.password.empty())
+    return complain(table.source(), "route: expected user and password together");
+  if (!draft.user.empty()) route.credentials = {draft.user, draft.password};
+  if (route.implicit_tls && draft.tls == queue::TlsPolicy::none) {
+    return complain(table.get("implicit_tls")->source(), "implicit_tls: expected another tls than \"none\"");
+  }
+  // Where TLS begins first there is nothing to fall back to.
+  const bool opportunistic = !draft.tls || *draft.tls == queue::TlsPolicy::opportunistic;
+  route.tls = route.implicit_tls && opportunistic ? queue::TlsPolicy::encrypted : draft.tls;
+  if (route.host.empty() && (route.port != 0 || route.implicit_tls || route.lmtp || route.credentials)) {
+    return complain(table.source(), "route: expected a host, since port, implicit_tls, lmtp and user are its own");
+  }
+  config_.routes.push_back(std::move(route));
+}
+
 void Reader::read_top(const toml::table& root) {
   std::vector<std::string_view> sections;
   for (const auto& s : config_settings()) {
@@ -233,12 +259,14 @@ void Reader::read_top(const toml::table& root) {
   std::vector<std::string_view> done;
   for (const auto& [key, node] : root) {
     const std::string_view name = key.str();
-    if (name == "listener") {
+    if (name == "listener" || name == "route") {
       const toml::array* tables = node.as_array();
       if (tables == nullptr || !tables->is_homogeneous<toml::table>()) {
-        complain(node.source(), "listener: expected tables [[listener]]");
+        complain(node.source(), fmt::format("{0}: expected tables [[{0}]]", name));
       } else {
-        for (const toml::node& item : *tables) read_listener(*item.as_table());
+        for (const toml::node& item : *tables) {
+          name == "route" ? read_route(*item.as_table()) : read_listener(*item.as_table());
+        }
       }
     } else if (name == "tls" || std::ranges::find(sections, name) != sections.end()) {
       const toml::table* table = node.as_table();
@@ -250,7 +278,7 @@ void Reader::read_top(const toml::table& root) {
         read_section(*table, name);
       }
     } else if (node.is_table() || node.is_array_of_tables()) {
-      sections.insert(sections.end(), {"tls", "listener"});
+      sections.insert(sections.end(), {"tls", "listener", "route"});
       complain_unknown(key, "(a section of this name)", sections);
     } else {
       continue;

@@ -84,6 +84,11 @@ std::string settings_reference() {
     fmt::format_to(std::back_inserter(out), "\n## `[{}]`\n", section);
     print(out, config_settings(), section);
   }
+  out +=
+      "\n## `[[route]]`\n\nOne table for each domain, or set of domains, whose letters take another way than by their "
+      "MX "
+      "records.\n";
+  print(out, route_settings(), "route");
   return out;
 }
 
@@ -106,6 +111,7 @@ ChangedSettings changed_settings(const Config& running, const Config& wanted) {
     auto& list = s.live ? changed.live : changed.need_restart;
     list.push_back(s.section.empty() ? std::string(s.name) : fmt::format("[{}] {}", s.section, s.name));
   }
+  if (running.routes != wanted.routes) changed.need_restart.emplace_back("route");
   if (!same_places(running, wanted)) {
     changed.need_restart.emplace_back("listener");
     return changed;

@@ -66,19 +66,36 @@ std::vector<Setting<Config>> make_config_settings() {
       [](C& c) -> auto& { return c.maildrop; }));
 
   add(list<C>(
-      {"dns", "servers", "Resolvers to ask instead of the system's. Nothing in this version asks DNS yet."},
+      {"dns", "servers",
+       "Resolvers to ask instead of the system's (/etc/resolv.conf). For DNSSEC they must hand on signatures."},
       "addresses, like \"127.0.0.1@5353\"", [](C& c) -> auto& { return c.dns.servers; }, dns_server, itself));
   add(list<C>(
       {"dns", "zones",
-       "Zone files that are looked into before any server is asked. Nothing in this version asks DNS yet."},
+       "Zone files (RFC 1035 master files, without $INCLUDE) that are looked into before any server is asked. All "
+       "names "
+       "at and below the owner of a SOA record, or where there is none the $ORIGIN, are answered from there alone."},
       "paths", [](C& c) -> auto& { return c.dns.zones; },
       [](const std::string& written, const ReadContext& context) -> std::optional<std::string> {
         if (written.empty()) return std::nullopt;
         return context.path(written);
       },
       itself));
-  add(path<C>({"dns", "trust_anchor", "The root's key for DNSSEC. Nothing in this version asks DNS yet."},
-              [](C& c) -> auto& { return c.dns.trust_anchor; }));
+  add(path<C>(
+      {"dns", "trust_anchor",
+       "File with the key (DS or DNSKEY records) that DNSSEC proofs start from. Without it, Debian's for the root "
+       "where it is there: /var/lib/unbound/root.key or /usr/share/dns/root.key."},
+      [](C& c) -> auto& { return c.dns.trust_anchor; }));
+  add(boolean<C>(
+      {"dns", "dnssec",
+       "Validate answers by DNSSEC where there is a trust anchor. Off where the resolvers that are asked don't "
+       "hand on signatures: with it on, nothing would be believed then."},
+      [](C& c) -> auto& { return c.dns.dnssec; }));
+  add(duration<C>(
+      {"dns", "timeout", "After this a question to the DNS has failed, and is asked again later."},
+      [](C& c) -> auto& { return c.dns.timeout; }, 100ms, 120s));
+  add(size<C>(
+      {"dns", "cache_size", "Memory for answers that are remembered, about."},
+      [](C& c) -> auto& { return c.dns.cache_size; }, 64 << 10, 4ULL << 30));
 
   add(list<C>(
       {"store", "shards",

@@ -50,12 +50,22 @@ struct ListenerDraft {
   std::optional<std::int64_t> port;
 };
 
+/// A [[route]] as far as it is written.
+struct RouteDraft {
+  queue::SetRoute route;
+  std::optional<queue::TlsPolicy> tls;
+  std::string user;
+  std::string password;
+};
+
 [[nodiscard]] std::span<const Setting<Config>> config_settings();
 /// The part of them that is about protocols.
 [[nodiscard]] std::vector<Setting<Config>> protocol_settings();
 [[nodiscard]] std::span<const Setting<ListenerDraft>> listener_settings();
 /// Of [tls] itself and of each [[tls.certificates]].
 [[nodiscard]] std::span<const Setting<net::CertificateFiles>> certificate_settings();
+
+[[nodiscard]] std::span<const Setting<RouteDraft>> route_settings();
 
 /// The value in short, for "not …" in a message.
 [[nodiscard]] std::string shown(const Value& value);

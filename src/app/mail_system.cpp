@@ -151,6 +151,9 @@ Result<void> MailSystem::open_site() {
                              [this](const Error& why) { log_.warning("data_awaited", {{"why", why.log}}); });
   if (!site) return pass(site);
   site_ = std::move(*site);
+  auto names = NameService::open(config_.dns, machine_.files, machine_.clock);
+  if (!names) return pass(names);
+  names_ = std::move(*names);
   mda_ = std::make_unique<delivery::LocalMda>(site_->store(), machine_.clock, log_, machine_.metrics);
   retry_ = std::make_unique<queue::LocalRetry>(
       threads_->executor(0), queue::letters_of(site_->store()),

@@ -8,6 +8,7 @@
 #include "app/config.hpp"
 #include "app/local_letter.hpp"
 #include "app/maildrop.hpp"
+#include "app/name_service.hpp"
 #include "app/site.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -71,6 +72,7 @@ class MailSystem {
   std::unique_ptr<Pool> control_pool_;
   std::unique_ptr<delivery::LocalMda> mda_;
   std::unique_ptr<net::IoThreads> threads_;
+  std::unique_ptr<NameService> names_;
   std::unique_ptr<queue::LocalRetry> retry_;
   std::unique_ptr<net::Server> server_;
   std::unique_ptr<MaildropReader> maildrop_;

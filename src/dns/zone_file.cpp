@@ -19,7 +19,7 @@ constexpr std::size_t most_file_octets = 64UL << 20;
 constexpr std::string_view known_types = "one of the types A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TLSA, TXT";
 
 /// "3600", "1h30m", "2w": RFC 1035's seconds, and the units that name servers added.
-std::optional<seconds> parse_ttl(std::string_view text) {
+std::optional<seconds> parse_ttl(std::string_view text, seconds most = most_ttl) {
   std::uint64_t all = 0;
   std::uint64_t number = 0;
   bool has_digit = false;
@@ -57,7 +57,7 @@ std::optional<seconds> parse_ttl(std::string_view text) {
   }
   if (text.empty()) return std::nullopt;
   all += number;
-  if (all > static_cast<std::uint64_t>(most_ttl.count())) return std::nullopt;
+  if (all > static_cast<std::uint64_t>(most.count())) return std::nullopt;
   return seconds(all);
 }
 
@@ -114,10 +114,10 @@ class Fields {
       return expect(fmt::format("{} up to {}", what, std::numeric_limits<Number>::max()), token->text);
     to = static_cast<Number>(*value);
   }
-  void time(std::uint32_t& to, std::string_view what) {
+  void time(std::uint32_t& to, std::string_view what, seconds most = seconds(UINT32_MAX)) {
     const auto* token = take(what);
     if (token == nullptr) return;
-    const auto value = parse_ttl(token->text);
+    const auto value = parse_ttl(token->text, most);
     if (!value || token->quoted) return expect(fmt::format("{}, like 3600 or 1h", what), token->text);
     to = static_cast<std::uint32_t>(value->count());
   }
@@ -278,7 +278,7 @@ class ZoneParser {
       origin_ = std::move(origin);
     } else if (equal_ignoring_case(word.text, "$TTL")) {
       std::uint32_t ttl = 0;
-      fields.time(ttl, "a time");
+      fields.time(ttl, "a time", most_ttl);
       ttl_ = seconds(ttl);
     } else {
       fields.expect("$ORIGIN or $TTL", word.text);

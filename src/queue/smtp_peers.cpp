@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
+#include "base/random.hpp"
+#include "codec/base64.hpp"
 #include "queue/peer_wire.hpp"
+#include "queue/scram_login.hpp"
 #include "queue/smtp_peer.hpp"
 #include "smtp/client_opening.hpp"
 
@@ -136,6 +138,8 @@ Async<SmtpPeers::Opened> SmtpPeers::open(const Route* route, const NextHop* hop,
                          .tls_active = route->implicit_tls,
                          .show_passwords = stream.is_loopback()};
   if (route->credentials) {
+    const auto nonce = codec::base64(SystemRandom().octets(18));
+    options.logins.push_back(scram_login(route->credentials->user, route->credentials->password, nonce));
     options.logins.push_back(smtp::sasl_plain(route->credentials->user, route->credentials->password));
     options.logins.push_back(smtp::sasl_login(route->credentials->user, route->credentials->password));
   }

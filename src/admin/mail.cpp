@@ -5,6 +5,7 @@
 
 #include "admin/request.hpp"
 #include "admin/state.hpp"
+#include "base/clock.hpp"
 #include "base/text.hpp"
 
 namespace pabal::admin {
@@ -32,6 +33,41 @@ Result<std::string> trace_key(ServiceState& state, const std::string& message) {
   return fmt::format("{}{}", (*account)->id.value, message.substr(slash));
 }
 
+/// What `queue list` is to show: domain, sender, recipient, older_than (seconds), state, limit.
+Result<store::QueueFilter> filter_of(const json::object& request) {
+  store::QueueFilter filter;
+  for (auto [name, place] :
+       {std::pair("domain", &filter.destination), {"sender", &filter.sender}, {"recipient", &filter.recipient}}) {
+    auto value = optional_text(request, name);
+    if (!value) return pass(value);
+    if (*value) *place = *std::move(*value);
+  }
+  if (filter.destination.find('\0') != std::string::npos || filter.sender.find('\0') != std::string::npos ||
+      filter.recipient.find('\0') != std::string::npos) {
+    return fail(ErrorKind::syntax, "expected texts without NUL");
+  }
+  if (!filter.destination.empty() && !filter.destination.starts_with('[')) {
+    const auto domain = Domain::parse(filter.destination);
+    if (!domain) return fail(ErrorKind::syntax, fmt::format("{}: not a domain", printable(filter.destination)));
+    filter.destination = domain->ascii();
+  }
+  const auto older_than = optional_number(request, "older_than");
+  if (!older_than) return pass(older_than);
+  if (*older_than) {
+    const auto age = std::chrono::seconds(std::min<std::uint64_t>(**older_than, 10ULL * 365 * 24 * 3600));
+    filter.arrived_before = RealClock().now() - age;
+  }
+  const auto state = optional_text(request, "state");
+  if (!state) return pass(state);
+  if (*state && **state != "held" && **state != "waiting")
+    return fail(ErrorKind::syntax, "state: expected held or waiting");
+  if (*state) filter.held = **state == "held";
+  const auto limit = optional_number(request, "limit");
+  if (!limit) return pass(limit);
+  if (*limit) filter.at_most = static_cast<std::size_t>(**limit);
+  return filter;
+}
+
 Result<json::value> change(ServiceState& state, const json::object& request, store::Store::QueueAction action) {
   const auto ids = texts_member(request, "ids");
   if (!ids) return pass(ids);
@@ -52,30 +88,35 @@ Result<json::value> change(ServiceState& state, const json::object& request, sto
 
 }  // namespace
 
-Result<json::value> Handlers::queue_list(State& state, const json::object&) {
-  const auto rows = state.store->queue_rows();
+Result<json::value> Handlers::queue_list(State& state, const json::object& request) {
+  const auto filter = filter_of(request);
+  if (!filter) return pass(filter);
+  const auto rows = state.store->queue_rows(*filter);
   if (!rows) return pass(rows);
   auto letters = parse_all(*rows);
   if (!letters) return pass(letters);
   return json::object{{"letters", std::move(*letters)}};
 }
 
+Result<json::value> Handlers::queue_domains(State& state, const json::object&) {
+  const auto rows = state.store->queue_destinations();
+  if (!rows) return pass(rows);
+  auto domains = parse_all(*rows);
+  if (!domains) return pass(domains);
+  return json::object{{"domains", std::move(*domains)}};
+}
+
 Result<json::value> Handlers::queue_show(State& state, const json::object& request) {
   const auto ids = texts_member(request, "ids");
   if (!ids) return pass(ids);
-  const auto rows = state.store->queue_rows();
-  if (!rows) return pass(rows);
-  const auto letters = parse_all(*rows);
-  if (!letters) return pass(letters);
   json::array chosen;
   for (const std::string& id : *ids) {
-    const std::size_t before = chosen.size();
-    for (const json::value& letter : *letters) {
-      const json::value* its = letter.is_object() ? letter.get_object().if_contains("id") : nullptr;
-      if (its != nullptr && its->is_string() && its->get_string() == id) chosen.push_back(letter);
-    }
-    if (chosen.size() == before)
-      return fail(ErrorKind::not_found, fmt::format("{}: no such letter in the queue", printable(id)));
+    const auto rows = state.store->queue_rows_of(id);
+    if (!rows) return pass(rows);
+    if (rows->empty()) return fail(ErrorKind::not_found, fmt::format("{}: no such letter in the queue", printable(id)));
+    auto letters = parse_all(*rows);
+    if (!letters) return pass(letters);
+    for (auto& letter : *letters) chosen.push_back(std::move(letter));
   }
   return json::object{{"letters", std::move(chosen)}};
 }

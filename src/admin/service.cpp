@@ -33,7 +33,8 @@ constexpr Command commands_table[] = {
     {"alias add", &Handlers::alias_add},                // address, targets
     {"alias list", &Handlers::alias_list},              // domain?
     {"alias remove", &Handlers::alias_remove},          // address
-    {"queue list", &Handlers::queue_list},              //
+    {"queue list", &Handlers::queue_list},              // domain?, sender?, recipient?, older_than?, state?, limit?
+    {"queue domains", &Handlers::queue_domains},        //
     {"queue show", &Handlers::queue_show},              // ids
     {"queue retry", &Handlers::queue_retry},            // ids
     {"queue hold", &Handlers::queue_hold},              // ids

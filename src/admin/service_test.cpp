@@ -65,7 +65,7 @@ class ServiceTest : public testing::Test {
     letter.sender = must(EmailAddress::parse("a@elsewhere.example"));
     letter.content.append("Received: by us\r\nMessage-ID: <" + id + "@elsewhere.example>\r\n\r\nhello\r\n");
     letter.recipients.push_back(
-        {.address = address, .local = must(delivery::acceptable(resolved)), .notify = {}, .orcpt = {}});
+        {.address = address, .local = must(delivery::acceptable(resolved, {})), .notify = {}, .orcpt = {}});
     delivery::LocalMda mda(*store, store.clock, Log(), metrics_);
     const auto answer = run_blocking(mda.deliver(std::move(letter)));
     if (!answer.results.front()) throw std::runtime_error(answer.results.front().error().log);
@@ -260,12 +260,20 @@ TEST_F(ServiceTest, TheQueue) {
   ask(R"({"command":"alias add","address":"both@seoul.example","targets":["full@seoul.example","alice@seoul.example"]})");
   talk({{R"({"command":"queue list"})", R"({"letters":[]})"},
         {R"({"command":"queue show","ids":["x"]})", "not_found: x: no such letter in the queue"},
+        {R"({"command":"queue domains"})", R"({"domains":[]})"},
+        {R"({"command":"queue list","domain":"-"})", "syntax: -: not a domain"},
+        {R"({"command":"queue list","state":"dead"})", "syntax: state: expected held or waiting"},
+        {R"({"command":"queue list","older_than":"1h"})", "syntax: older_than: expected a whole number"},
         {R"({"command":"queue retry","ids":["x"]})", "not_found: x: no such letter in the queue"},
         {R"({"command":"queue release","ids":["x"]})",
          "not_found: x: no such letter in the queue, or none that is held"}});
   EXPECT_EQ(queue_changes, 0);
   deliver("waits", "both@seoul.example");  // one has room, the other waits
   EXPECT_TRUE(ask(R"({"command":"queue list"})").contains(R"("id":"waits")"));
+  EXPECT_TRUE(ask(R"({"command":"queue list","recipient":"both@seoul.example"})").contains("waits"));
+  EXPECT_FALSE(ask(R"({"command":"queue list","recipient":"x@seoul.example"})").contains("waits"));
+  EXPECT_FALSE(ask(R"({"command":"queue list","state":"held"})").contains("waits"));
+  EXPECT_FALSE(ask(R"({"command":"queue list","limit":0})").contains("waits"));
   EXPECT_TRUE(ask(R"({"command":"queue show","ids":["waits"]})").contains("both@seoul.example"));
   talk({{R"({"command":"queue retry","ids":["waits"]})", R"({"ids":["waits"]})"},
         {R"({"command":"queue release","ids":["waits"]})",

@@ -46,6 +46,7 @@ struct Handlers {
   static Result<json::value> alias_remove(State& state, const json::object& request);
 
   static Result<json::value> queue_list(State& state, const json::object& request);
+  static Result<json::value> queue_domains(State& state, const json::object& request);
   static Result<json::value> queue_show(State& state, const json::object& request);
   static Result<json::value> queue_retry(State& state, const json::object& request);
   static Result<json::value> queue_hold(State& state, const json::object& request);

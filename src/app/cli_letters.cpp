@@ -2,6 +2,8 @@
 #include <CLI/CLI.hpp>
 
 #include "app/cli.hpp"
+#include "app/config_values.hpp"
+#include "base/text.hpp"
 
 namespace pabal::app {
 namespace {
@@ -10,6 +12,22 @@ json::array ids_of(const Invocation& invocation) {
   json::array ids;
   for (const std::string& id : invocation.list) ids.push_back(json::string(id));
   return ids;
+}
+
+int list_queue(const Invocation& invocation) {
+  json::object request{{"command", "queue list"}};
+  for (const auto& [name, value] : invocation.text) {
+    if (name == "limit") {
+      request[name] = parse_decimal(value).value_or(0);
+    } else if (name == "older_than") {
+      const auto age = parse_duration(value);
+      if (!age) return refuse({ErrorKind::syntax, "--older-than: expected a duration like 30m, 4h or 2d", {}});
+      request[name] = std::chrono::duration_cast<std::chrono::seconds>(*age).count();
+    } else {
+      request[name] = value;
+    }
+  }
+  return carry_out(invocation, request);
 }
 
 int check_store(const Invocation& invocation) {
@@ -24,8 +42,20 @@ int check_store(const Invocation& invocation) {
 void add_letter_commands(CLI::App& root, Invocation& invocation) {
   CLI::App* queue = root.add_subcommand("queue", "letters that wait")->require_subcommand(1);
   auto* list = data_command(*queue, invocation, "list", "all letters that wait, and why", true);
-  list->callback([&invocation] {
-    invocation.action = [&invocation] { return carry_out(invocation, {{"command", "queue list"}}); };
+  const auto option = [&](const char* flag, const char* name, const char* help) {
+    return list->add_option_function<std::string>(
+        flag, [&invocation, name](const std::string& value) { invocation.text[name] = value; }, help);
+  };
+  option("--domain", "domain", "for this domain alone");
+  option("--sender", "sender", "of this address, or @DOMAIN");
+  option("--to", "recipient", "for this address");
+  option("--older-than", "older_than", "that came before so long, like 30m, 4h or 2d");
+  option("--state", "state", "held or waiting")->check(CLI::IsMember({"held", "waiting"}));
+  option("--limit", "limit", "so many at most")->check(CLI::NonNegativeNumber);
+  list->callback([&invocation] { invocation.action = [&invocation] { return list_queue(invocation); }; });
+  auto* domains = data_command(*queue, invocation, "domains", "how many letters wait for each domain", true);
+  domains->callback([&invocation] {
+    invocation.action = [&invocation] { return carry_out(invocation, {{"command", "queue domains"}}); };
   });
   struct Verb {
     const char* name;

@@ -86,7 +86,7 @@ Async<Result<json::value>> post_letter(LocalPost post, json::object request, std
   for (EmailAddress& address : *recipients) {
     Result<account::Resolution> resolution = co_await post.directory->resolve(address);
     if (!resolution) co_return pass(resolution);
-    auto local = delivery::acceptable(std::make_shared<const account::Resolution>(std::move(*resolution)));
+    auto local = delivery::acceptable(std::make_shared<const account::Resolution>(std::move(*resolution)), post.ways);
     if (!local) co_return fail(local.error().kind, fmt::format("{}: {}", address.display(), local.error().peer));
     letter.smtputf8 = letter.smtputf8 || address.needs_smtputf8();
     delivery::Recipient recipient{std::move(address), std::move(*local), {}, {}};

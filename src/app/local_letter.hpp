@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/random.hpp"
+#include "delivery/acceptable.hpp"
 #include "delivery/mda.hpp"
 #include "server/smtp/settings.hpp"
 
@@ -36,13 +37,14 @@ struct LocalPost {
   Random* random = nullptr;
   std::string hostname;
   LetterLimits limits;
-  std::string id = {};         ///< the letter's, where it has one already
+  std::string id = {};  ///< the letter's, where it has one already
+  delivery::WaysOut ways = {};
   std::string submitter = {};  ///< who handed it in, for its Received field: "uid 1000"; may be empty
 };
 
 /// Delivers `message` (CRLF lines) as `request` says: {"sender":"a@b" or "","recipients":["c@d"…]}. All recipients must
-/// be local, or nothing is delivered. Errors: syntax, limit, and what the recipients or the delivery have. The result
-/// is
+/// be such that a letter reaches them (delivery/acceptable.hpp), or nothing is delivered. Errors: syntax, limit, and
+/// what the recipients or the delivery have. The result is
 /// {"id":…}.
 [[nodiscard]] Async<Result<json::value>> post_letter(LocalPost post, json::object request, std::string message);
 

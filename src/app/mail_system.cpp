@@ -166,7 +166,8 @@ Result<void> MailSystem::open_site() {
 // Also at a reload; sessions that are there keep the handlers that they began with.
 Result<void> MailSystem::make_handlers() {
   if (!serving_->accounts) {
-    serving_->accounts = std::make_unique<server::smtp::DirectoryAccounts>(site_->directory(), site_->authenticator());
+    serving_->accounts = std::make_unique<server::smtp::DirectoryAccounts>(site_->directory(), site_->authenticator(),
+                                                                           machine_.clock, nullptr);
     serving_->logins = account::logins_of(site_->authenticator(), site_->directory());
     serving_->mailboxes = server::pop3::mailboxes_of(site_->store());
   }

@@ -153,6 +153,13 @@ std::string show(std::string_view command, const json::value& result) {
                          member(l, "last_error")};
     });
   }
+  if (command == "queue domains") {
+    if (list_member(result, "domains").empty()) return "Nothing waits for other systems.\n";
+    return rows(result, "domains", {"DOMAIN", "WAITING", "HELD", "OLDEST", "NEXT"}, [](const json::value& d) {
+      return std::vector{member(d, "destination"), member(d, "waiting"), member(d, "held"), time_member(d, "oldest"),
+                         time_member(d, "next_attempt")};
+    });
+  }
   if (command == "store check") {
     if (list_member(result, "findings").empty()) return "All is well.\n";
     return rows(result, "findings", {"WHERE", "WHAT"},

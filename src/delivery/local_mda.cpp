@@ -9,8 +9,11 @@ constexpr const char* kName = "pabal_delivery_targets_total";
 constexpr const char* kHelp = "Mailboxes that a letter was to go into, by what became of it.";
 }  // namespace
 
-LocalMda::LocalMda(store::Store& store, const Clock& clock, const Log& log, Metrics& metrics)
+LocalMda::LocalMda(store::Store& store, const Clock& clock, const Log& log, Metrics& metrics, const account::Srs* srs,
+                   Carrier* carrier)
     : store_(&store),
+      srs_(srs),
+      carrier_(carrier),
       clock_(&clock),
       log_(log),
       stored_(metrics.counter(kName, kHelp, {{"result", "stored"}})),
@@ -41,10 +44,21 @@ void LocalMda::count(const Result<std::vector<store::TargetOutcome>>& outcomes, 
 Async<Answer> LocalMda::deliver(Letter letter) {
   const auto began = clock_->steady();
   const Log log = log_.with({"session", letter.origin.session});
-  Plan plan = make_plan(std::move(letter), clock_->now());
+  const auto now = clock_->now();
+  Plan plan = make_plan(std::move(letter), now, srs_);
   const std::string id = plan.delivery.id;
   const std::size_t targets = plan.delivery.targets.size();
+  const bool goes_out = carrier_ != nullptr && !plan.delivery.remote.empty();
+  std::vector<store::OutgoingLetter> handed;
+  if (goes_out && plan.delivery.terms.not_before <= now) {
+    if (const auto until = carrier_->room(plan.delivery.sender, plan.delivery.remote)) {
+      plan.delivery.claim_until = *until;
+      handed = store_->outgoing_letters(plan.delivery, now);
+    }
+  }
   const auto outcomes = co_await store_->deliver(std::move(plan.delivery));
+  if (goes_out && outcomes && handed.empty()) carrier_->tell();
+  if (goes_out && outcomes && !handed.empty()) carrier_->hand_over(std::move(handed));
   count(outcomes, targets);
   seconds_.observe(std::chrono::duration<double>(clock_->steady() - began).count());
   if (!outcomes) {

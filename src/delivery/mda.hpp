@@ -9,7 +9,7 @@
 #include "address/email_address.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
-#include "store/incoming.hpp"
+#include "store/delivery.hpp"
 
 namespace pabal::delivery {
 
@@ -17,6 +17,7 @@ namespace pabal::delivery {
 struct Recipient {
   EmailAddress address;
   /// Shared with the directory's memory: an alias may have a thousand targets, and a letter a thousand recipients.
+  /// Null: the address is at another system, and the letter goes there.
   std::shared_ptr<const account::LocalRecipient> local;
   std::string notify;  ///< RFC 3461 NOTIFY value as given, kept for the queue; may be empty
   std::string orcpt;   ///< RFC 3461 ORCPT, decoded; may be empty
@@ -40,6 +41,8 @@ struct Letter {
   std::string ret;                     ///< RFC 3461 RET; may be empty
   bool smtputf8 = false;
   bool require_tls = false;
+  bool binary = false;         ///< announced as BODY=BINARYMIME
+  store::OutgoingTerms terms;  ///< for recipients elsewhere; `form` and `account` are found out here
   std::vector<Recipient> recipients;
   store::Incoming content;  ///< our Received field and the message
   Origin origin;

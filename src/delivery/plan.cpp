@@ -1,31 +1,23 @@
 #include "delivery/plan.hpp"
 
-#include <chrono>
 #include <map>
-
-#include <fmt/chrono.h>
+#include <set>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "codec/timestamp.hpp"
 
 namespace pabal::delivery {
 
 namespace {
-
-// RFC 3339, UTC, with milliseconds.
-std::string timestamp(SystemTime time) {
-  const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(time);
-  const auto part = (milliseconds - std::chrono::floor<std::chrono::seconds>(time)).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time))),
-                     part);
-}
 
 // What came from a peer may be any octets; JSON is UTF-8.
 json::string text(std::string_view value, const json::storage_ptr& storage) {
   if (is_utf8(value)) return {value, storage};
   return {printable(value, 1000), storage};
 }
+
+constexpr std::size_t kMostNamed = 100;
 
 std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
   std::array<unsigned char, 4096> buffer;
@@ -40,7 +32,7 @@ std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
   trace["event"] = "delivery";
   put("id", letter.id);
   put("session", letter.origin.session);
-  put("time", timestamp(now));
+  put("time", codec::format_timestamp(now));
   put("client", letter.origin.client_address);
   put("helo", letter.origin.helo);
   put("protocol", letter.origin.protocol);
@@ -72,13 +64,26 @@ std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
       targets.push_back(std::move(led_to));
     }
     recipient["targets"] = std::move(targets);
+    if (const auto& local = letter.recipients[i].local; !local) {
+      recipient["elsewhere"] = true;
+    } else if (!local->remote_targets.empty()) {
+      json::array forwarded(storage);
+      for (const auto& address : local->remote_targets) {
+        if (forwarded.size() == kMostNamed) break;
+        forwarded.push_back(text(address.text(), storage));
+      }
+      recipient["forwarded_to"] = std::move(forwarded);
+    }
     if (named_above != 0) recipient["targets_named_above"] = named_above;
     recipients.push_back(std::move(recipient));
   }
   trace["recipients"] = std::move(recipients);
   trace["size"] = letter.content.size();
   put("message_id", plan.delivery.message_id);
-  trace["outcome"] = letter.answer_each ? "to the mailboxes, each recipient answered" : "to the mailboxes";
+  const std::string_view where = plan.delivery.remote.empty()    ? "to the mailboxes"
+                                 : plan.delivery.targets.empty() ? "to the queue"
+                                                                 : "to the mailboxes and the queue";
+  trace["outcome"] = letter.answer_each ? fmt::format("{}, each recipient answered", where) : std::string(where);
   return json::serialize(trace);
 }
 
@@ -131,7 +136,60 @@ std::string_view message_id(std::string_view message) noexcept {
   return {};
 }
 
-Plan make_plan(Letter letter, SystemTime now) {
+namespace {
+
+// Adds recipients elsewhere, each once for each reverse-path.
+class Outgoing {
+ public:
+  Outgoing(store::Delivery& delivery, const Letter& letter, const account::Srs* srs, SystemTime now)
+      : delivery_(&delivery), letter_(&letter), srs_(srs), now_(now) {}
+
+  void add(const Recipient& recipient) {
+    if (!recipient.local) {
+      add(recipient.address, std::nullopt, recipient, recipient.orcpt);
+      return;
+    }
+    if (recipient.local->remote_targets.empty()) return;
+    std::optional<std::string> reverse_path;
+    const auto* domain = recipient.address.domain();
+    if (srs_ != nullptr && letter_->sender && domain != nullptr) {
+      if (const auto rewritten = srs_->forward(*letter_->sender, *domain, now_)) reverse_path = rewritten->text();
+    }
+    // RFC 3461 §5.2.7: a notice is to name the address that the sender gave.
+    const auto original = recipient.orcpt.empty() ? "rfc822;" + recipient.address.text() : recipient.orcpt;
+    for (const auto& address : recipient.local->remote_targets) add(address, reverse_path, recipient, original);
+  }
+
+ private:
+  void add(const EmailAddress& address, const std::optional<std::string>& reverse_path, const Recipient& recipient,
+           std::string original) {
+    const auto to = address.text();
+    if (!known_.insert({to, reverse_path.value_or("")}).second) return;
+    delivery_->remote.push_back(
+        {.address = to,
+         .destination = address.domain() != nullptr ? address.domain()->ascii() : "[" + address.literal()->text + "]",
+         .reverse_path = reverse_path,
+         .notify = recipient.notify,
+         .original_recipient = std::move(original)});
+  }
+
+  store::Delivery* delivery_;
+  const Letter* letter_;
+  const account::Srs* srs_;
+  SystemTime now_;
+  std::set<std::pair<std::string, std::string>> known_;
+};
+
+// What the way out must carry. A letter that is in a file is not read for it: who has said nothing may mean anything.
+store::ContentForm form_of(const Letter& letter) {
+  if (letter.binary) return store::ContentForm::binary;
+  if (letter.content.has_file() || !is_ascii(letter.content.memory())) return store::ContentForm::eight_bit;
+  return store::ContentForm::seven_bit;
+}
+
+}  // namespace
+
+Plan make_plan(Letter letter, SystemTime now, const account::Srs* srs) {
   Plan plan;
   plan.answer_each = letter.answer_each;
   plan.delivery.id = letter.id;
@@ -143,9 +201,14 @@ Plan make_plan(Letter letter, SystemTime now) {
   plan.delivery.smtputf8 = letter.smtputf8;
   plan.delivery.require_tls = letter.require_tls;
   plan.targets_of.resize(letter.recipients.size());
+  plan.delivery.terms = letter.terms;
+  if (letter.origin.authenticated) plan.delivery.terms.account = *letter.origin.authenticated;
+  Outgoing outgoing(plan.delivery, letter, srs, now);
   std::map<std::pair<ShardId, AccountId>, std::size_t> known;
   for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
     const auto& recipient = letter.recipients[i];
+    outgoing.add(recipient);
+    if (!recipient.local) continue;
     for (const auto& target : recipient.local->targets) {
       const auto [at, fresh] = known.try_emplace({target.shard, target.account}, plan.delivery.targets.size());
       if (fresh) {
@@ -159,6 +222,7 @@ Plan make_plan(Letter letter, SystemTime now) {
       plan.targets_of[i].push_back(at->second);
     }
   }
+  if (!plan.delivery.remote.empty()) plan.delivery.terms.form = form_of(letter);
   plan.delivery.trace = make_trace(letter, plan, now);
   plan.delivery.content = std::move(letter.content);
   return plan;

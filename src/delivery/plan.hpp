@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "account/srs.hpp"
 #include "base/clock.hpp"
 #include "delivery/mda.hpp"
 #include "store/store.hpp"
@@ -18,8 +19,9 @@ struct Plan {
   bool answer_each = false;
 };
 
-/// Takes the letter's content. `now` is the moment of delivery, for the trace.
-[[nodiscard]] Plan make_plan(Letter letter, SystemTime now);
+/// Takes the letter's content. `now` is the moment of delivery, for the trace. `srs` makes the reverse-paths under
+/// which aliases send on to other systems; without it the sender's own is kept.
+[[nodiscard]] Plan make_plan(Letter letter, SystemTime now, const account::Srs* srs);
 
 /// What to say to the sender. A recipient succeeds if all its targets are stored or queued; without answer_each the
 /// letter succeeds if all recipients do, and a passing error goes before a lasting one: the sender shall try again.

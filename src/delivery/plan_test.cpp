@@ -45,7 +45,7 @@ Letter letter(bool answer_each) {
 constexpr SystemTime kNow{std::chrono::microseconds(1'800'000'000'123'456)};
 
 TEST(Plan, OneCopyForEachAccount) {
-  const auto plan = make_plan(letter(false), kNow);
+  const auto plan = make_plan(letter(false), kNow, nullptr);
   ASSERT_EQ(plan.delivery.targets.size(), 2U);
   EXPECT_EQ(plan.delivery.targets[0].place.account, AccountId{1});
   EXPECT_EQ(plan.delivery.targets[0].recipient, "bob@busan.example");
@@ -56,13 +56,13 @@ TEST(Plan, OneCopyForEachAccount) {
   EXPECT_EQ(plan.delivery.id, "0k3x");
   EXPECT_EQ(plan.delivery.sender, "alice@seoul.example");
   EXPECT_TRUE(plan.delivery.retry_locally);
-  EXPECT_FALSE(make_plan(letter(true), kNow).delivery.retry_locally);
+  EXPECT_FALSE(make_plan(letter(true), kNow, nullptr).delivery.retry_locally);
 }
 
 TEST(Plan, NullSender) {
   auto bounce = letter(false);
   bounce.sender = std::nullopt;
-  const auto plan = make_plan(std::move(bounce), kNow);
+  const auto plan = make_plan(std::move(bounce), kNow, nullptr);
   EXPECT_EQ(plan.delivery.sender, "");
   EXPECT_TRUE(plan.delivery.targets[0].prefix.starts_with("Return-Path: <>\r\n"));
 }
@@ -70,7 +70,7 @@ TEST(Plan, NullSender) {
 TEST(Plan, Trace) {
   auto odd = letter(false);
   odd.origin.helo = "\xFF\"\n";
-  const auto plan = make_plan(std::move(odd), kNow);
+  const auto plan = make_plan(std::move(odd), kNow, nullptr);
   EXPECT_EQ(plan.delivery.trace,
             R"({"event":"delivery","id":"0k3x","session":"s1","time":"2027-01-15T08:00:00.123Z","client":"192.0.2.1",)"
             R"("helo":"\\xff\"\\x0a","protocol":"ESMTPS","tls":"TLSv1.3","sender":"alice@seoul.example","recipients":[)"
@@ -128,16 +128,64 @@ TEST(Plan, ManyRecipientsOfTheSameMailboxesStaySmall) {
   for (int i = 0; i < 1000; ++i) {
     many.recipients.push_back({.address = address("list@busan.example"), .local = shared, .notify = {}, .orcpt = {}});
   }
-  const auto plan = make_plan(std::move(many), kNow);
+  const auto plan = make_plan(std::move(many), kNow, nullptr);
   EXPECT_EQ(plan.delivery.targets.size(), 1000U);
   EXPECT_LT(plan.delivery.trace.size(), 200'000U);
   EXPECT_NE(plan.delivery.trace.find(R"({"address":"list@busan.example","targets":[],"targets_named_above":1000})"),
             std::string::npos);
 }
 
+// Recipients elsewhere go to the queue: as they are where somebody writes to them, under an address of ours where an
+// alias sends on.
+TEST(Plan, ThoseElsewhere) {
+  auto out = letter(false);
+  out.recipients.erase(out.recipients.begin() + 1, out.recipients.end());
+  out.recipients.push_back(
+      {.address = address("carl@daegu.example"), .local = nullptr, .notify = "SUCCESS", .orcpt = "rfc822;c"});
+  out.recipients.push_back({.address = address("carl@daegu.example"), .local = nullptr, .notify = {}, .orcpt = {}});
+  out.recipients.push_back({.address = address("x@[192.0.2.9]"), .local = nullptr, .notify = {}, .orcpt = {}});
+  account::LocalRecipient list{.targets = {target(2, "dora@busan.example")},
+                               .remote_targets = {address("carl@daegu.example"), address("eve@jeju.example")}};
+  out.recipients.push_back({.address = address("list@busan.example"),
+                            .local = std::make_shared<const account::LocalRecipient>(std::move(list)),
+                            .notify = {},
+                            .orcpt = {}});
+  out.origin.authenticated = AccountId{9};
+  out.terms.priority = 2;
+  out.content.append("\xea\xb0\x80\r\n");
+  const account::Srs srs("secret");
+  const auto plan = make_plan(std::move(out), kNow, &srs);
+  EXPECT_EQ(plan.delivery.targets.size(), 2);
+  EXPECT_EQ(plan.delivery.terms.account, AccountId{9});
+  EXPECT_EQ(plan.delivery.terms.priority, 2);
+  EXPECT_EQ(plan.delivery.terms.form, store::ContentForm::eight_bit);
+  std::string text;
+  for (const auto& one : plan.delivery.remote) {
+    const bool rewritten = one.reverse_path && one.reverse_path->starts_with("SRS0=") &&
+                           one.reverse_path->ends_with("=seoul.example=alice@busan.example");
+    text += fmt::format("{} {} {} {} {}\n", one.address, one.destination,
+                        rewritten ? "srs" : one.reverse_path.value_or("-"), one.notify, one.original_recipient);
+  }
+  EXPECT_EQ(text,
+            "carl@daegu.example daegu.example - SUCCESS rfc822;c\n"
+            "x@[192.0.2.9] [192.0.2.9] -  \n"
+            "carl@daegu.example daegu.example srs  rfc822;list@busan.example\n"
+            "eve@jeju.example jeju.example srs  rfc822;list@busan.example\n");
+  EXPECT_NE(plan.delivery.trace.find(R"("forwarded_to":["carl@daegu.example","eve@jeju.example"])"), std::string::npos);
+  EXPECT_NE(plan.delivery.trace.find("to the mailboxes and the queue"), std::string::npos);
+  auto bounce = letter(false);
+  bounce.sender = std::nullopt;
+  bounce.recipients[0].local = std::make_shared<const account::LocalRecipient>(
+      account::LocalRecipient{.targets = {}, .remote_targets = {address("x@y.example")}});
+  bounce.recipients.erase(bounce.recipients.begin() + 1, bounce.recipients.end());
+  const auto null = make_plan(std::move(bounce), kNow, &srs);
+  EXPECT_EQ(null.delivery.remote.at(0).reverse_path, std::nullopt);
+  EXPECT_EQ(null.delivery.terms.form, store::ContentForm::seven_bit);
+}
+
 TEST(Plan, Answers) {
-  const auto smtp = make_plan(letter(false), kNow);
-  const auto lmtp = make_plan(letter(true), kNow);
+  const auto smtp = make_plan(letter(false), kNow, nullptr);
+  const auto lmtp = make_plan(letter(true), kNow, nullptr);
   const auto both = [&](std::vector<store::TargetOutcome> outcomes) {
     const Result<std::vector<store::TargetOutcome>> result(std::move(outcomes));
     return dump(make_answer(smtp, result)) + " | " + dump(make_answer(lmtp, result));
@@ -156,7 +204,7 @@ TEST(Plan, Answers) {
 
 TEST(Acceptable, Table) {
   const auto verdict = [](account::Resolution resolution) {
-    const auto accepted = acceptable(std::make_shared<const account::Resolution>(std::move(resolution)));
+    const auto accepted = acceptable(std::make_shared<const account::Resolution>(std::move(resolution)), {});
     return accepted ? std::to_string((*accepted)->targets.size()) : std::string(name_of(accepted.error().kind));
   };
   EXPECT_EQ(verdict(account::LocalRecipient{.targets = {target(1, "a@b.example")}, .remote_targets = {}}), "1");
@@ -167,6 +215,17 @@ TEST(Acceptable, Table) {
   EXPECT_EQ(verdict(account::NotOurDomain{}), "policy");
   EXPECT_EQ(verdict(account::UnknownRecipient{}), "not_found");
   EXPECT_EQ(verdict(account::DisabledRecipient{}), "state");
+
+  const auto with = [](account::Resolution resolution, WaysOut ways) {
+    const auto accepted = acceptable(std::make_shared<const account::Resolution>(std::move(resolution)), ways);
+    if (!accepted) return std::string(name_of(accepted.error().kind));
+    return *accepted ? std::to_string((*accepted)->remote_targets.size()) : std::string("elsewhere");
+  };
+  const account::LocalRecipient outside{.targets = {}, .remote_targets = {address("x@y.example")}};
+  EXPECT_EQ(with(outside, {.forwards = true}), "1");
+  EXPECT_EQ(with(account::NotOurDomain{}, {.forwards = true}), "policy");
+  EXPECT_EQ(with(account::NotOurDomain{}, {.forwards = true, .relays = true}), "elsewhere");
+  EXPECT_EQ(with(account::UnknownRecipient{}, {.forwards = true, .relays = true}), "not_found");
 }
 
 }  // namespace

@@ -7,18 +7,20 @@ namespace pabal::queue {
 
 struct LocalRetry::State {
   State(Executor where, std::unique_ptr<LocalLetters> waiting, LocalDelivery way, const Clock& time, Random& chance,
-        const Log& lines, Metrics& metrics, RetryOptions settings)
+        const Log& lines, Metrics& metrics, RetryOptions settings, SendBack back)
       : home(where),
         alarm(where),
         letters(std::move(waiting)),
         deliver(std::move(way)),
+        send_back(std::move(back)),
         clock(&time),
         random(&chance),
         log(lines),
         options(settings),
         delivered(metrics.counter(kName, kHelp, {{"result", "delivered"}})),
         postponed(metrics.counter(kName, kHelp, {{"result", "postponed"}})),
-        held(metrics.counter(kName, kHelp, {{"result", "held"}})) {}
+        held(metrics.counter(kName, kHelp, {{"result", "held"}})),
+        returned(metrics.counter(kName, kHelp, {{"result", "returned"}})) {}
 
   static constexpr const char* kName = "pabal_queue_local_attempts_total";
   static constexpr const char* kHelp = "Tries at local letters that had to wait, by result.";
@@ -27,6 +29,7 @@ struct LocalRetry::State {
   Alarm alarm;
   std::unique_ptr<LocalLetters> letters;
   LocalDelivery deliver;
+  SendBack send_back;
   const Clock* clock;
   Random* random;
   Log log;
@@ -34,6 +37,7 @@ struct LocalRetry::State {
   Counter delivered;
   Counter postponed;
   Counter held;
+  Counter returned;
 
   // At home.
   bool working = false;
@@ -57,9 +61,9 @@ std::optional<SystemTime> next_try(const store::QueuedLocal& letter, const Error
 }
 
 LocalRetry::LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, LocalDelivery deliver, const Clock& clock,
-                       Random& random, const Log& log, Metrics& metrics, RetryOptions options)
-    : state_(std::make_shared<State>(home, std::move(letters), std::move(deliver), clock, random, log, metrics,
-                                     options)) {}
+                       Random& random, const Log& log, Metrics& metrics, RetryOptions options, SendBack send_back)
+    : state_(std::make_shared<State>(home, std::move(letters), std::move(deliver), clock, random, log, metrics, options,
+                                     std::move(send_back))) {}
 
 LocalRetry::~LocalRetry() = default;
 
@@ -74,6 +78,20 @@ Async<Result<store::Delivered>> try_one(const LocalDelivery* deliver, store::Que
     thrown = std::current_exception();
   }
   co_return fail_thrown("the delivery", thrown);
+}
+
+Async<bool> send_one_back(const SendBack* send_back, store::QueuedLocal letter, Error why, const Log* log) {
+  if (!*send_back) co_return false;
+  std::exception_ptr thrown;
+  Result<bool> done = false;
+  try {
+    done = co_await (*send_back)(std::move(letter), std::move(why));
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown) done = fail_thrown("the bounce", thrown);
+  if (!done) log->error("letter_not_sent_back", {{"why", done.error().log}});
+  co_return done.value_or(false);
 }
 
 }  // namespace
@@ -105,6 +123,12 @@ Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
       }
       const auto why = delivered.error().log;
       const auto next = next_try(kept, delivered.error(), state->clock->now(), options, *state->random);
+      if (!next && co_await send_one_back(&state->send_back, kept, delivered.error(), &log)) {
+        ++done.returned;
+        state->returned.add();
+        log.warning("queued_letter_sent_back", {{"attempt", kept.attempts + 1}, {"why", why}});
+        continue;
+      }
       Result<void> noted;
       if (next) {
         noted = co_await state->letters->postpone(kept, *next, why);

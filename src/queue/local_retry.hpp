@@ -1,7 +1,7 @@
 // LocalRetry: the worker that tries local letters again which had to wait: the mailbox was full, its shard away. Waits
 // grow from retry to retry_max with some jitter, so that what failed together does not come back together. Nothing that
-// was accepted is lost: what can't be delivered in the end is held in the queue for the operator, and said in the log
-// as an error.
+// was accepted is lost: what can't be delivered in the end goes back to its author, and what has none (a bounce) is
+// held in the queue for the operator, and said in the log as an error.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -19,6 +19,9 @@ namespace pabal::queue {
 
 /// One try at a waiting letter; app wires it to the MDA.
 using LocalDelivery = std::function<Async<Result<store::Delivered>>(store::QueuedLocal)>;
+
+/// Sends a letter back that can't be delivered, and ends its row. False: it has nobody to go back to.
+using SendBack = std::function<Async<Result<bool>>(store::QueuedLocal, Error why)>;
 
 /// The waiting local letters, as the worker sees them.
 class LocalLetters {
@@ -48,8 +51,9 @@ struct RetryOptions {
 class LocalRetry {
  public:
   /// All must outlive it. It works at `home`.
+  /// Without `send_back` all that can't be delivered is held.
   LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, LocalDelivery deliver, const Clock& clock,
-             Random& random, const Log& log, Metrics& metrics, RetryOptions options);
+             Random& random, const Log& log, Metrics& metrics, RetryOptions options, SendBack send_back = {});
   ~LocalRetry();
   LocalRetry(const LocalRetry&) = delete;
   LocalRetry& operator=(const LocalRetry&) = delete;
@@ -71,6 +75,7 @@ class LocalRetry {
     std::size_t delivered = 0;
     std::size_t postponed = 0;
     std::size_t held = 0;
+    std::size_t returned = 0;
     std::size_t failed = 0;  ///< the queue itself could not be read or written
     std::chrono::milliseconds sleep{0};
   };

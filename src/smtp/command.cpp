@@ -56,6 +56,8 @@ Parsed parse_mail(std::string_view argument, const ParseRules& rules) {
   return mail;
 }
 
+constexpr std::size_t kMostRewritten = 200;  ///< octets of a local part
+
 Parsed parse_rcpt(std::string_view argument, const ParseRules& rules) {
   const auto text = behind(argument, "TO:", rules);
   if (!text) return refuse(501, "5.5.4", "The form is RCPT TO:<address>");
@@ -63,7 +65,10 @@ Parsed parse_rcpt(std::string_view argument, const ParseRules& rules) {
   if (!path || path->mailbox.empty()) return refuse(501, "5.1.3", "The form is RCPT TO:<address>");
   Rcpt rcpt;
   if (!equal_ignoring_case(path->mailbox, "postmaster")) {
-    auto recipient = EmailAddress::parse(path->mailbox);
+    // What a forwarder made of a long address is longer than any other (SRS); its notices must find back.
+    const bool rewritten = starts_with_ignoring_case(path->mailbox, "SRS");
+    auto recipient =
+        EmailAddress::parse(path->mailbox, rewritten ? kMostRewritten : EmailAddress::max_local_part_octets);
     if (!recipient) return refuse(501, "5.1.3", recipient.error().peer);
     rcpt.recipient = *std::move(recipient);
   }

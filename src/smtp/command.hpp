@@ -1,7 +1,9 @@
 // The command lines of SMTP, submission and LMTP: RFC 5321 §4.1 and the parameters of the extensions (SIZE 1870,
-// 8BITMIME 6152, CHUNKING and BINARYMIME 3030, SMTPUTF8 6531, AUTH 4954, DSN 3461, REQUIRETLS 8689, MT-PRIORITY 6710),
+// 8BITMIME 6152, CHUNKING and BINARYMIME 3030, SMTPUTF8 6531, AUTH 4954, DSN 3461, REQUIRETLS 8689, MT-PRIORITY 6710,
+// FUTURERELEASE 4865, DELIVERBY 2852),
 // parsed into values that own their text.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -10,6 +12,7 @@
 #include <variant>
 
 #include "address/email_address.hpp"
+#include "base/clock.hpp"
 #include "smtp/reply.hpp"
 #include "smtp/verb.hpp"
 
@@ -24,16 +27,26 @@ struct Hello {
 
 enum class Body : std::uint8_t { seven_bit, eight_bit_mime, binary_mime };
 
+/// RFC 2852 §4: `BY=120;RT`.
+struct By {
+  std::chrono::seconds time{0};
+  bool returns = false;  ///< mode R, else N
+  bool traced = false;   ///< T
+};
+
 struct Mail {
   std::optional<EmailAddress> sender = std::nullopt;  ///< nothing: the null reverse-path
   std::optional<std::uint64_t> size = std::nullopt;   ///< SIZE, in octets
   Body body = Body::seven_bit;
   bool smtputf8 = false;
   bool require_tls = false;
-  std::optional<int> priority = std::nullopt;  ///< MT-PRIORITY, -9 to 9
-  std::string auth = {};                       ///< AUTH, decoded: a mailbox or "<>"; kept for nobody yet
-  std::string ret = {};                        ///< RET, "FULL" or "HDRS"
-  std::string envid = {};                      ///< ENVID, decoded
+  std::optional<int> priority = std::nullopt;                   ///< MT-PRIORITY, -9 to 9
+  std::optional<std::chrono::seconds> hold_for = std::nullopt;  ///< HOLDFOR (RFC 4865); never with hold_until
+  std::optional<SystemTime> hold_until = std::nullopt;          ///< HOLDUNTIL
+  std::optional<By> by = std::nullopt;                          ///< BY (RFC 2852)
+  std::string auth = {};   ///< AUTH, decoded: a mailbox or "<>"; kept for nobody yet
+  std::string ret = {};    ///< RET, "FULL" or "HDRS"
+  std::string envid = {};  ///< ENVID, decoded
 };
 
 struct Rcpt {
@@ -72,6 +85,8 @@ struct ParseRules {
   bool binary_mime = false;        ///< BODY=BINARYMIME
   bool require_tls = false;        ///< REQUIRETLS
   bool priority = false;           ///< MT-PRIORITY
+  bool future_release = false;     ///< HOLDFOR, HOLDUNTIL
+  bool deliver_by = false;         ///< BY
 };
 
 /// One line without its CRLF. The refusal says what is wrong: 500 unknown, 501 syntax, 555 unknown parameter.

@@ -50,7 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                            .dsn = lenient,
                            .binary_mime = lenient,
                            .require_tls = lenient,
-                           .priority = lenient};
+                           .priority = lenient,
+                           .future_release = lenient,
+                           .deliver_by = lenient};
     const auto command = parse_command(octets, rules);
     if (!command) {
       if (command.error().code < 500 || command.error().code > 555) __builtin_trap();
@@ -60,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!pabal::EmailAddress::parse(mail->sender->text())) __builtin_trap();
     }
     if (const auto* rcpt = std::get_if<Rcpt>(&*command); rcpt != nullptr && rcpt->recipient) {
-      if (!pabal::EmailAddress::parse(rcpt->recipient->text())) __builtin_trap();
+      if (!pabal::EmailAddress::parse(rcpt->recipient->text(), 200)) __builtin_trap();
     }
   }
   return 0;

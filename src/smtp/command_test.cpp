@@ -21,6 +21,9 @@ struct Dump {
     if (c.smtputf8) out += " utf8";
     if (c.require_tls) out += " requiretls";
     if (c.priority) out += fmt::format(" priority={}", *c.priority);
+    if (c.hold_for) out += fmt::format(" holdfor={}", c.hold_for->count());
+    if (c.hold_until) out += fmt::format(" holduntil={}", to_database(*c.hold_until) / 1'000'000);
+    if (c.by) out += fmt::format(" by={}{}{}", c.by->time.count(), c.by->returns ? "R" : "N", c.by->traced ? "T" : "");
     if (!c.auth.empty()) out += " auth=" + c.auth;
     if (!c.ret.empty()) out += " ret=" + c.ret;
     if (!c.envid.empty()) out += " envid=" + c.envid;
@@ -46,7 +49,12 @@ std::string dump(std::string_view line, const ParseRules& rules) {
   return std::visit(Dump(), *parsed);
 }
 
-constexpr ParseRules kAll{.dsn = true, .binary_mime = true, .require_tls = true, .priority = true};
+constexpr ParseRules kAll{.dsn = true,
+                          .binary_mime = true,
+                          .require_tls = true,
+                          .priority = true,
+                          .future_release = true,
+                          .deliver_by = true};
 
 struct Case {
   std::string line;
@@ -150,6 +158,26 @@ TEST(Command, MailParameters) {
           {"MAIL FROM:<> MT-PRIORITY=-9", "MAIL <> priority=-9"},
           {"MAIL FROM:<> MT-PRIORITY=10", "501 5.5.4"},
           {"MAIL FROM:<> MT-PRIORITY=3x", "501 5.5.4"},
+          {"MAIL FROM:<> HOLDFOR=3600", "MAIL <> holdfor=3600"},
+          {"MAIL FROM:<> HOLDFOR=999999999", "MAIL <> holdfor=999999999"},
+          {"MAIL FROM:<> HOLDFOR=1000000000", "501 5.5.4"},
+          {"MAIL FROM:<> HOLDFOR=-1", "501 5.5.4"},
+          {"MAIL FROM:<> HOLDFOR", "501 5.5.4"},
+          {"MAIL FROM:<> HOLDUNTIL=2027-01-15T17:00:00+09:00", "MAIL <> holduntil=1800000000"},
+          {"MAIL FROM:<> HOLDUNTIL=tomorrow", "501 5.5.4"},
+          {"MAIL FROM:<> HOLDFOR=1 HOLDUNTIL=2027-01-15T08:00:00Z", "501 5.5.4"},
+          {"MAIL FROM:<> HOLDUNTIL=2027-01-15T08:00:00Z HOLDFOR=1", "501 5.5.4"},
+          {"MAIL FROM:<> BY=120;R", "MAIL <> by=120R"},
+          {"MAIL FROM:<> by=-120;nt", "MAIL <> by=-120NT"},
+          {"MAIL FROM:<> BY=+1;RT", "MAIL <> by=1RT"},
+          {"MAIL FROM:<> BY=0;R", "501 5.5.4"},
+          {"MAIL FROM:<> BY=-1;R", "501 5.5.4"},
+          {"MAIL FROM:<> BY=1", "501 5.5.4"},
+          {"MAIL FROM:<> BY=;N", "501 5.5.4"},
+          {"MAIL FROM:<> BY=1234567890;N", "501 5.5.4"},
+          {"MAIL FROM:<> BY=1;X", "501 5.5.4"},
+          {"MAIL FROM:<> BY=1;NTT", "501 5.5.4"},
+          {"MAIL FROM:<> BY=--1;N", "501 5.5.4"},
           {"MAIL FROM:<> XYZ", "555 5.5.4"},
           {"MAIL FROM:<> XYZ=1", "555 5.5.4"},
           {"MAIL FROM:<> -X=1", "501 5.5.4"},
@@ -164,6 +192,9 @@ TEST(Command, MailParameters) {
           {"MAIL FROM:<> ENVID=x", "555 5.5.4"},
           {"MAIL FROM:<> REQUIRETLS", "555 5.5.4"},
           {"MAIL FROM:<> MT-PRIORITY=1", "555 5.5.4"},
+          {"MAIL FROM:<> HOLDFOR=1", "555 5.5.4"},
+          {"MAIL FROM:<> HOLDUNTIL=2027-01-15T08:00:00Z", "555 5.5.4"},
+          {"MAIL FROM:<> BY=1;N", "555 5.5.4"},
           {"MAIL FROM:<> BODY=BINARYMIME", "555 5.6.3"},
           {"RCPT TO:<a@b.example> NOTIFY=NEVER", "555 5.5.4"},
       },
@@ -260,7 +291,7 @@ TEST(Command, HttpIsKnown) {
 TEST(Command, EveryPrefix) {
   for (const std::string line :
        {"MAIL FROM:<@x.example,@y.example:\"a\\\"b\"@[IPv6:2001:db8::1]> SIZE=10 BODY=8BITMIME SMTPUTF8 AUTH=a+2Bb "
-        "RET=FULL ENVID=x+2B REQUIRETLS MT-PRIORITY=-3",
+        "RET=FULL ENVID=x+2B REQUIRETLS MT-PRIORITY=-3 HOLDUNTIL=2027-01-15T08:00:00Z BY=-1;NT",
         "RCPT TO:<\"a b\"@b.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a+40b", "BDAT 12345 LAST",
         "AUTH SCRAM-SHA-256-PLUS cD10bHM="}) {
     for (std::size_t n = 0; n <= line.size(); ++n) {

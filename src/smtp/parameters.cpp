@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "codec/timestamp.hpp"
 
 namespace pabal::smtp {
 
@@ -107,6 +108,38 @@ Outcome apply_priority(const Parameter& parameter, Mail& mail) {
   return {};
 }
 
+// RFC 4865 §4: one of the two, once.
+Outcome apply_hold_for(const Parameter& parameter, Mail& mail) {
+  const auto value = parameter.value.value_or("");
+  const auto seconds = value.size() <= 9 ? parse_decimal(value) : std::nullopt;
+  if (!seconds || mail.hold_until) return bad_value("HOLDFOR");
+  mail.hold_for = std::chrono::seconds(*seconds);
+  return {};
+}
+Outcome apply_hold_until(const Parameter& parameter, Mail& mail) {
+  const auto time = codec::parse_timestamp(parameter.value.value_or(""));
+  if (!time || mail.hold_for) return bad_value("HOLDUNTIL");
+  mail.hold_until = *time;
+  return {};
+}
+
+// RFC 2852 §4: a signed number of up to nine digits, ";", N or R, and T perhaps. What is to be returned must have some
+// time (§4.1.3).
+Outcome apply_by(const Parameter& parameter, Mail& mail) {
+  auto value = parameter.value.value_or("");
+  const bool negative = value.starts_with('-');
+  if (negative || value.starts_with('+')) value.remove_prefix(1);
+  const auto semicolon = std::min(value.find(';'), value.size());
+  const auto seconds = semicolon <= 9 ? parse_decimal(value.substr(0, semicolon)) : std::nullopt;
+  const auto mode = to_upper(value.substr(std::min(semicolon + 1, value.size())));
+  if (!seconds || (mode != "N" && mode != "R" && mode != "NT" && mode != "RT")) return bad_value("BY");
+  By by{.time = std::chrono::seconds(*seconds), .returns = mode.front() == 'R', .traced = mode.size() == 2};
+  if (negative) by.time = -by.time;
+  if (by.returns && by.time.count() <= 0) return bad_value("BY");
+  mail.by = by;
+  return {};
+}
+
 Outcome apply_one(const Parameter& parameter, const ParseRules& rules, Mail& mail) {
   const auto is = [&](std::string_view name) { return equal_ignoring_case(parameter.keyword, name); };
   if (is("SIZE")) return apply_size(parameter, mail);
@@ -128,6 +161,9 @@ Outcome apply_one(const Parameter& parameter, const ParseRules& rules, Mail& mai
     return {};
   }
   if (is("MT-PRIORITY") && rules.priority) return apply_priority(parameter, mail);
+  if (is("HOLDFOR") && rules.future_release) return apply_hold_for(parameter, mail);
+  if (is("HOLDUNTIL") && rules.future_release) return apply_hold_until(parameter, mail);
+  if (is("BY") && rules.deliver_by) return apply_by(parameter, mail);
   return unknown(parameter.keyword);
 }
 

@@ -23,7 +23,8 @@ namespace {
 Result<Shard::Outcomes> told(DeliveryWrite& write, const Result<void>& outcome) {
   if (!outcome) return pass(outcome);
   const auto kept = [](const TargetOutcome& target) { return target.result || target.queued; };
-  const bool nothing = write.elsewhere.empty() && std::ranges::none_of(write.outcomes, kept);
+  const bool nothing =
+      write.elsewhere.empty() && write.delivery.remote.empty() && std::ranges::none_of(write.outcomes, kept);
   if (nothing && write.delivery.retry_locally) {
     // The sender is told one thing for all: to come again, if that may help any of them.
     const auto passing =

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "store/keywords.hpp"
 #include "store/mailbox_rows.hpp"
+#include "store/queue_rows.hpp"
 
 namespace pabal::store {
 
@@ -76,48 +77,35 @@ Result<std::optional<Slot>> take_uid(db::Connection& connection, AccountId accou
   return Slot{MailboxId{rows->integer(0)}, rows->integer(1)};
 }
 
-// Text that both engines take. What a peer sent (RFC 3461's ENVID and ORCPT hold any octets once they are decoded) must
-// not keep a letter from the queue.
-std::string safe_text(std::string_view text) {
-  const bool safe = is_utf8(text) && text.find('\0') == std::string_view::npos;
-  return safe ? std::string(text) : printable(text, text.size());
-}
-
 Result<void> queue_message(db::Connection& connection, const DeliveryWrite& write, std::span<const Piece> pieces) {
   const auto& delivery = write.delivery;
-  const auto sender = safe_text(delivery.sender);
-  const auto envelope_id = safe_text(delivery.envelope_id);
-  const auto ret = safe_text(delivery.ret);
-  auto inserted = connection.run(
-      "INSERT INTO queue_message (delivery_id, sender, arrived, size, pieces, envelope_id, ret, smtputf8, require_tls) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-      {delivery.id, sender, to_database(write.now), static_cast<std::int64_t>(write.blob.size),
-       db::Octets{encode_pieces(pieces)}, envelope_id, ret, std::int64_t{delivery.smtputf8},
-       std::int64_t{delivery.require_tls}});
-  if (!inserted) return pass(inserted);
-  return {};
+  return insert_queue_message(connection, {.id = delivery.id,
+                                           .sender = delivery.sender,
+                                           .arrived = write.now,
+                                           .size = write.blob.size,
+                                           .pieces = pieces,
+                                           .envelope_id = delivery.envelope_id,
+                                           .ret = delivery.ret,
+                                           .smtputf8 = delivery.smtputf8,
+                                           .require_tls = delivery.require_tls,
+                                           .terms = delivery.terms});
 }
 
-Result<void> queue_recipient(db::Connection& connection, const DeliveryWrite& write, std::int64_t number,
-                             const DeliveryTarget& target, SystemTime next, SystemTime claimed, std::int64_t attempts,
-                             std::string_view error) {
-  std::string keywords;
-  for (const auto& name : target.keywords) keywords.append(keywords.empty() ? "" : " ").append(safe_text(name));
-  const auto recipient = safe_text(target.recipient);
-  const auto notify = safe_text(target.notify);
-  const auto original_recipient = safe_text(target.original_recipient);
-  const auto mailbox = safe_text(target.mailbox);
-  const auto last_error = safe_text(error);
-  auto inserted = connection.run(
-      "INSERT INTO queue_recipient (delivery_id, number, kind, state, recipient, notify, original_recipient, "
-      "next_attempt, "
-      "claimed_until, attempts, last_error, account_id, shard_id, mailbox, prefix, keywords) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-      {write.delivery.id, number, static_cast<std::int64_t>(RecipientKind::local),
-       static_cast<std::int64_t>(RecipientState::waiting), recipient, notify, original_recipient, to_database(next),
-       to_database(claimed), attempts, last_error, target.place.account.value, target.place.shard.value, mailbox,
-       db::Octets{target.prefix}, keywords});
-  if (!inserted) return pass(inserted);
+// Mailboxes in other shards, and recipients at other systems.
+Result<void> queue_those_elsewhere(db::Connection& connection, const DeliveryWrite& write) {
+  const auto& delivery = write.delivery;
+  std::int64_t number = kElsewhereNumber;
+  for (const auto& target : write.elsewhere) {
+    auto queued = insert_local_recipient(connection, delivery.id, number++, target,
+                                         {.next = write.now, .claimed = write.claimed_until});
+    if (!queued) return queued;
+  }
+  number = kRemoteNumber;
+  const auto next = first_attempt(delivery.terms, write.now);
+  for (const auto& recipient : delivery.remote) {
+    auto queued = insert_remote_recipient(connection, delivery.id, number++, recipient, next, delivery.claim_until);
+    if (!queued) return queued;
+  }
   return {};
 }
 
@@ -317,6 +305,7 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
                     [&](std::size_t index) { return std::pair(delivery.targets[index].place.account, index); });
   std::vector<std::size_t> to_queue;
   bool refused = false;
+  const bool held = delivery.terms.not_before > write.now;  // RFC 4865
   for (const auto index : order) {
     const auto& target = delivery.targets[index];
     auto& outcome = write.outcomes[index];
@@ -331,6 +320,11 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
         outcome = {fail(ErrorKind::busy, "waits in the queue"), true};
         continue;
       }
+    }
+    if (held) {
+      outcome = {fail(ErrorKind::busy, "is held until its time"), true};
+      if (!known) to_queue.push_back(index);
+      continue;
     }
     auto written = careful ? write_target_alone(connection, target, pieces, write.facts, delivery.id, write.now)
                            : write_target(connection, target, pieces, write.facts, delivery.id, write.now);
@@ -349,26 +343,26 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
       if (delivery.retry_locally && !known) to_queue.push_back(index);
     }
   }
-  if (reached.empty() && write.elsewhere.empty()) return {};
+  const bool goes_on = !write.elsewhere.empty() || !delivery.remote.empty() || held;
+  if (reached.empty() && !goes_on) return {};
 
-  const bool queues = !to_queue.empty() || (!write.elsewhere.empty() && !known);
+  const bool queues = !to_queue.empty() || (goes_on && !known);
   if (queues) {
     if (auto queued = queue_message(connection, write, pieces); !queued) return queued;
     for (const auto index : to_queue) {
       auto& outcome = write.outcomes[index];
-      if (auto queued = queue_recipient(connection, write, static_cast<std::int64_t>(index), delivery.targets[index],
-                                        write.now + std::chrono::minutes(1), {}, 1, outcome.result.error().log);
+      if (auto queued =
+              insert_local_recipient(connection, delivery.id, static_cast<std::int64_t>(index), delivery.targets[index],
+                                     {.next = held ? delivery.terms.not_before : write.now + std::chrono::minutes(1),
+                                      .attempts = held ? 0 : 1,
+                                      .error = outcome.result.error().log});
           !queued) {
         return queued;
       }
       outcome.queued = true;
     }
-    std::int64_t number = kElsewhereNumber;
-    for (const auto& target : write.elsewhere) {
-      if (auto queued = queue_recipient(connection, write, number++, target, write.now, write.claimed_until, 0, {});
-          !queued) {
-        return queued;
-      }
+    if (!known) {
+      if (auto queued = queue_those_elsewhere(connection, write); !queued) return queued;
     }
   }
   write.blob.refs = static_cast<std::int64_t>(reached.size()) + (queues ? 1 : 0);

@@ -50,9 +50,6 @@ struct NewEmail {
 /// The facts themselves are kept beside the blob (keep_facts).
 [[nodiscard]] Result<void> insert_email(db::Connection& connection, const NewEmail& email, const MessageFacts& facts);
 
-/// The number by which elsewhere's queue rows begin.
-inline constexpr std::int64_t kElsewhereNumber = 1'000'000;
-
 /// Fast: any error undoes all that shares the savepoint, and so does a delivery id that is known already. Careful: each
 /// target stands alone, and what was delivered under this id before isn't again.
 enum class RowsMode : std::uint8_t { fast, careful };

@@ -210,6 +210,13 @@ TEST_P(Facts, ThoseOfAnOlderSchemaAreDerivedAnew) {
                 "ALTER TABLE mailbox DROP COLUMN deleted_bytes; ALTER TABLE keyword DROP COLUMN shown; "
                 "ALTER TABLE email ADD COLUMN keywords BYTES; "
                 "DROP TABLE blob_facts; ALTER TABLE email ADD COLUMN parsed BYTES; "
+                "DROP INDEX queue_destination; DROP TABLE attempt; "
+                "ALTER TABLE queue_message DROP COLUMN account_id; ALTER TABLE queue_message DROP COLUMN form; "
+                "ALTER TABLE queue_message DROP COLUMN priority; ALTER TABLE queue_message DROP COLUMN not_before; "
+                "ALTER TABLE queue_message DROP COLUMN deliver_by; ALTER TABLE queue_message DROP COLUMN by_mode; "
+                "ALTER TABLE queue_recipient DROP COLUMN destination; "
+                "ALTER TABLE queue_recipient DROP COLUMN reverse_path; "
+                "ALTER TABLE queue_recipient DROP COLUMN notified; "
                 "UPDATE schema_version SET version = 3 WHERE name = 'store'");
     ASSERT_TRUE(old) << old.error().log;
   }

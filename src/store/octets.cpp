@@ -339,7 +339,7 @@ Result<std::vector<std::unique_ptr<EmailOctets>>> Shard::open_now(AccountId acco
   return opened;
 }
 
-Result<Incoming> Shard::read_pieces(std::span<const Piece> pieces) {
+Result<std::unique_ptr<StoredEmail>> Shard::open_pieces(std::span<const Piece> pieces) {
   const ReadGate::Pass inside(gate_);
   std::uint64_t size = 0;
   std::vector<std::int64_t> ids;
@@ -353,15 +353,22 @@ Result<Incoming> Shard::read_pieces(std::span<const Piece> pieces) {
     return all;
   });
   if (!found) return pass(found);
-  StoredEmail email(*this, {}, size);
+  auto email = std::make_unique<StoredEmail>(*this, std::string(), size);
   for (const auto& piece : pieces) {
     auto blob = found->blobs.find(piece.blob);
     if (blob == found->blobs.end()) return damaged(BlobRow{.id = piece.blob}, "has no row");
-    email.add(loaded_source(blob->second.first, blob->second.second), piece);
+    email->add(loaded_source(blob->second.first, blob->second.second), piece);
   }
+  return email;
+}
+
+Result<Incoming> Shard::read_pieces(std::span<const Piece> pieces) {
+  auto email = open_pieces(pieces);
+  if (!email) return pass(email);
+  const auto size = (*email)->size();
   Incoming content = receive(size);
   for (std::uint64_t at = 0; at < size;) {
-    auto part = email.read_now(at, 1 << 20);
+    auto part = (*email)->read_now(at, 1 << 20);
     if (!part) return pass(part);
     at += part->size();
     content.append(*part);

@@ -1,10 +1,10 @@
-// The queue's rows: letters that wait. Now local ones whose target could not take them; the relay queue will use the
-// same rows.
+// The queue's rows of local letters whose target could not take them, and what an operator sees and does.
 #include <algorithm>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "store/delivery_rows.hpp"
+#include "store/queue_rows.hpp"
 #include "store/shard.hpp"
 
 namespace pabal::store {
@@ -12,31 +12,6 @@ namespace pabal::store {
 namespace {
 
 constexpr std::size_t kMostDue = 1000;
-
-// Removes the row, and the message with the last one. False if the row is gone already.
-Result<bool> remove_row(db::Connection& connection, const QueueKey& key, SystemTime now) {
-  auto removed = connection.run("DELETE FROM queue_recipient WHERE delivery_id = $1 AND number = $2",
-                                {key.delivery_id, key.number});
-  if (!removed) return pass(removed);
-  if (*removed == 0) return false;
-  auto more = connection.number("SELECT number FROM queue_recipient WHERE delivery_id = $1 LIMIT 1", {key.delivery_id});
-  if (!more) return pass(more);
-  if (*more) return true;
-  std::vector<Piece> pieces;
-  {
-    auto rows =
-        connection.query("DELETE FROM queue_message WHERE delivery_id = $1 RETURNING pieces", {key.delivery_id});
-    if (!rows) return pass(rows);
-    auto any = rows->next();
-    if (!any) return pass(any);
-    if (!*any) return fail(ErrorKind::io, "local error", fmt::format("queue message {} is missing", key.delivery_id));
-    auto decoded = decode_pieces(rows->octets(0));
-    if (!decoded) return pass(decoded);
-    pieces = std::move(*decoded);
-  }
-  if (auto dropped = drop_references(connection, pieces, 1, now); !dropped) return pass(dropped);
-  return true;
-}
 
 QueuedLocal queued_local(const db::Rows& rows, ShardId shard) {
   QueuedLocal letter;
@@ -58,6 +33,9 @@ QueuedLocal queued_local(const db::Rows& rows, ShardId shard) {
   }
   target.notify = rows.text(12);
   target.original_recipient = rows.text(13);
+  letter.envelope_id = rows.text(14);
+  letter.ret = rows.text(15);
+  letter.smtputf8 = rows.integer(16) != 0;
   return letter;
 }
 
@@ -66,9 +44,10 @@ Result<std::vector<QueuedLocal>> claim_due(db::Connection& connection, ShardId s
   std::vector<QueuedLocal> due;
   {
     auto rows = connection.query(
-        "SELECT r.delivery_id, r.number, m.sender, r.recipient, r.attempts, m.arrived, r.last_error, r.account_id, "
+        "SELECT r.delivery_id, r.number, m.sender, r.recipient, r.attempts, "
+        "CASE WHEN m.not_before > m.arrived THEN m.not_before ELSE m.arrived END, r.last_error, r.account_id, "
         "r.shard_id, "
-        "r.mailbox, r.prefix, r.keywords, r.notify, r.original_recipient "
+        "r.mailbox, r.prefix, r.keywords, r.notify, r.original_recipient, m.envelope_id, m.ret, m.smtputf8 "
         "FROM queue_recipient r JOIN queue_message m ON m.delivery_id = r.delivery_id "
         "WHERE r.kind = $1 AND r.state = $2 AND r.next_attempt <= $3 AND r.claimed_until <= $3 ORDER BY r.next_attempt "
         "LIMIT $4",
@@ -112,7 +91,7 @@ Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& lett
   if (!before) return pass(before);
   if (const auto* done = before->find(letter.target)) {
     const auto reached = *done;
-    auto removed = remove_row(connection, key, now);
+    auto removed = remove_queue_row(connection, key, now);
     if (!removed) return pass(removed);
     return delivered(reached);
   }
@@ -127,7 +106,7 @@ Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& lett
       "ON CONFLICT (delivery_id) DO UPDATE SET reached = excluded.reached",
       {letter.delivery_id, to_database(now), db::Octets{encode_reached(before->reached)}});
   if (!noted) return pass(noted);
-  auto removed = remove_row(connection, key, now);
+  auto removed = remove_queue_row(connection, key, now);
   if (!removed) return pass(removed);
   if (!*removed) return fail(ErrorKind::not_found, "no such queue entry");  // undoes the delivery
   return delivered(**written);
@@ -191,7 +170,7 @@ Async<Result<void>> Shard::remove_queued(std::string delivery_id, std::vector<st
                                                                  numbers = std::move(numbers),
                                                                  now](db::Connection& connection) -> Result<bool> {
     for (const auto number : numbers) {
-      auto removed = remove_row(connection, {delivery_id, number}, now);
+      auto removed = remove_queue_row(connection, {delivery_id, number}, now);
       if (!removed) return removed;
     }
     return true;
@@ -278,15 +257,20 @@ Result<std::int64_t> Shard::change_queue(const std::string& delivery_id, Store::
   auto written = write_now([&](db::Connection& connection) -> Result<void> {
     if (action != Store::QueueAction::drop) {
       const auto state = action == Store::QueueAction::hold ? RecipientState::held : RecipientState::waiting;
-      // Letting go is for held rows alone; the others take every row there is.
+      // Letting go is for held rows alone; the others take every row there is. One for elsewhere that is just being
+      // tried is tried again after its claim: it would go out twice. (Local ones have the delivery's id against that.)
       const std::int64_t only =
           action == Store::QueueAction::release ? static_cast<std::int64_t>(RecipientState::held) : -1;
-      auto changed = connection.run(action == Store::QueueAction::release
-                                        ? "UPDATE queue_recipient SET state = $2, next_attempt = $3, claimed_until = 0 "
-                                          "WHERE delivery_id = $1 AND state = $4"
-                                        : "UPDATE queue_recipient SET state = $2, next_attempt = $3, claimed_until = 0 "
-                                          "WHERE delivery_id = $1 AND state <> $4",
-                                    {delivery_id, static_cast<std::int64_t>(state), to_database(now), only});
+      auto changed = connection.run(
+          action == Store::QueueAction::release
+              ? "UPDATE queue_recipient SET state = $2, "
+                "next_attempt = CASE WHEN kind = 2 AND claimed_until > $3 THEN next_attempt ELSE $3 END, "
+                "claimed_until = CASE WHEN kind = 2 THEN claimed_until ELSE 0 END WHERE delivery_id = $1 AND state = $4"
+              : "UPDATE queue_recipient SET state = $2, "
+                "next_attempt = CASE WHEN kind = 2 AND claimed_until > $3 THEN next_attempt ELSE $3 END, "
+                "claimed_until = CASE WHEN kind = 2 THEN claimed_until ELSE 0 END WHERE delivery_id = $1 AND state <> "
+                "$4",
+          {delivery_id, static_cast<std::int64_t>(state), to_database(now), only});
       if (!changed) return pass(changed);
       count = *changed;
       return {};
@@ -296,46 +280,13 @@ Result<std::int64_t> Shard::change_queue(const std::string& delivery_id, Store::
           connection.number("SELECT number FROM queue_recipient WHERE delivery_id = $1 LIMIT 1", {delivery_id});
       if (!number) return pass(number);
       if (!*number) return {};
-      auto removed = remove_row(connection, {delivery_id, **number}, now);
+      auto removed = remove_queue_row(connection, {delivery_id, **number}, now);
       if (!removed) return pass(removed);
       ++count;
     }
   });
   if (!written) return pass(written);
   return count;
-}
-
-Result<std::vector<std::string>> Shard::queue_rows() {
-  return readers_.read([&](db::Connection& connection) -> Result<std::vector<std::string>> {
-    auto rows = connection.query(
-        "SELECT r.delivery_id, r.number, r.kind, r.state, m.sender, r.recipient, r.attempts, m.arrived, "
-        "r.next_attempt, "
-        "r.last_error, m.size, r.account_id, r.shard_id, r.mailbox FROM queue_recipient r "
-        "JOIN queue_message m ON m.delivery_id = r.delivery_id ORDER BY m.arrived, r.delivery_id, r.number");
-    if (!rows) return pass(rows);
-    std::vector<std::string> found;
-    while (true) {
-      auto any = rows->next();
-      if (!any) return pass(any);
-      if (!*any) return found;
-      json::object row;
-      row["id"] = rows->text(0);
-      row["number"] = rows->integer(1);
-      row["kind"] = rows->integer(2) == static_cast<std::int64_t>(RecipientKind::local) ? "local" : "remote";
-      row["state"] = rows->integer(3) == static_cast<std::int64_t>(RecipientState::held) ? "held" : "waiting";
-      row["sender"] = rows->text(4);
-      row["recipient"] = rows->text(5);
-      row["attempts"] = rows->integer(6);
-      row["arrived"] = rows->integer(7) / 1'000'000;
-      row["next_attempt"] = rows->integer(8) / 1'000'000;
-      row["last_error"] = rows->text(9);
-      row["size"] = rows->integer(10);
-      row["account"] = rows->integer(11);
-      row["shard"] = rows->integer(12);
-      row["mailbox"] = rows->text(13);
-      found.push_back(json::serialize(row));
-    }
-  });
 }
 
 }  // namespace pabal::store

@@ -336,11 +336,34 @@ CREATE INDEX removed_mailbox_path ON removed_mailbox (account_id, path, uid_vali
 CREATE INDEX mailbox_leaving ON mailbox (account_id, mailbox_id) WHERE path < ' ';
 )sql";
 
+// Letters on their way out (outgoing.hpp), by destination, and what each attempt at one saw. `notified` is 1 once the
+// sender was told that it takes long.
+constexpr std::string_view kOutgoing = R"sql(
+ALTER TABLE queue_message ADD COLUMN account_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queue_message ADD COLUMN form INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queue_message ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queue_message ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queue_message ADD COLUMN deliver_by INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queue_message ADD COLUMN by_mode TEXT NOT NULL DEFAULT '';
+ALTER TABLE queue_recipient ADD COLUMN destination TEXT NOT NULL DEFAULT '';
+ALTER TABLE queue_recipient ADD COLUMN reverse_path TEXT;
+ALTER TABLE queue_recipient ADD COLUMN notified INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX queue_destination ON queue_recipient (destination, next_attempt) WHERE kind = 2 AND state = 0;
+
+CREATE TABLE attempt (
+  delivery_id TEXT NOT NULL,
+  made INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (delivery_id, made, number)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array kSteps = {
     db::Migration{1, kFirst},       db::Migration{2, kTraceMessage}, db::Migration{3, kThreads},
     db::Migration{4, kBlobFacts},   db::Migration{5, kMailboxes},    db::Migration{6, kChangeLog},
     db::Migration{7, kSearchIndex}, db::Migration{8, kReaders},      db::Migration{9, kAnnotationChanges},
-    db::Migration{10, kLeaving}};
+    db::Migration{10, kLeaving},    db::Migration{11, kOutgoing}};
 
 }  // namespace
 

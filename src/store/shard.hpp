@@ -62,6 +62,7 @@ struct DeliveryWrite;
 struct DeliverySettled;
 struct DeliveryGroup;
 struct BlobSource;
+class StoredEmail;
 class BlobCheck;
 
 /// A queue row.
@@ -123,8 +124,25 @@ class Shard {
   [[nodiscard]] Async<Result<void>> postpone(QueueKey key, SystemTime next, std::string why);
   [[nodiscard]] Async<Result<void>> hold(QueueKey key, std::string why);
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
-  [[nodiscard]] Result<std::vector<std::string>> queue_rows();
   [[nodiscard]] Result<std::int64_t> change_queue(const std::string& delivery_id, Store::QueueAction action);
+
+  // queue_lists.cpp
+  [[nodiscard]] Result<std::vector<std::string>> queue_rows(const QueueFilter& filter, std::string_view delivery_id);
+  struct DestinationCount {
+    std::int64_t waiting = 0;
+    std::int64_t held = 0;
+    std::int64_t oldest = 0;
+    std::int64_t next = 0;
+  };
+  [[nodiscard]] Result<std::map<std::string, DestinationCount>> queue_destinations();
+
+  // outgoing.cpp
+  [[nodiscard]] Async<Result<DueDestinations>> due_destinations(std::string after, std::size_t at_most);
+  [[nodiscard]] Async<Result<std::vector<OutgoingLetter>>> claim_outgoing(std::string destination, std::size_t at_most,
+                                                                          SystemTime until);
+  [[nodiscard]] Async<Result<void>> forget_claims(std::chrono::seconds longest);
+  [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_outgoing(std::string delivery_id);
+  [[nodiscard]] Async<Result<void>> settle(std::vector<AttemptOutcome> attempts);
 
   // mailboxes.cpp
   [[nodiscard]] Async<Result<MailboxListing>> list_mailbox(AccountId account, std::string mailbox);
@@ -140,6 +158,7 @@ class Shard {
     std::string document;
     json::array mailboxes;
     json::array queued;
+    json::array attempts;
     [[nodiscard]] static bool newer(const Trace& a, const Trace& b) noexcept {
       return a.made != b.made ? a.made > b.made : a.delivery_id < b.delivery_id;
     }
@@ -199,6 +218,7 @@ class Shard {
   [[nodiscard]] std::shared_ptr<const void> pin_blob(BlobId blob);
   [[nodiscard]] std::shared_ptr<const BlobSource> loaded_source(const BlobRow& row, std::string octets);
   [[nodiscard]] Result<bool> read_moved(BlobId blob, std::uint64_t offset, std::size_t count, std::string& out);
+  [[nodiscard]] Result<std::unique_ptr<StoredEmail>> open_pieces(std::span<const Piece> pieces);
   [[nodiscard]] Result<Incoming> read_pieces(std::span<const Piece> pieces);
   [[nodiscard]] std::string path_of_file(BlobId blob) const {
     return fmt::format("{}/{:x}", files_folder_, blob.value);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "store/delivery_rows.hpp"
+#include "store/queue_rows.hpp"
 #include "store/shard.hpp"
 #include "store/store_state.hpp"
 
@@ -21,7 +22,15 @@ struct Store::QueuedTargets {
 
 namespace {
 constexpr std::chrono::minutes kElsewhereClaim{5};
+
+// Letters that are held for later go nowhere yet, also not to mailboxes here.
+bool is_held(const Delivery& delivery, SystemTime now) { return delivery.terms.not_before > now; }
 }  // namespace
+
+ShardId home_of(const Delivery& delivery, ShardId otherwise) {
+  if (!delivery.targets.empty()) return delivery.targets.front().place.shard;
+  return delivery.home ? delivery.home : otherwise;
+}
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Store::~Store() = default;
@@ -57,13 +66,14 @@ Incoming Store::receive(std::uint64_t expected) {
 }
 
 Async<Result<std::vector<TargetOutcome>>> Store::deliver(Delivery delivery) {
-  if (delivery.targets.empty() || delivery.id.empty()) {
-    co_return fail(ErrorKind::state, "local error", "a delivery needs an id and targets");
+  if ((delivery.targets.empty() && delivery.remote.empty()) || delivery.id.empty()) {
+    co_return fail(ErrorKind::state, "local error", "a delivery needs an id and recipients");
   }
-  const auto home = delivery.targets.front().place.shard;
+  const auto home = home_of(delivery, state_->shards.front()->id());
   const bool one_shard =
       std::ranges::all_of(delivery.targets, [&](const auto& target) { return target.place.shard == home; });
-  if (!one_shard) co_return co_await deliver_to_shards(std::move(delivery));
+  if (!one_shard && !is_held(delivery, state_->around.clock->now()))
+    co_return co_await deliver_to_shards(std::move(delivery));
   Shard* const shard = state_->find(home);
   if (shard == nullptr) co_return no_shard(home);
   co_return co_await shard->deliver(std::move(delivery), {}, {});
@@ -90,6 +100,7 @@ Async<Result<std::vector<TargetOutcome>>> Store::deliver_to_shards(Delivery deli
   const std::string id = delivery.id;
   const std::string sender = delivery.sender;
   const bool retry_locally = delivery.retry_locally;
+  const bool goes_on = !delivery.remote.empty();
   const auto others = elsewhere;
   auto kept = co_await shard->deliver(std::move(delivery), std::move(elsewhere), claimed_until);
   if (!kept) co_return pass(kept);
@@ -109,8 +120,9 @@ Async<Result<std::vector<TargetOutcome>>> Store::deliver_to_shards(Delivery deli
     }
   }
   // Those that failed stay queued if the sender is told 250 for anybody; else their rows go.
-  const bool any = std::ranges::any_of(
-      outcomes, [](const auto& outcome) { return outcome.result || outcome.result.error().temporary(); });
+  const bool any = goes_on || std::ranges::any_of(outcomes, [](const auto& outcome) {
+                     return outcome.result || outcome.result.error().temporary();
+                   });
   const bool stay = retry_locally && any;
   std::vector<std::int64_t> gone;
   for (std::size_t i = 0; i < at_home.size(); ++i) {
@@ -278,6 +290,7 @@ Result<std::vector<std::string>> Store::traces(std::string_view key) {
       } else {
         std::ranges::move(trace.mailboxes, std::back_inserter(known->mailboxes));
         std::ranges::move(trace.queued, std::back_inserter(known->queued));
+        std::ranges::move(trace.attempts, std::back_inserter(known->attempts));
       }
     }
   }
@@ -291,6 +304,7 @@ Result<std::vector<std::string>> Store::traces(std::string_view key) {
     }
     document->as_object()["mailboxes"] = std::move(trace.mailboxes);
     if (!trace.queued.empty()) document->as_object()["queued"] = std::move(trace.queued);
+    if (!trace.attempts.empty()) document->as_object()["attempts"] = std::move(trace.attempts);
     documents.push_back(json::serialize(*document));
   }
   return documents;
@@ -306,14 +320,51 @@ Result<std::int64_t> Store::change_queue(std::string_view delivery_id, QueueActi
   return count;
 }
 
-Result<std::vector<std::string>> Store::queue_rows() {
+Result<std::vector<std::string>> Store::queue_rows(const QueueFilter& filter) {
   std::vector<std::string> all;
   for (const auto& shard : state_->shards) {
-    auto rows = shard->queue_rows();
+    auto rows = shard->queue_rows(filter, {});
+    if (!rows) return rows;
+    std::ranges::move(*rows, std::back_inserter(all));
+  }
+  if (all.size() > filter.at_most) all.resize(filter.at_most);
+  return all;
+}
+
+Result<std::vector<std::string>> Store::queue_rows_of(std::string_view delivery_id) {
+  std::vector<std::string> all;
+  for (const auto& shard : state_->shards) {
+    auto rows = shard->queue_rows({}, delivery_id);
     if (!rows) return rows;
     std::ranges::move(*rows, std::back_inserter(all));
   }
   return all;
+}
+
+Result<std::vector<std::string>> Store::queue_destinations() {
+  std::map<std::string, Shard::DestinationCount> all;
+  for (const auto& shard : state_->shards) {
+    auto counts = shard->queue_destinations();
+    if (!counts) return pass(counts);
+    for (const auto& [destination, count] : *counts) {
+      const auto [known, fresh] = all.try_emplace(destination, count);
+      if (fresh) continue;
+      auto& sum = known->second;
+      sum.waiting += count.waiting;
+      sum.held += count.held;
+      sum.oldest = std::min(sum.oldest, count.oldest);
+      sum.next = std::min(sum.next, count.next);
+    }
+  }
+  std::vector<std::string> rows;
+  for (const auto& [destination, count] : all) {
+    rows.push_back(json::serialize(json::object{{"destination", destination},
+                                                {"waiting", count.waiting},
+                                                {"held", count.held},
+                                                {"oldest", count.oldest / 1'000'000},
+                                                {"next_attempt", count.next / 1'000'000}}));
+  }
+  return rows;
 }
 
 Result<std::vector<CheckFinding>> Store::check() {

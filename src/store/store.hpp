@@ -21,8 +21,10 @@
 #include "base/random.hpp"
 #include "db/database.hpp"
 #include "db/writer.hpp"
+#include "store/delivery.hpp"
 #include "store/incoming.hpp"
 #include "store/mailbox_api.hpp"
+#include "store/outgoing.hpp"
 #include "store/search.hpp"
 #include "store/watchers.hpp"
 
@@ -54,47 +56,21 @@ struct StoreOptions {
   std::chrono::milliseconds upkeep_every{200};
 };
 
-/// One mailbox that a message goes into.
-struct DeliveryTarget {
-  Place place;
-  std::string recipient;              ///< the envelope's address, for the queue row and the trace
-  std::string mailbox = "INBOX";      ///< made if it isn't there
-  std::string prefix;                 ///< private header octets that stand before the common content
-  std::vector<std::string> keywords;  ///< JMAP's names (RFC 8621 §4.1.1), "$seen"
-  std::string notify;                 ///< RFC 3461 NOTIFY, for the queue row; may be empty
-  std::string original_recipient;     ///< RFC 3461 ORCPT, for the queue row; may be empty
-};
-
-/// A message for local mailboxes, each once.
-struct Delivery {
-  std::string id;      ///< unique; the same id and account again changes nothing
-  std::string sender;  ///< reverse-path, for the queue row
-  Incoming content;    ///< octets common to all targets (trace headers included)
-  std::vector<DeliveryTarget> targets;
-  std::string trace;          ///< JSON; commits with the delivery
-  std::string message_id;     ///< as in the header field, for traces(); may be empty
-  std::string envelope_id;    ///< RFC 3461 ENVID, for the queue row; may be empty
-  std::string ret;            ///< RFC 3461 RET, for the queue row; may be empty
-  bool smtputf8 = false;      ///< for the queue row
-  bool require_tls = false;   ///< for the queue row
-  bool retry_locally = true;  ///< false: a target that fails for a passing reason is only reported (LMTP)
-};
-
 struct Delivered {
   EmailId email;
   std::int64_t uid = 0;
   ChangeNumber change;
 };
 /// What became of one target. When `queued`, the queue row for it is committed. Where retry_locally is set and at least
-/// one target was stored or queued, every other that failed is queued too, also one that is over its quota or gone: the
-/// sender gets one 250 for all and can't be told of a part. Where all failed for lasting reasons nothing is kept, and
-/// the sender is told.
+/// one target was stored or queued, or the letter has recipients elsewhere, every other that failed is queued too, also
+/// one that is over its quota or gone: the sender gets one 250 for all and can't be told of a part. Where all failed
+/// for lasting reasons nothing is kept, and the sender is told.
 struct TargetOutcome {
   Result<Delivered> result;
   bool queued = false;
 };
 
-/// A row of the queue that is due: so far local letters that had to wait; remote ones come with the queue.
+/// A row of the queue that is due: a local letter that had to wait.
 struct QueuedLocal {
   std::string delivery_id;
   std::int64_t number = 0;  ///< among the delivery's queue rows
@@ -103,8 +79,11 @@ struct QueuedLocal {
   std::string recipient;
   DeliveryTarget target;
   std::int64_t attempts = 0;
-  SystemTime arrived;
+  SystemTime arrived;  ///< or the moment that it was held until
   std::string last_error;
+  std::string envelope_id;
+  std::string ret;
+  bool smtputf8 = false;
 };
 
 struct MailboxEntry {
@@ -150,10 +129,10 @@ class Store {
   /// A buffer for an arriving message; `expected` octets as announced by SIZE, or 0.
   [[nodiscard]] Incoming receive(std::uint64_t expected);
 
-  /// One transaction for all targets of one shard; the outcome of each target, in order. An Error instead: nothing was
-  /// kept, and the sender must keep its copy. With retry_locally that is also so if every target failed. Targets of
-  /// other shards than the first one's are in the queue with that commit, and delivered before this returns; only if
-  /// they then fail for a passing reason do they stay queued.
+  /// One transaction for all targets of one shard and the recipients elsewhere; the outcome of each target, in order.
+  /// An Error instead: nothing was kept, and the sender must keep its copy. With retry_locally that is also so if every
+  /// target failed. Targets of other shards than the first one's are in the queue with that commit, and delivered
+  /// before this returns; only if they then fail for a passing reason do they stay queued.
   [[nodiscard]] Async<Result<std::vector<TargetOutcome>>> deliver(Delivery delivery);
 
   /// Queue rows whose time has come, claimed for `claim_for` so that no second worker takes them.
@@ -166,6 +145,23 @@ class Store {
   [[nodiscard]] Async<Result<void>> hold_local(QueuedLocal letter, std::string why);
   /// When the next queue row is due.
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
+
+  // Letters on their way out (outgoing.hpp).
+  /// Some steps of a walk through all destinations; from the beginning without a cursor.
+  [[nodiscard]] Async<Result<DueDestinations>> due_destinations(std::optional<DestinationCursor> from,
+                                                                std::size_t at_most);
+  /// Rows of the destination that are due, at most 1,000, claimed until then; grouped by letter.
+  [[nodiscard]] Async<Result<std::vector<OutgoingLetter>>> claim_outgoing(ShardId shard, std::string destination,
+                                                                          std::size_t at_most, SystemTime until);
+  /// Ends all claims that a worker took before, at most `longest` long: for the start of the only worker there is.
+  [[nodiscard]] Async<Result<void>> forget_claims(std::chrono::seconds longest);
+  [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_outgoing(ShardId shard, std::string delivery_id);
+  /// Writes what came of attempts, in one transaction; notices go in with it. After an error (a commit in doubt, too)
+  /// the same may be said again: what was done isn't done twice. Rows that are gone are passed over.
+  [[nodiscard]] Async<Result<void>> settle(ShardId shard, std::vector<AttemptOutcome> attempts);
+  /// The letters of a delivery as they would be claimed: for a worker that takes them at once, under the delivery's own
+  /// claim.
+  [[nodiscard]] std::vector<OutgoingLetter> outgoing_letters(const Delivery& delivery, SystemTime now) const;
 
   [[nodiscard]] Async<Result<MailboxListing>> list_mailbox(Place place, std::string mailbox);
   [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_email(Place place, EmailId email);
@@ -285,15 +281,20 @@ class Store {
   /// The traces of a message, newest first, as JSON objects: by delivery id, Message-ID, or "account/mailbox/uid" with
   /// the account's number. To what was given with the delivery comes what is so now: "mailboxes" (account, mailbox,
   /// uid, email, state: there or gone) and, where some wait, "queued" (recipient, state, attempts, next_attempt,
-  /// last_error). "refused" (account, mailbox, why) are those that the sender was told of while others were reached.
+  /// last_error), and "attempts", what was seen when it was tried elsewhere. "refused" (account, mailbox, why) are
+  /// those that the sender was told of while others were reached.
   [[nodiscard]] Result<std::vector<std::string>> traces(std::string_view key);
   /// What an operator does with the queue rows of a delivery: try again now (held ones too), hold, let go those that
   /// are held, or drop for good.
   enum class QueueAction : std::uint8_t { retry, hold, release, drop };
   /// How many rows that was; 0: no such queue entry.
   [[nodiscard]] Result<std::int64_t> change_queue(std::string_view delivery_id, QueueAction action);
-  /// The queue as JSON rows.
-  [[nodiscard]] Result<std::vector<std::string>> queue_rows();
+  /// The queue as JSON rows, the oldest letters first.
+  [[nodiscard]] Result<std::vector<std::string>> queue_rows(const QueueFilter& filter = {});
+  /// For each destination, as JSON rows: how many recipients wait and are held, since when, when the next is tried.
+  [[nodiscard]] Result<std::vector<std::string>> queue_destinations();
+  /// The rows of one letter.
+  [[nodiscard]] Result<std::vector<std::string>> queue_rows_of(std::string_view delivery_id);
   /// Verifies everything: references, counters, UIDs, quota sums, blob checksums. Empty: all is well.
   [[nodiscard]] Result<std::vector<CheckFinding>> check();
   /// One round of the background work (moving inline blobs, reclaiming, forgetting old traces, checkpoints); tests call

@@ -19,6 +19,9 @@ struct Store::State {
   }
 };
 
+/// Where a delivery's queue rows go.
+[[nodiscard]] ShardId home_of(const Delivery& delivery, ShardId otherwise);
+
 [[nodiscard]] inline std::unexpected<Error> no_shard(ShardId id) {
   return fail(ErrorKind::not_found, "no such mailbox", fmt::format("no shard {}", id.value));
 }

@@ -147,6 +147,18 @@ Result<void> add_queued(db::Connection& connection, const std::string& id, json:
   }
 }
 
+Result<void> add_attempts(db::Connection& connection, const std::string& id, json::array& out) {
+  auto rows = connection.query("SELECT document FROM attempt WHERE delivery_id = $1 ORDER BY made, number", {id});
+  if (!rows) return pass(rows);
+  while (true) {
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return {};
+    auto document = parse_json(rows->text(0));
+    if (document) out.push_back(std::move(*document));
+  }
+}
+
 }  // namespace
 
 Result<std::vector<Shard::Trace>> Shard::traces(std::string_view key) {
@@ -167,6 +179,7 @@ Result<std::vector<Shard::Trace>> Shard::traces(std::string_view key) {
     for (auto& [trace, reached] : *found) {
       if (auto added = add_mailboxes(connection, reached, trace.mailboxes); !added) return pass(added);
       if (auto added = add_queued(connection, trace.delivery_id, trace.queued); !added) return pass(added);
+      if (auto added = add_attempts(connection, trace.delivery_id, trace.attempts); !added) return pass(added);
       traces.push_back(std::move(trace));
     }
     return traces;
@@ -242,6 +255,11 @@ Result<void> Shard::forget_traces(SystemTime now) {
   while (true) {
     std::int64_t count = 0;
     auto forgotten = write_now([&](db::Connection& connection) -> Result<void> {
+      auto attempts = connection.run(
+          "DELETE FROM attempt WHERE delivery_id IN (SELECT delivery_id FROM trace WHERE made < $1 ORDER BY made LIMIT "
+          "$2)",
+          {id_before, kForgetAtOnce});
+      if (!attempts) return pass(attempts);
       auto gone = connection.run(
           "DELETE FROM trace WHERE delivery_id IN (SELECT delivery_id FROM trace WHERE made < $1 ORDER BY made LIMIT "
           "$2)",
@@ -256,6 +274,10 @@ Result<void> Shard::forget_traces(SystemTime now) {
   if (trace_before > id_before) {
     // The id outlives its trace.
     auto emptied = write_now([&](db::Connection& connection) -> Result<void> {
+      auto attempts = connection.run(
+          "DELETE FROM attempt WHERE delivery_id IN (SELECT delivery_id FROM trace WHERE made < $1 AND document <> '')",
+          {trace_before});
+      if (!attempts) return pass(attempts);
       auto count = connection.run("UPDATE trace SET document = '' WHERE made < $1 AND document <> ''", {trace_before});
       if (!count) return pass(count);
       return {};

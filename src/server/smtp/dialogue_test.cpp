@@ -101,6 +101,8 @@ struct Given {
       settings.full_mailbox_is_temporary = on;
     } else if (name == "dsn") {
       settings.dsn = on;
+    } else if (name == "relay") {
+      settings.relay = on;
     } else if (name == "binary_mime") {
       settings.binary_mime = on;
     } else {

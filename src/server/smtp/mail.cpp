@@ -17,6 +17,15 @@ Async<Outcome> Session::mail(pabal::smtp::Mail command) {
   if (command.require_tls && stream_->tls() == nullptr) {
     co_return Outcome(530, "5.7.10", "REQUIRETLS needs TLS");  // RFC 8689 §4.1
   }
+  if (command.hold_for || command.hold_until) {
+    // RFC 4865 §5: for those who log in, as far ahead as was announced.
+    if (!account_) co_return Outcome(530, "5.7.0", "A letter for later needs authentication");
+    const auto now = services.clock->now();
+    if (command.hold_for.value_or(std::chrono::seconds(0)) > settings_->max_hold ||
+        command.hold_until.value_or(now) > now + settings_->max_hold) {
+      co_return Outcome(501, "5.5.4", "That is later than this server keeps letters");
+    }
+  }
   if (account_ && command.sender) {
     const auto allowed = co_await services.accounts->may_send_as(account_->id, *command.sender);
     if (!allowed) {
@@ -35,9 +44,11 @@ Async<Outcome> Session::mail(pabal::smtp::Mail command) {
   ++transactions_;
   idle_commands_ = 0;
   auto transaction = std::make_unique<Transaction>();
+  const bool lowered = !account_ && command.priority.value_or(0) > 0;
   transaction->mail = std::move(command);
   transaction->id = make_token(to_database(services.clock->now()), *services.random);
   phase_ = Envelope{std::move(transaction)};
+  if (lowered) co_return Outcome(250, "2.3.6", "Ok, with priority 0");  // RFC 6710 §4.1
   co_return Outcome(250, "2.1.0", "Ok");
 }
 

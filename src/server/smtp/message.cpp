@@ -58,6 +58,22 @@ Async<std::optional<Reply>> Session::check_authors(std::vector<EmailAddress> aut
   co_return std::nullopt;
 }
 
+store::OutgoingTerms Session::terms_of(const pabal::smtp::Mail& mail) const {
+  const auto now = server_->services().clock->now();
+  store::OutgoingTerms terms;
+  terms.priority = mail.priority.value_or(0);
+  // RFC 6710 §5: what a stranger calls urgent isn't, to us.
+  if (!account_) terms.priority = std::min(terms.priority, 0);
+  if (mail.hold_for) terms.not_before = now + *mail.hold_for;
+  if (mail.hold_until) terms.not_before = *mail.hold_until;
+  if (mail.by) {
+    // RFC 2852 §4.1.4 counts from when the letter came; what is held has its time from then on (RFC 4865 §6).
+    terms.deliver_by =
+        store::DeliverBy{std::max(now, terms.not_before) + mail.by->time, mail.by->returns, mail.by->traced};
+  }
+  return terms;
+}
+
 delivery::Letter Session::letter_of(Transaction& transaction, Reception& reception) const {
   delivery::Letter letter{
       .id = std::move(transaction.id),
@@ -66,6 +82,8 @@ delivery::Letter Session::letter_of(Transaction& transaction, Reception& recepti
       .ret = std::move(transaction.mail.ret),
       .smtputf8 = transaction.mail.smtputf8,
       .require_tls = transaction.mail.require_tls,
+      .binary = transaction.mail.body == pabal::smtp::Body::binary_mime,
+      .terms = terms_of(transaction.mail),
       .recipients = std::move(transaction.recipients),
       .content = reception.take_content(),
       .origin = {},

@@ -49,7 +49,9 @@ Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
   // The phase is looked up anew: nothing else runs in this session meanwhile, but no reference is kept over a wait.
   auto& transaction = *std::get<Envelope>(phase_).transaction;
   const bool elsewhere = std::holds_alternative<account::NotOurDomain>(*resolved);
-  auto local = delivery::acceptable(std::move(resolved));
+  // Who has logged in may send anywhere; strangers on any port may not.
+  auto local = delivery::acceptable(
+      std::move(resolved), {.forwards = settings_->relay, .relays = settings_->relay && account_ && !is_lmtp()});
   if (!local) {
     ++transaction.refused_recipients;
     server_->metrics().recipients_refused.add();
@@ -62,15 +64,20 @@ Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
     }
     co_return Outcome(reply_for(local.error(), *settings_, is_lmtp()));
   }
-  auto address = command.recipient ? *std::move(command.recipient) : (*local)->targets.front().delivered_to;
+  // Null: at another system. The postmaster is at home here, but an alias may lead him away.
+  const auto& found = *local;
+  auto address = command.recipient         ? *std::move(command.recipient)
+                 : !found->targets.empty() ? found->targets.front().delivered_to
+                                           : found->remote_targets.front();
+  const std::size_t leads_to = found ? found->targets.size() + found->remote_targets.size() : 1;
   // Who is named twice gets one letter; LMTP has an answer for each all the same (RFC 2033 §4.2).
   if (!transaction.named.insert(address.text()).second && !is_lmtp()) {
     ++transaction.repeated_recipients;
     co_return Outcome(250, "2.1.5", "Ok");
   }
-  transaction.targets += (*local)->targets.size();
+  transaction.targets += leads_to;
   if (transaction.targets > settings_->max_mailboxes && !transaction.recipients.empty()) {
-    transaction.targets -= (*local)->targets.size();
+    transaction.targets -= leads_to;
     transaction.named.erase(address.text());
     co_return Outcome(452, "4.5.3", "Too many mailboxes for one message");
   }

@@ -8,6 +8,7 @@
 
 #include "account/authenticator.hpp"
 #include "account/directory.hpp"
+#include "account/srs.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
@@ -32,11 +33,12 @@ class Accounts {
                                                                              account::ClientFacts facts) = 0;
 };
 
-/// The real ones, which must outlive it.
+/// The real ones, which must outlive it. With `srs` an address that it made leads to the author behind it.
 class DirectoryAccounts final : public Accounts {
  public:
-  DirectoryAccounts(account::Directory& directory, account::Authenticator& authenticator)
-      : directory_(&directory), authenticator_(&authenticator) {}
+  DirectoryAccounts(account::Directory& directory, account::Authenticator& authenticator, const Clock& clock,
+                    const account::Srs* srs)
+      : directory_(&directory), authenticator_(&authenticator), clock_(&clock), srs_(srs) {}
   [[nodiscard]] Async<Result<account::Resolution>> resolve(EmailAddress recipient) override;
   [[nodiscard]] std::shared_ptr<const account::Resolution> try_resolve(const EmailAddress& recipient) override;
   [[nodiscard]] Async<Result<account::Resolution>> postmaster() override;
@@ -46,8 +48,12 @@ class DirectoryAccounts final : public Accounts {
                                                                      account::ClientFacts facts) override;
 
  private:
+  [[nodiscard]] Async<Result<account::Resolution>> resolve_author(EmailAddress author);
+
   account::Directory* directory_;
   account::Authenticator* authenticator_;
+  const Clock* clock_;
+  const account::Srs* srs_;
 };
 
 /// All of them must outlive the server; calls come from every session's thread.

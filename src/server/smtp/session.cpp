@@ -21,13 +21,15 @@ namespace {
 constexpr std::size_t kMostGathered = 32UL << 10;  // replies of a pipelined group that wait to be written together
 constexpr std::size_t kKeptWhileIdle = 256;
 
-pabal::smtp::ParseRules parse_rules(const Settings& settings) noexcept {
+pabal::smtp::ParseRules parse_rules(const Settings& settings, bool may_hold) noexcept {
   return {.spaces_after_colon = settings.spaces_after_colon,
           .missing_brackets = settings.missing_brackets,
-          .dsn = settings.dsn,
+          .dsn = settings.dsn && settings.relay,
           .binary_mime = settings.binary_mime,
           .require_tls = settings.require_tls_extension,
-          .priority = false};
+          .priority = settings.relay,
+          .future_release = may_hold,
+          .deliver_by = settings.relay};
 }
 
 /// A chunk is work that its peer shares; without octets it is as idle as NOOP.
@@ -164,7 +166,7 @@ Async<> Session::handle(LineSplitter::Event event) {
     conclude(co_await continue_auth(std::move(response)));
     co_return;
   }
-  auto command = pabal::smtp::parse_command(event.text, parse_rules(*settings_));
+  auto command = pabal::smtp::parse_command(event.text, parse_rules(*settings_, may_hold()));
   const bool is_http = !command && pabal::smtp::looks_like_http(event.text);
   const bool is_bdat = !command && starts_with_ignoring_case(event.text, "BDAT");
   stream_->consume(event.consumed);

@@ -105,6 +105,7 @@ class Session {
   [[nodiscard]] Async<Outcome> deliver(std::unique_ptr<Transaction> transaction, std::unique_ptr<Reception> reception);
   [[nodiscard]] Async<std::optional<Reply>> check_authors(std::vector<EmailAddress> authors);
   [[nodiscard]] delivery::Letter letter_of(Transaction& transaction, Reception& reception) const;
+  [[nodiscard]] store::OutgoingTerms terms_of(const pabal::smtp::Mail& mail) const;
   void log_message(const std::string& id, const std::string& from, std::size_t recipients, std::uint64_t octets,
                    const Reply& reply) const;
 
@@ -112,6 +113,10 @@ class Session {
   [[nodiscard]] bool is_own_postmaster(const EmailAddress& address) const;
   [[nodiscard]] pabal::smtp::Situation situation(pabal::smtp::Verb verb) const;
   [[nodiscard]] pabal::smtp::Stage stage() const noexcept;
+  [[nodiscard]] bool announces_dsn() const noexcept { return settings_->dsn && settings_->relay; }
+  [[nodiscard]] bool may_hold() const noexcept {
+    return settings_->relay && listener_->protocol == pabal::smtp::Protocol::submission;
+  }
   [[nodiscard]] bool is_lmtp() const noexcept { return listener_->protocol == pabal::smtp::Protocol::lmtp; }
   [[nodiscard]] bool may_start_tls() const;
   [[nodiscard]] std::vector<std::string_view> mechanisms() const;

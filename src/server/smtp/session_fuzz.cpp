@@ -47,7 +47,7 @@ World& world_for(unsigned choice) {
     settings.rate_tracked_addresses = 100;
     settings.normalise_bare_newlines = (choice & 0x80) != 0;
     settings.strict_pipelining = (choice & 0x40) != 0;
-    settings.dsn = settings.binary_mime = (choice & 0x20) != 0;
+    settings.relay = settings.binary_mime = (choice & 0x20) != 0;
     constexpr pabal::smtp::Protocol protocols[] = {pabal::smtp::Protocol::smtp, pabal::smtp::Protocol::submission,
                                                    pabal::smtp::Protocol::lmtp, pabal::smtp::Protocol::smtp};
     world = std::make_unique<World>(settings, ListenerSettings{.protocol = protocols[choice & 3], .starttls = true});

@@ -53,7 +53,9 @@ struct Settings {
   bool check_sender_fields = true;        ///< submitters' From and Sender must be theirs
 
   // What is announced only once the parts behind it are there.
-  bool dsn = false;
+  bool dsn = true;
+  bool relay = false;  ///< something carries letters elsewhere; with it DSN, DELIVERBY, MT-PRIORITY, FUTURERELEASE
+  std::chrono::seconds max_hold = std::chrono::days(30);  ///< RFC 4865: how far ahead a submitter may date a letter
   bool require_tls_extension = false;
 
   // By client address (IPv4 address, IPv6 /64); loopback, Unix sockets and rate_exempt are not counted.

@@ -1,0 +1,289 @@
+#include "queue/notice.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "message/encoded_word.hpp"
+#include "message/header.hpp"
+
+namespace pabal::queue {
+
+namespace {
+
+using message::BounceReason;
+using message::DsnAction;
+
+struct Sentence {
+  BounceReason reason;
+  std::string_view english;
+  std::string_view korean;
+};
+
+constexpr std::array kSentences = {
+    Sentence{BounceReason::unknown_user, "There is no such address there. Please look at how it is spelled.",
+             "받는 쪽에 그런 주소가 없습니다. 주소를 바르게 적었는지 확인해 주십시오."},
+    Sentence{BounceReason::mailbox_full, "The recipient's mailbox is full.", "받는 분의 편지함이 가득 찼습니다."},
+    Sentence{BounceReason::mailbox_disabled, "The recipient's mailbox is not in use any more.",
+             "받는 분의 편지함은 더 이상 사용되지 않습니다."},
+    Sentence{BounceReason::host_unknown,
+             "The part of the address behind the @ does not exist, or takes no mail. Please look at how it is spelled.",
+             "주소의 @ 뒷부분(도메인)이 없거나 메일을 받지 않습니다. 바르게 적었는지 확인해 주십시오."},
+    Sentence{BounceReason::unreachable, "The recipient's mail server could not be reached.",
+             "받는 쪽 메일 서버에 연결할 수 없었습니다."},
+    Sentence{BounceReason::expired, "It was tried again and again, for as long as this server tries.",
+             "여러 번 다시 시도했지만 정해진 기간 안에 전달하지 못했습니다."},
+    Sentence{BounceReason::spam, "The recipient's mail server takes the letter for spam.",
+             "받는 쪽 메일 서버가 이 편지를 스팸으로 보았습니다."},
+    Sentence{BounceReason::blocked, "The recipient's mail server takes no letters from here, by a rule of its own.",
+             "받는 쪽 메일 서버가 자체 규칙에 따라 이곳에서 보내는 편지를 받지 않습니다."},
+    Sentence{BounceReason::authentication,
+             "The recipient's mail server doubts that the letter is from the address that it names.",
+             "받는 쪽 메일 서버가 보낸 사람 주소를 확인하지 못했습니다."},
+    Sentence{BounceReason::too_big, "The letter is too big for the recipient's mail server.",
+             "편지가 너무 커서 받는 쪽 메일 서버가 받지 않습니다."},
+    Sentence{BounceReason::rate_limited, "The recipient's mail server takes no more letters for the moment.",
+             "받는 쪽 메일 서버가 지금은 편지를 더 받지 않습니다."},
+    Sentence{BounceReason::relay_denied, "The server that was asked does not take mail for this address.",
+             "해당 서버는 이 주소로 가는 메일을 받지 않습니다."},
+    Sentence{BounceReason::loop, "The letter went round in a circle.", "편지가 서버 사이를 맴돌고 있습니다."},
+    Sentence{BounceReason::virus, "The recipient's mail server takes the letter for harmful software.",
+             "받는 쪽 메일 서버가 이 편지에 악성 코드가 있다고 보았습니다."},
+    Sentence{BounceReason::malformed, "The recipient's mail server did not understand the letter or the address.",
+             "받는 쪽 메일 서버가 편지나 주소의 형식을 이해하지 못했습니다."},
+    Sentence{BounceReason::system, "The recipient's mail server has trouble of its own.",
+             "받는 쪽 메일 서버에 문제가 있습니다."},
+};
+constexpr std::string_view kRefusedEnglish = "The recipient's mail server did not take it.";
+constexpr std::string_view kRefusedKorean = "받는 쪽 메일 서버가 편지를 받지 않았습니다.";
+
+bool has_hangul(std::string_view utf8) noexcept {
+  // U+AC00 to U+D7A3 are EA B0 80 to ED 9E A3.
+  for (std::size_t i = 0; i + 2 < utf8.size(); ++i) {
+    const auto first = static_cast<unsigned char>(utf8[i]);
+    const auto second = static_cast<unsigned char>(utf8[i + 1]);
+    if (first < 0xEA || first > 0xED) continue;
+    if (first == 0xEA && second < 0xB0) continue;
+    if (first == 0xED && second > 0x9E) continue;
+    return true;
+  }
+  return false;
+}
+
+std::string domain_of(std::string_view address) {
+  const auto at = address.rfind('@');
+  return at == std::string_view::npos ? std::string() : to_lower(address.substr(at + 1));
+}
+
+std::string subject_of(std::string_view head) {
+  const message::HeaderFields fields(head, 0, 1000);
+  auto subject = message::decode_text(fields.body("Subject"));
+  // Cut where a letter ends, not within one.
+  std::size_t most = std::min<std::size_t>(subject.size(), 150);
+  while (most > 0 && most < subject.size() && (static_cast<unsigned char>(subject[most]) & 0xC0) == 0x80) --most;
+  const bool cut = most < subject.size();
+  subject.resize(most);
+  return std::string(trim(subject)) + (cut ? "…" : "");
+}
+
+std::string id_of(std::string_view head) {
+  const message::HeaderFields fields(head, 0, 1000);
+  const auto value = trim(fields.body("Message-ID"));
+  const auto open = value.find('<');
+  const auto close = value.find('>', open == std::string_view::npos ? 0 : open);
+  if (open == std::string_view::npos || close == std::string_view::npos) return {};
+  return std::string(value.substr(open + 1, close - open - 1));
+}
+
+std::string subject_line(DsnAction action, Language language, std::string_view subject) {
+  const bool korean = language == Language::korean;
+  std::string_view what;
+  switch (action) {
+    case DsnAction::delayed:
+      what = korean ? "아직 전달 중인 편지" : "Your letter is still on its way";
+      break;
+    case DsnAction::relayed:
+    case DsnAction::delivered:
+    case DsnAction::expanded:
+      what = korean ? "전달된 편지" : "Your letter was handed on";
+      break;
+    case DsnAction::failed:
+    case DsnAction::unknown:
+      what = korean ? "전달하지 못한 편지" : "Your letter could not be delivered";
+      break;
+  }
+  return subject.empty() ? std::string(what) : fmt::format("{}: {}", what, subject);
+}
+
+std::string opening(DsnAction action, Language language) {
+  const bool korean = language == Language::korean;
+  switch (action) {
+    case DsnAction::delayed:
+      return korean ? "보내신 편지를 아래 주소로 아직 전달하지 못했습니다. 계속 시도하고 있으니 다시 보내지 않으셔도 "
+                      "됩니다."
+                    : "Your letter has not reached these recipients yet. It is still being tried: there is no need to "
+                      "send it again.";
+    case DsnAction::relayed:
+      return korean
+                 ? "보내신 편지를 아래 주소의 메일 서버에 넘겼습니다. 그 서버는 더 이상의 소식을 알려 주지 않습니다."
+                 : "Your letter was handed to the mail servers of these recipients, which will not tell what becomes "
+                   "of it.";
+    case DsnAction::delivered:
+    case DsnAction::expanded:
+      return korean ? "보내신 편지가 아래 편지함에 들어갔습니다."
+                    : "Your letter was put into these recipients' mailboxes.";
+    case DsnAction::failed:
+    case DsnAction::unknown:
+      break;
+  }
+  return korean ? "보내신 편지를 아래 주소로 전달하지 못했습니다."
+                : "Your letter could not be delivered to these recipients.";
+}
+
+std::string closing(const NoticeFacts& facts, Language language) {
+  const bool korean = language == Language::korean;
+  if (facts.action == DsnAction::delayed) {
+    return fmt::format(
+        fmt::runtime(korean ? "{}까지 계속 시도합니다. 그때까지 전달하지 못하면 다시 알려 드리겠습니다."
+                            : "It is tried until {}. If it can't be delivered by then, you will be told."),
+        codec::format_date(facts.retry_until));
+  }
+  if (facts.action != DsnAction::failed) return {};
+  return std::string(korean ? "이 편지는 다시 시도하지 않습니다. 보내신 편지를 아래에 덧붙입니다."
+                            : "It is not tried any more. What you wrote is attached.");
+}
+
+std::string human_text(const NoticeFacts& facts, Language language, std::string_view subject) {
+  const bool korean = language == Language::korean;
+  std::string text = fmt::format(
+      fmt::runtime(korean ? "{}의 메일 시스템입니다.\n\n" : "This is the mail system at {}.\n\n"), facts.hostname);
+  text += opening(facts.action, language) + "\n\n";
+  if (!subject.empty()) text += fmt::format("  {}: {}\n", korean ? "제목" : "Subject", subject);
+  text += fmt::format("  {}: {}\n", korean ? "받은 시각" : "Received", codec::format_date(facts.letter->arrived));
+  for (const auto& recipient : facts.recipients) {
+    text += fmt::format("\n<{}>\n", recipient.address);
+    if (facts.action == DsnAction::failed || facts.action == DsnAction::delayed) {
+      const auto reason = message::bounce_reason(recipient.diagnostic, recipient.status, 0);
+      if (recipient.gave_up) text += fmt::format("  {}\n", sentence(BounceReason::expired, language));
+      if (!recipient.gave_up || reason != BounceReason::expired)
+        text += fmt::format("  {}\n", sentence(reason, language));
+    }
+    if (recipient.diagnostic.empty()) continue;
+    const auto words = printable(recipient.diagnostic, 1000);
+    if (recipient.smtp && !recipient.remote_host.empty()) {
+      text += fmt::format(fmt::runtime(korean ? "  {}의 응답: {}\n" : "  {} said: {}\n"), recipient.remote_host, words);
+    } else {
+      text += fmt::format("  ({})\n", words);
+    }
+  }
+  if (const auto end = closing(facts, language); !end.empty()) text += "\n" + end + "\n";
+  return text;
+}
+
+message::TypedValue typed_address(std::string_view address) {
+  return {is_ascii(address) ? "rfc822" : "utf-8", std::string(address)};
+}
+
+message::RecipientReport report_of(const NoticeFacts& facts, const NoticeRecipient& recipient) {
+  message::RecipientReport report;
+  if (const auto semicolon = recipient.original_recipient.find(';'); semicolon != std::string::npos) {
+    report.original_recipient = {to_lower(std::string_view(recipient.original_recipient).substr(0, semicolon)),
+                                 recipient.original_recipient.substr(semicolon + 1)};
+  }
+  report.final_recipient = typed_address(recipient.address);
+  report.action = facts.action;
+  report.status = recipient.status;
+  if (!recipient.remote_host.empty()) report.remote_mta = {"dns", recipient.remote_host};
+  if (!recipient.diagnostic.empty() && facts.action != DsnAction::delivered && recipient.smtp) {
+    report.diagnostic = {"smtp", printable(recipient.diagnostic, 1000)};
+  } else if (!recipient.diagnostic.empty()) {
+    report.diagnostic = {"x-pabal", printable(recipient.diagnostic, 1000)};
+  }
+  report.last_attempt = codec::Date{facts.now, 0, false};
+  if (facts.action == DsnAction::delayed) report.will_retry_until = codec::Date{facts.retry_until, 0, false};
+  report.final_log_id = facts.letter->id;
+  return report;
+}
+
+}  // namespace
+
+std::string_view sentence(BounceReason reason, Language language) noexcept {
+  const bool korean = language == Language::korean;
+  const auto found = std::ranges::find(kSentences, reason, &Sentence::reason);
+  if (found == kSentences.end()) return korean ? kRefusedKorean : kRefusedEnglish;
+  return korean ? found->korean : found->english;
+}
+
+Language language_of(std::string_view author, std::string_view head) {
+  const auto domain = domain_of(author);
+  if (domain.ends_with(".kr") || domain.ends_with(".xn--3e0b707e") || has_hangul(domain)) return Language::korean;
+  const message::HeaderFields fields(head, 0, 1000);
+  for (const auto tag : split(fields.body("Content-Language"), ',')) {
+    const auto lower = to_lower(trim(tag));
+    if (lower == "ko" || lower.starts_with("ko-")) return Language::korean;
+  }
+  const auto type = to_lower(fields.body("Content-Type"));
+  for (const std::string_view charset : {"euc-kr", "ks_c_5601", "ksc5601", "cp949", "windows-949", "iso-2022-kr"}) {
+    if (type.contains(charset)) return Language::korean;
+  }
+  return has_hangul(message::decode_text(fields.body("Subject"))) ? Language::korean : Language::english;
+}
+
+Result<WrittenNotice> write_notice(const NoticeFacts& facts, Random& random) {
+  const auto& letter = *facts.letter;
+  auto author = EmailAddress::parse(letter.author, 255);
+  if (!author) return pass(author);
+  auto system = EmailAddress::parse("MAILER-DAEMON@" + facts.hostname);
+  if (!system) return pass(system);
+  const auto language = language_of(letter.author, facts.content);
+  const auto subject = subject_of(facts.content);
+  const bool wide = letter.smtputf8 || author->needs_smtputf8();
+  const auto style = wide ? message::HeaderStyle::utf8 : message::HeaderStyle::ascii;
+
+  WrittenNotice written;
+  written.subject = subject_line(facts.action, language, subject);
+  const auto id = message::make_message_id(facts.now, random, facts.hostname);
+  written.message_id = "<" + id + ">";
+  written.smtputf8 = wide;
+
+  message::DsnSpec spec{
+      .envelope = {.from = {language == Language::korean ? "메일 시스템" : "Mail system", *std::move(system)},
+                   .to = {"", *std::move(author)},
+                   .subject = written.subject,
+                   .date = facts.now,
+                   .message_id = id,
+                   .in_reply_to = id_of(facts.content)},
+      .human_text = human_text(facts, language, subject),
+      .report = {},
+      .returned = {}};
+  spec.report.envelope_id = letter.envelope_id;
+  spec.report.reporting_mta = {"dns", facts.hostname};
+  spec.report.arrival = codec::Date{letter.arrived, 0, false};
+  for (const auto& recipient : facts.recipients) spec.report.recipients.push_back(report_of(facts, recipient));
+
+  const auto header_end = message::header_size(facts.content);
+  using Kind = message::Returned::Kind;
+  // What is returned must be such that it can be written; where it isn't, its header, or nothing.
+  for (const auto kind : {Kind::message, Kind::headers, Kind::none}) {
+    if (kind == Kind::message && !(facts.whole && facts.action == DsnAction::failed)) continue;
+    if (kind == Kind::headers && !header_end) continue;
+    spec.returned.kind = kind;
+    spec.returned.content = kind == Kind::none
+                                ? nullptr
+                                : message::source_of(std::string(
+                                      kind == Kind::message ? facts.content : facts.content.substr(0, *header_end)));
+    const auto message = message::make_dsn(spec, style);
+    if (!message) return pass(message);
+    auto text = message->text(random, {.carriage = message::Carriage::eight_bit});
+    if (!text && kind != Kind::none) continue;
+    if (!text) return pass(text);
+    written.content = *std::move(text);
+    break;
+  }
+  written.form = is_ascii(written.content) ? store::ContentForm::seven_bit : store::ContentForm::eight_bit;
+  return written;
+}
+
+}  // namespace pabal::queue

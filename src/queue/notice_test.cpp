@@ -1,0 +1,158 @@
+#include "queue/notice.hpp"
+
+#include <gtest/gtest.h>
+
+#include "message/mime.hpp"
+
+namespace pabal::queue {
+namespace {
+
+using namespace std::chrono_literals;
+using message::DsnAction;
+
+const SystemTime kNow{std::chrono::seconds(1'800'000'000)};
+constexpr std::string_view kLetter =
+    "Subject: hello\r\nMessage-ID: <1@seoul.example>\r\nFrom: alice@seoul.example\r\n\r\nthe body\r\n";
+
+struct Case {
+  store::OutgoingLetter letter;
+  NoticeFacts facts;
+  SeededRandom random{5};
+
+  Case() {
+    letter.id = "L1";
+    letter.author = "alice@seoul.example";
+    letter.arrived = kNow - 1h;
+    letter.envelope_id = "E 1";
+    facts.letter = &letter;
+    facts.content = kLetter;
+    facts.whole = true;
+    facts.hostname = "mail.seoul.example";
+    facts.now = kNow;
+    facts.retry_until = kNow + 100h;
+    facts.recipients = {{.address = "bob@busan.example",
+                         .original_recipient = "rfc822;b@x",
+                         .status = "5.1.1",
+                         .diagnostic = "550 5.1.1 No such user",
+                         .smtp = true,
+                         .remote_host = "mx.busan.example"}};
+  }
+  std::string write() {
+    auto written = write_notice(facts, random);
+    return written ? written->content : "error: " + written.error().log;
+  }
+  /// "failed bob@busan.example 5.1.1 | smtp; … | headers"
+  static std::string report_in(const std::string& text) {
+    const auto tree = message::parse_mime(text);
+    const auto dsn = message::read_dsn(text, tree);
+    if (!dsn) return "no report";
+    std::string line = dsn->report.envelope_id + " ";
+    for (const auto& one : dsn->report.recipients) {
+      line += fmt::format("{} {} {} {}; {} ({}) ", name_of(one.action), one.final_recipient.text, one.status,
+                          one.diagnostic.type, one.diagnostic.text, one.original_recipient.text);
+    }
+    using Kind = message::Returned::Kind;
+    const auto kind = dsn->returned.kind;
+    return line + (kind == Kind::message ? "message" : kind == Kind::headers ? "headers" : "nothing");
+  }
+};
+
+TEST(Notice, ABounce) {
+  Case one;
+  const auto text = one.write();
+  EXPECT_EQ(Case::report_in(text), "E 1 failed bob@busan.example 5.1.1 smtp; 550 5.1.1 No such user (b@x) message");
+  for (const std::string_view part :
+       {"To: alice@seoul.example\r\n", "Subject: Your letter could not be delivered: hello\r\n",
+        "In-Reply-To: <1@seoul.example>\r\n", "Auto-Submitted: auto-replied\r\n", "There is no such address there.",
+        "mx.busan.example said: 550 5.1.1 No such user", "the body\r\n", "Final-Log-ID: L1\r\n"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+  const auto bounce = message::recognise_bounce(text, message::parse_mime(text));
+  ASSERT_TRUE(bounce);
+  EXPECT_EQ(bounce->recipients.front().reason, message::BounceReason::unknown_user);
+}
+
+TEST(Notice, HeadersWhereNotTheWhole) {
+  Case one;
+  one.facts.whole = false;
+  EXPECT_TRUE(Case::report_in(one.write()).ends_with("headers"));
+  one.facts.content = "Subject: a header without end";
+  EXPECT_TRUE(Case::report_in(one.write()).ends_with("nothing"));
+  one.facts.whole = true;
+  const std::string binary("Subject: x\r\n\r\na\0b", 17);
+  one.facts.content = binary;
+  EXPECT_TRUE(Case::report_in(one.write()).ends_with("headers")) << one.write();
+}
+
+TEST(Notice, DelayedAndHandedOn) {
+  Case one;
+  one.facts.action = DsnAction::delayed;
+  one.facts.recipients.front().status = "4.4.1";
+  one.facts.recipients.front().diagnostic = "connection timed out";
+  one.facts.recipients.front().smtp = false;
+  auto text = one.write();
+  EXPECT_TRUE(Case::report_in(text).starts_with("E 1 delayed bob@busan.example 4.4.1 x-pabal; connection timed out"))
+      << Case::report_in(text);
+  EXPECT_TRUE(Case::report_in(text).ends_with("headers"));
+  EXPECT_NE(text.find("Will-Retry-Until: "), std::string::npos);
+  EXPECT_NE(text.find("no need to send it again"), std::string::npos) << text;
+  one.facts.action = DsnAction::relayed;
+  one.facts.recipients.front().status = "2.0.0";
+  text = one.write();
+  EXPECT_NE(text.find("Subject: Your letter was handed on: hello"), std::string::npos) << text;
+}
+
+TEST(Notice, TheAuthorsLanguage) {
+  struct Language_ {
+    const char* author;
+    const char* head;
+    bool korean;
+  };
+  for (const auto& [author, head, korean] :
+       {Language_{"a@seoul.example", "", false}, Language_{"a@snu.ac.kr", "", true},
+        Language_{"a@x.xn--3e0b707e", "", true}, Language_{"a@x.example", "Content-Language: en, ko-KR\r\n\r\n", true},
+        Language_{"a@x.example", "Content-Type: text/plain; charset=EUC-KR\r\n\r\n", true},
+        Language_{"a@x.example", "Subject: =?utf-8?B?7JWI64WV?=\r\n\r\n", true},
+        Language_{"a@x.example", "Subject: =?utf-8?B?w7w=?=\r\n\r\n", false}}) {
+    EXPECT_EQ(language_of(author, head) == Language::korean, korean) << author << head;
+  }
+  Case one;
+  one.letter.author = "alice@seoul.kr";
+  one.facts.recipients.front().gave_up = true;
+  const auto text = one.write();
+  EXPECT_TRUE(Case::report_in(text).starts_with("E 1 failed bob@busan.example 5.1.1")) << text;
+  EXPECT_NE(text.find("charset"), std::string::npos);
+  for (int reason = 0; reason <= static_cast<int>(message::BounceReason::system); ++reason) {
+    const auto which = static_cast<message::BounceReason>(reason);
+    EXPECT_FALSE(sentence(which, Language::korean).empty());
+    EXPECT_NE(sentence(which, Language::korean), sentence(which, Language::english));
+  }
+}
+
+// What others said and wrote can't break out of where it stands.
+TEST(Notice, HostileWords) {
+  Case one;
+  one.facts.recipients.front().diagnostic = "550 no\r\nBcc: x@y\r\n\r\n--b";
+  one.facts.recipients.front().original_recipient = "rfc822;a\r\nX: y";
+  one.letter.envelope_id = "a\r\nAction: delivered";
+  one.facts.content = "Subject: =?utf-8?B?DQpCY2M6IHhAeQ==?=\r\n\r\n";
+  const auto text = one.write();
+  EXPECT_EQ(text.find("\r\nBcc:"), std::string::npos) << text;
+  EXPECT_EQ(text.find("\r\nX: y"), std::string::npos) << text;
+  EXPECT_EQ(text.find("\r\nAction: delivered"), std::string::npos) << text;
+}
+
+TEST(Notice, WideLetters) {
+  Case one;
+  one.letter.author = "앨리스@seoul.example";
+  one.letter.smtputf8 = true;
+  one.facts.recipients.front().address = "밥@busan.example";
+  const auto written = write_notice(one.facts, one.random);
+  ASSERT_TRUE(written) << written.error().log;
+  EXPECT_TRUE(written->smtputf8);
+  EXPECT_EQ(written->form, store::ContentForm::eight_bit);
+  EXPECT_NE(Case::report_in(written->content).find("failed 밥@busan.example"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pabal::queue

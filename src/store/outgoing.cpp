@@ -1,0 +1,189 @@
+// Letters on their way out: the shard's and the store's calls for whoever carries them.
+#include "store/outgoing.hpp"
+
+#include <map>
+
+#include "store/delivery_rows.hpp"
+#include "store/queue_rows.hpp"
+#include "store/shard.hpp"
+#include "store/spilled.hpp"
+#include "store/store_state.hpp"
+#include "store/stored_email.hpp"
+
+namespace pabal::store {
+
+std::vector<OutgoingLetter> outgoing_letters(const Delivery& delivery, ShardId shard, SystemTime now) {
+  std::vector<OutgoingLetter> letters;
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> known;  // by destination and reverse-path
+  std::int64_t number = kRemoteNumber;
+  for (const auto& recipient : delivery.remote) {
+    const std::string& sender = recipient.reverse_path ? *recipient.reverse_path : delivery.sender;
+    const auto [place, fresh] = known.try_emplace({recipient.destination, sender}, letters.size());
+    if (fresh) {
+      OutgoingLetter letter;
+      letter.shard = shard;
+      letter.id = delivery.id;
+      letter.destination = recipient.destination;
+      letter.sender = sender;
+      letter.author = delivery.sender;
+      letter.account = delivery.terms.account;
+      letter.arrived = now;
+      letter.begins = std::max(now, delivery.terms.not_before);
+      letter.size = delivery.content.size();
+      letter.envelope_id = delivery.envelope_id;
+      letter.ret = delivery.ret;
+      letter.smtputf8 = delivery.smtputf8;
+      letter.require_tls = delivery.require_tls;
+      letter.form = delivery.terms.form;
+      letter.priority = delivery.terms.priority;
+      letter.deliver_by = delivery.terms.deliver_by;
+      letters.push_back(std::move(letter));
+    }
+    letters[place->second].recipients.push_back({.number = number++,
+                                                 .address = recipient.address,
+                                                 .notify = recipient.notify,
+                                                 .original_recipient = recipient.original_recipient,
+                                                 .attempts = 0,
+                                                 .last_error = {},
+                                                 .warned = false});
+  }
+  return letters;
+}
+
+Async<Result<DueDestinations>> Shard::due_destinations(std::string after, std::size_t at_most) {
+  std::move_only_function<Result<DueDestinations>(db::Connection&)> work =
+      [shard = place_.id, after = std::move(after), at_most, now = around_.clock->now()](db::Connection& connection) {
+        return due_rows(connection, shard, after, at_most, now);
+      };
+  co_return co_await read<DueDestinations>(std::move(work));
+}
+
+Async<Result<std::vector<OutgoingLetter>>> Shard::claim_outgoing(std::string destination, std::size_t at_most,
+                                                                 SystemTime until) {
+  std::move_only_function<Result<std::vector<OutgoingLetter>>(db::Connection&)> work =
+      [shard = place_.id, destination = std::move(destination), at_most, until, now = around_.clock->now()](
+          db::Connection& connection) { return claim_rows(connection, shard, destination, at_most, now, until); };
+  co_return co_await write<std::vector<OutgoingLetter>>(std::move(work));
+}
+
+Async<Result<void>> Shard::forget_claims(std::chrono::seconds longest) {
+  std::move_only_function<Result<bool>(db::Connection&)> work =
+      [longest, now = around_.clock->now()](db::Connection& connection) -> Result<bool> {
+    const auto done = connection.run(
+        "UPDATE queue_recipient SET next_attempt = $1, claimed_until = 0 WHERE kind = 2 AND state = 0 AND "
+        "next_attempt > $1 AND next_attempt <= $2 AND claimed_until = next_attempt",
+        {to_database(now), to_database(now + longest)});
+    if (!done) return pass(done);
+    return true;
+  };
+  const auto done = co_await write<bool>(std::move(work));
+  if (!done) co_return pass(done);
+  co_return Result<void>{};
+}
+
+Async<Result<std::unique_ptr<EmailOctets>>> Shard::open_outgoing(std::string delivery_id) {
+  using Opened = Result<std::unique_ptr<EmailOctets>>;
+  co_return co_await around_.pool->run([this, delivery_id = std::move(delivery_id)]() -> Opened {
+    const ReadGate::Pass inside(gate_);
+    auto pieces = readers_.read([&](db::Connection& connection) -> Result<std::vector<Piece>> {
+      auto rows = connection.query("SELECT pieces FROM queue_message WHERE delivery_id = $1", {delivery_id});
+      if (!rows) return pass(rows);
+      auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) return fail(ErrorKind::not_found, "no such queue entry");
+      return decode_pieces(rows->octets(0));
+    });
+    if (!pieces) return pass(pieces);
+    auto opened = open_pieces(*pieces);
+    if (!opened) return pass(opened);
+    return std::unique_ptr<EmailOctets>(std::move(*opened));
+  });
+}
+
+Async<Result<void>> Shard::settle(std::vector<AttemptOutcome> attempts) {
+  if (!healthy()) co_return refusal();
+  struct Settling {
+    std::vector<AttemptOutcome> attempts;
+    std::vector<std::vector<NoticeWrite>> notices;
+  };
+  auto settling = std::make_shared<Settling>();
+  settling->attempts = std::move(attempts);
+  bool in_row = false;
+  for (const auto& attempt : settling->attempts) {
+    auto& writes = settling->notices.emplace_back();
+    for (const auto& notice : attempt.notices) {
+      auto number = numbers_.take();
+      if (!number) co_return pass(number);
+      NoticeWrite write;
+      write.notice = &notice;
+      write.content.append(notice.content);
+      write.blob.id = *number;
+      write.blob.size = notice.content.size();
+      write.blob.salt = mix(around_.key, salts_.fetch_add(1, std::memory_order_relaxed));
+      write.blob.checksum = checksum_of(notice.content, write.blob.salt);
+      write.blob.location = segments_ && !place_.blobs_in_database ? Location::row : Location::database;
+      in_row = in_row || write.blob.location == Location::row;
+      write.facts = facts_of(notice.content);
+      writes.push_back(std::move(write));
+    }
+  }
+  std::move_only_function<Result<std::vector<NoticeReached>>(db::Connection&)> work =
+      [settling, shard = place_.id, now = around_.clock->now()](db::Connection& connection) {
+        return settle_rows(connection, shard, settling->attempts, settling->notices, now);
+      };
+  auto reached = co_await write<std::vector<NoticeReached>>(std::move(work));
+  if (!reached) co_return pass(reached);
+  if (in_row) came_in_row();
+  for (const auto& one : *reached) {
+    to_index(one.account);
+    to_pack(one.account, 1);
+    around_.watchers->tell(one.account, one.change);
+  }
+  co_return Result<void>{};
+}
+
+Async<Result<DueDestinations>> Store::due_destinations(std::optional<DestinationCursor> from, std::size_t at_most) {
+  auto shard = state_->shards.begin();
+  if (from) {
+    shard = std::ranges::find_if(state_->shards, [&](const auto& one) { return one->id() == from->shard; });
+    if (shard == state_->shards.end()) co_return no_shard(from->shard);
+  }
+  auto found = co_await (*shard)->due_destinations(from ? std::move(from->after) : std::string(), at_most);
+  if (found && !found->go_on && ++shard != state_->shards.end()) {
+    found->go_on = DestinationCursor{(*shard)->id(), {}};
+  }
+  co_return found;
+}
+
+Async<Result<std::vector<OutgoingLetter>>> Store::claim_outgoing(ShardId shard, std::string destination,
+                                                                 std::size_t at_most, SystemTime until) {
+  Shard* const home = state_->find(shard);
+  if (home == nullptr) co_return no_shard(shard);
+  co_return co_await home->claim_outgoing(std::move(destination), at_most, until);
+}
+
+Async<Result<void>> Store::forget_claims(std::chrono::seconds longest) {
+  for (const auto& shard : state_->shards) {
+    auto done = co_await shard->forget_claims(longest);
+    if (!done) co_return done;
+  }
+  co_return Result<void>{};
+}
+
+Async<Result<std::unique_ptr<EmailOctets>>> Store::open_outgoing(ShardId shard, std::string delivery_id) {
+  Shard* const home = state_->find(shard);
+  if (home == nullptr) co_return no_shard(shard);
+  co_return co_await home->open_outgoing(std::move(delivery_id));
+}
+
+std::vector<OutgoingLetter> Store::outgoing_letters(const Delivery& delivery, SystemTime now) const {
+  return store::outgoing_letters(delivery, home_of(delivery, state_->shards.front()->id()), now);
+}
+
+Async<Result<void>> Store::settle(ShardId shard, std::vector<AttemptOutcome> attempts) {
+  Shard* const home = state_->find(shard);
+  if (home == nullptr) co_return no_shard(shard);
+  co_return co_await home->settle(std::move(attempts));
+}
+
+}  // namespace pabal::store

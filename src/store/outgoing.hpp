@@ -1,0 +1,119 @@
+// Letters on their way out: recipients at other systems, in rows of the queue that commit with the letter's local
+// targets. A row has a destination (the address's domain) and a time of its next attempt; a worker claims the rows of
+// a destination for a while, and writes what became of them. What a claim takes is not due again before its end, so
+// that the index of destinations and times always says what there is to do, however many letters wait.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "store/delivery.hpp"
+
+namespace pabal::store {
+
+/// A recipient of a letter as the queue's worker has it.
+struct OutgoingRecipient {
+  std::int64_t number = 0;  ///< of its row, among the letter's
+  std::string address;
+  std::string notify;              ///< RFC 3461 NOTIFY; may be empty
+  std::string original_recipient;  ///< RFC 3461 ORCPT; may be empty
+  std::int64_t attempts = 0;
+  std::string last_error;
+  bool warned = false;  ///< the sender was told that it takes long
+  friend bool operator==(const OutgoingRecipient&, const OutgoingRecipient&) = default;
+};
+
+/// A letter with its recipients at one destination that share a reverse-path.
+struct OutgoingLetter {
+  ShardId shard;
+  std::string id;
+  std::string destination;
+  std::string sender;  ///< the reverse-path on the wire; empty: null
+  std::string author;  ///< whom notices go to: the letter's own reverse-path, also where a forward has another
+  AccountId account;   ///< who submitted it; none where it was no account
+  SystemTime arrived;
+  SystemTime begins;  ///< what ages are counted from: when it came, or the moment it was to be held until
+  std::uint64_t size = 0;
+  std::string envelope_id;  ///< RFC 3461 ENVID
+  std::string ret;          ///< RFC 3461 RET
+  bool smtputf8 = false;
+  bool require_tls = false;
+  ContentForm form = ContentForm::seven_bit;
+  int priority = 0;
+  std::optional<DeliverBy> deliver_by;
+  std::vector<OutgoingRecipient> recipients;
+};
+
+/// The letters of a delivery whose rows go into that shard (Store::outgoing_letters).
+[[nodiscard]] std::vector<OutgoingLetter> outgoing_letters(const Delivery& delivery, ShardId shard, SystemTime now);
+
+/// Where a walk through the destinations has come.
+struct DestinationCursor {
+  ShardId shard;
+  std::string after;
+};
+struct DueDestination {
+  ShardId shard;
+  std::string destination;
+  SystemTime next;  ///< its first attempt
+};
+/// Some steps of the walk.
+struct DueDestinations {
+  std::vector<DueDestination> due;
+  std::optional<SystemTime> next;            ///< the first attempt among those that are not due
+  std::optional<DestinationCursor> go_on{};  ///< nothing: all destinations were seen
+};
+
+/// What became of a recipient in an attempt.
+enum class AttemptEnd : std::uint8_t {
+  delivered,  ///< its row goes
+  failed,     ///< its row goes
+  postponed,
+  released,  ///< not tried: its claim ends
+};
+struct RecipientOutcome {
+  std::int64_t number = 0;
+  AttemptEnd end = AttemptEnd::released;
+  SystemTime next{};     ///< of what stays
+  std::string why = {};  ///< last_error of what stays
+};
+
+/// A letter that begins here and goes in with the outcomes that it is about: a bounce, a notice. It has the null
+/// reverse-path, and goes to a mailbox here or to a recipient elsewhere.
+struct Notice {
+  std::string id;
+  std::string content;  ///< at most a few hundred KiB; it stands in memory
+  std::optional<DeliveryTarget> local = std::nullopt;
+  std::optional<RemoteRecipient> remote = std::nullopt;
+  std::string message_id = {};
+  std::string trace = {};  ///< JSON
+  bool smtputf8 = false;
+  ContentForm form = ContentForm::seven_bit;
+  /// Rows that it tells of: it goes in only where one of them ends (or, for `warns`, had not been warned of) by this
+  /// very write. So a write that is repeated, and an operator who was faster, make no second one.
+  std::vector<std::int64_t> about;
+  bool warns = false;
+};
+
+/// What came of an attempt at a letter; all of it in one transaction.
+struct AttemptOutcome {
+  std::string delivery_id;
+  std::vector<RecipientOutcome> recipients;
+  std::vector<Notice> notices = {};
+  std::string trace = {};  ///< JSON, kept with the letter's trace; may be empty
+};
+
+/// Which rows of the queue an operator wants to see; what is empty says nothing.
+struct QueueFilter {
+  std::string destination = {};
+  std::string sender = {};     ///< an address, or "@domain"
+  std::string recipient = {};  ///< an address
+  std::optional<SystemTime> arrived_before = std::nullopt;
+  std::optional<bool> held = std::nullopt;
+  std::size_t at_most = SIZE_MAX;
+};
+
+}  // namespace pabal::store

@@ -1,0 +1,232 @@
+// The queue's rows of recipients elsewhere: what is due, claims, and what came of attempts. Statements that walk the
+// destinations name kind and state as the partial index queue_destination has them.
+#include <algorithm>
+#include <map>
+
+#include "base/json.hpp"
+#include "store/delivery_rows.hpp"
+#include "store/queue_rows.hpp"
+
+namespace pabal::store {
+
+namespace {
+
+constexpr std::size_t kMostClaimed = 1000;
+
+OutgoingLetter letter_of(const db::Rows& rows, ShardId shard, std::string_view destination) {
+  OutgoingLetter letter;
+  letter.shard = shard;
+  letter.id = rows.text(0);
+  letter.destination = destination;
+  letter.author = rows.text(8);
+  letter.sender = rows.is_null(7) ? letter.author : std::string(rows.text(7));
+  letter.arrived = from_database(rows.integer(9));
+  letter.size = static_cast<std::uint64_t>(rows.integer(10));
+  letter.envelope_id = rows.text(11);
+  letter.ret = rows.text(12);
+  letter.smtputf8 = rows.integer(13) != 0;
+  letter.require_tls = rows.integer(14) != 0;
+  letter.account = AccountId{rows.integer(15)};
+  letter.form = static_cast<ContentForm>(std::clamp<std::int64_t>(rows.integer(16), 0, 2));
+  letter.priority = static_cast<int>(rows.integer(17));
+  letter.begins = std::max(letter.arrived, from_database(rows.integer(18)));
+  if (const auto by = rows.integer(19); by != 0) {
+    const auto mode = rows.text(20);
+    letter.deliver_by = {from_database(by), mode.starts_with('R'), mode.ends_with('T')};
+  }
+  return letter;
+}
+
+Result<bool> postpone(db::Connection& connection, const std::string& id, const RecipientOutcome& outcome) {
+  const auto why = safe_text(std::string_view(outcome.why).substr(0, 1000));
+  const auto changed =
+      outcome.end == AttemptEnd::released
+          ? connection.run(
+                "UPDATE queue_recipient SET next_attempt = $3, claimed_until = 0 WHERE delivery_id = $1 AND "
+                "number = $2",
+                {id, outcome.number, to_database(outcome.next)})
+          : connection.run(
+                "UPDATE queue_recipient SET next_attempt = $3, claimed_until = 0, attempts = attempts + 1, "
+                "last_error = $4 WHERE delivery_id = $1 AND number = $2",
+                {id, outcome.number, to_database(outcome.next), why});
+  if (!changed) return pass(changed);
+  return *changed != 0;
+}
+
+// Whether one of the rows that the notice warns of had not been warned of.
+Result<bool> mark_warned(db::Connection& connection, const std::string& id, const Notice& notice) {
+  bool any = false;
+  for (const auto number : notice.about) {
+    const auto marked = connection.run(
+        "UPDATE queue_recipient SET notified = 1 WHERE delivery_id = $1 AND number = $2 AND notified = 0",
+        {id, number});
+    if (!marked) return pass(marked);
+    any = any || *marked != 0;
+  }
+  return any;
+}
+
+Result<void> queue_notice(db::Connection& connection, const NoticeWrite& write, std::span<const Piece> pieces,
+                          SystemTime now, std::string_view why) {
+  const auto& notice = *write.notice;
+  QueueMessageRow row;
+  row.id = notice.id;
+  row.arrived = now;
+  row.size = write.blob.size;
+  row.pieces = pieces;
+  row.smtputf8 = notice.smtputf8;
+  row.terms.form = notice.form;
+  if (auto queued = insert_queue_message(connection, row); !queued) return queued;
+  if (notice.local) {
+    return insert_local_recipient(connection, notice.id, 0, *notice.local,
+                                  {.next = now, .claimed = {}, .attempts = 0, .error = why});
+  }
+  return insert_remote_recipient(connection, notice.id, kRemoteNumber, *notice.remote, now, {});
+}
+
+Result<std::optional<NoticeReached>> insert_notice(db::Connection& connection, ShardId shard, NoticeWrite& write,
+                                                   SystemTime now) {
+  const auto& notice = *write.notice;
+  const Piece piece{write.blob.id, 0, write.blob.size};
+  const std::span<const Piece> pieces(&piece, 1);
+  write.blob.refs = 1;
+  if (auto inserted = insert_blob(connection, write.blob); !inserted) return pass(inserted);
+  if (auto inserted = insert_blob_data(connection, write.blob.id, write.content); !inserted) return pass(inserted);
+  std::vector<Reached> reached;
+  if (notice.local && notice.local->place.shard == shard) {
+    auto written = write_target(connection, *notice.local, pieces, write.facts, notice.id, now);
+    if (!written) return pass(written);
+    if (*written) {
+      reached.push_back(**written);
+      if (auto kept = keep_facts(connection, pieces, write.facts); !kept) return pass(kept);
+    } else if (auto queued = queue_notice(connection, write, pieces, now, written->error().log); !queued) {
+      return pass(queued);
+    }
+  } else if (auto queued = queue_notice(connection, write, pieces, now, {}); !queued) {
+    return pass(queued);
+  }
+  const auto document = safe_text(notice.trace);
+  const std::string octets = encode_reached(reached);
+  const auto traced = connection.run(
+      "INSERT INTO trace (delivery_id, made, message_key, reached, document) VALUES ($1, $2, $3, $4, $5)",
+      {notice.id, to_database(now), key_of_message_id(notice.message_id), db::Octets{octets}, document});
+  if (!traced) return pass(traced);
+  if (reached.empty()) return std::nullopt;
+  return NoticeReached{reached.front().account, ChangeNumber{reached.front().email.value}};
+}
+
+}  // namespace
+
+Result<DueDestinations> due_rows(db::Connection& connection, ShardId shard, std::string_view after, std::size_t at_most,
+                                 SystemTime now) {
+  DueDestinations found;
+  std::string last(after);
+  for (std::size_t seen = 0; seen < at_most; ++seen) {
+    auto rows = connection.query(
+        "SELECT destination, next_attempt FROM queue_recipient WHERE kind = 2 AND state = 0 AND destination > $1 "
+        "ORDER BY destination, next_attempt LIMIT 1",
+        {std::string_view(last)});
+    if (!rows) return pass(rows);
+    const auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return found;
+    std::string destination(rows->text(0));
+    const auto next = from_database(rows->integer(1));
+    if (next <= now) {
+      found.due.push_back({shard, destination, next});
+    } else {
+      found.next = std::min(found.next.value_or(next), next);
+    }
+    last = std::move(destination);
+  }
+  found.go_on = DestinationCursor{shard, std::move(last)};
+  return found;
+}
+
+Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, ShardId shard, std::string_view destination,
+                                               std::size_t at_most, SystemTime now, SystemTime until) {
+  std::vector<OutgoingLetter> letters;
+  std::map<std::pair<std::string, std::string>, std::size_t> known;  // by letter and reverse-path
+  {
+    auto rows = connection.query(
+        "SELECT r.delivery_id, r.number, r.recipient, r.notify, r.original_recipient, r.attempts, r.last_error, "
+        "r.reverse_path, m.sender, m.arrived, m.size, m.envelope_id, m.ret, m.smtputf8, m.require_tls, m.account_id, "
+        "m.form, m.priority, m.not_before, m.deliver_by, m.by_mode, r.notified "
+        "FROM queue_recipient r JOIN queue_message m ON m.delivery_id = r.delivery_id "
+        "WHERE r.kind = 2 AND r.state = 0 AND r.destination = $1 AND r.next_attempt <= $2 "
+        "ORDER BY r.next_attempt LIMIT $3",
+        {destination, to_database(now), static_cast<std::int64_t>(std::min(at_most, kMostClaimed))});
+    if (!rows) return pass(rows);
+    while (true) {
+      const auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) break;
+      auto letter = letter_of(*rows, shard, destination);
+      const auto [place, fresh] = known.try_emplace({letter.id, letter.sender}, letters.size());
+      if (fresh) letters.push_back(std::move(letter));
+      letters[place->second].recipients.push_back({.number = rows->integer(1),
+                                                   .address = std::string(rows->text(2)),
+                                                   .notify = std::string(rows->text(3)),
+                                                   .original_recipient = std::string(rows->text(4)),
+                                                   .attempts = rows->integer(5),
+                                                   .last_error = std::string(rows->text(6)),
+                                                   .warned = rows->integer(21) != 0});
+    }
+  }
+  for (auto& letter : letters) {
+    std::vector<OutgoingRecipient> ours;
+    for (auto& recipient : letter.recipients) {
+      // Looked at again: by the time the row is ours to write, another may have claimed it.
+      const auto claimed = connection.run(
+          "UPDATE queue_recipient SET next_attempt = $3, claimed_until = $3 WHERE delivery_id = $1 AND number = $2 AND "
+          "next_attempt <= $4",
+          {letter.id, recipient.number, to_database(until), to_database(now)});
+      if (!claimed) return pass(claimed);
+      if (*claimed == 1) ours.push_back(std::move(recipient));
+    }
+    letter.recipients = std::move(ours);
+  }
+  std::erase_if(letters, [](const auto& letter) { return letter.recipients.empty(); });
+  return letters;
+}
+
+Result<std::vector<NoticeReached>> settle_rows(db::Connection& connection, ShardId shard,
+                                               std::span<const AttemptOutcome> attempts,
+                                               std::vector<std::vector<NoticeWrite>>& notices, SystemTime now) {
+  std::vector<NoticeReached> reached;
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    const auto& attempt = attempts[i];
+    std::vector<std::int64_t> ended;
+    bool any = false;
+    for (const auto& outcome : attempt.recipients) {
+      const bool ends = outcome.end == AttemptEnd::delivered || outcome.end == AttemptEnd::failed;
+      const auto changed = ends ? remove_queue_row(connection, {attempt.delivery_id, outcome.number}, now)
+                                : postpone(connection, attempt.delivery_id, outcome);
+      if (!changed) return pass(changed);
+      any = any || *changed;
+      if (ends && *changed) ended.push_back(outcome.number);
+    }
+    for (auto& write : notices[i]) {
+      const auto& notice = *write.notice;
+      auto wanted = Result<bool>(std::ranges::any_of(
+          notice.about, [&](std::int64_t number) { return std::ranges::find(ended, number) != ended.end(); }));
+      if (notice.warns) wanted = mark_warned(connection, attempt.delivery_id, notice);
+      if (!wanted) return pass(wanted);
+      if (!*wanted) continue;
+      auto went = insert_notice(connection, shard, write, now);
+      if (!went) return pass(went);
+      if (*went) reached.push_back(**went);
+    }
+    if (attempt.trace.empty() || !any) continue;
+    const auto document = safe_text(attempt.trace);
+    const auto number = attempt.recipients.empty() ? 0 : attempt.recipients.front().number;
+    const auto traced = connection.run(
+        "INSERT INTO attempt (delivery_id, made, number, document) VALUES ($1, $2, $3, $4) ON CONFLICT (delivery_id, "
+        "made, number) DO NOTHING",
+        {attempt.delivery_id, to_database(now), number, document});
+    if (!traced) return pass(traced);
+  }
+  return reached;
+}
+
+}  // namespace pabal::store

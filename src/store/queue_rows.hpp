@@ -1,0 +1,81 @@
+// The queue's rows as they are written: in the shard's transaction.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "db/database.hpp"
+#include "store/blobs.hpp"
+#include "store/delivery.hpp"
+#include "store/facts.hpp"
+#include "store/outgoing.hpp"
+#include "store/shard.hpp"
+
+namespace pabal::store {
+
+/// The numbers by which rows begin that are for other shards, and those for other systems.
+inline constexpr std::int64_t kElsewhereNumber = 1'000'000;
+inline constexpr std::int64_t kRemoteNumber = 2'000'000;
+
+/// Text that both engines take. What a peer sent (RFC 3461's ENVID and ORCPT hold any octets once they are decoded)
+/// must not keep a letter from the queue.
+[[nodiscard]] std::string safe_text(std::string_view text);
+
+/// What stands once for a letter. Views must live until insert_queue_message() returns.
+struct QueueMessageRow {
+  std::string_view id;
+  std::string_view sender;
+  SystemTime arrived;
+  std::uint64_t size = 0;
+  std::span<const Piece> pieces;
+  std::string_view envelope_id = {};
+  std::string_view ret = {};
+  bool smtputf8 = false;
+  bool require_tls = false;
+  OutgoingTerms terms = {};
+};
+[[nodiscard]] Result<void> insert_queue_message(db::Connection& connection, const QueueMessageRow& row);
+
+struct LocalWait {
+  SystemTime next;
+  SystemTime claimed{};
+  std::int64_t attempts = 0;
+  std::string_view error = {};
+};
+[[nodiscard]] Result<void> insert_local_recipient(db::Connection& connection, std::string_view id, std::int64_t number,
+                                                  const DeliveryTarget& target, const LocalWait& wait);
+/// With a claim it is due at the claim's end.
+[[nodiscard]] Result<void> insert_remote_recipient(db::Connection& connection, std::string_view id, std::int64_t number,
+                                                   const RemoteRecipient& recipient, SystemTime next,
+                                                   SystemTime claimed);
+/// When a new letter's recipients are due: an urgent one (RFC 6710) comes before those that wait, by hours.
+[[nodiscard]] SystemTime first_attempt(const OutgoingTerms& terms, SystemTime now);
+
+/// Removes the row, and the message with the last one. False if the row is gone already.
+[[nodiscard]] Result<bool> remove_queue_row(db::Connection& connection, const QueueKey& key, SystemTime now);
+
+[[nodiscard]] Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, ShardId shard,
+                                                             std::string_view destination, std::size_t at_most,
+                                                             SystemTime now, SystemTime until);
+/// At most `at_most` destinations after `after` that have something waiting.
+[[nodiscard]] Result<DueDestinations> due_rows(db::Connection& connection, ShardId shard, std::string_view after,
+                                               std::size_t at_most, SystemTime now);
+
+/// A notice with what its octets need.
+struct NoticeWrite {
+  const Notice* notice = nullptr;
+  BlobRow blob;
+  Incoming content;
+  MessageFacts facts;
+};
+/// Mailboxes that got a notice.
+struct NoticeReached {
+  AccountId account;
+  ChangeNumber change;
+};
+[[nodiscard]] Result<std::vector<NoticeReached>> settle_rows(db::Connection& connection, ShardId shard,
+                                                             std::span<const AttemptOutcome> attempts,
+                                                             std::vector<std::vector<NoticeWrite>>& notices,
+                                                             SystemTime now);
+
+}  // namespace pabal::store

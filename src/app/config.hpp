@@ -75,6 +75,8 @@ struct QueueSettings {
   std::chrono::seconds retry_max{4 * 3600};
   std::chrono::seconds warn_after{4 * 3600};
   std::chrono::seconds give_up_after{5 * 24 * 3600};
+  std::size_t max_connections = 500;
+  std::size_t max_connections_per_destination = 20;
 };
 
 struct LogSettings {

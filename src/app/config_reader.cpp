@@ -307,6 +307,7 @@ void Reader::finish() {
     }
   }
   config_.smtp.hostname = config_.hostname;
+  config_.smtp.relay = true;
   if (config_.shards.empty()) config_.shards.push_back({false, "shard0"});
   for (std::size_t i = 0; i < config_.shards.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {

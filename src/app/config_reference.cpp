@@ -86,7 +86,7 @@ std::string settings_reference() {
   }
   out +=
       "\n## `[[route]]`\n\nOne table for each domain, or set of domains, whose letters take another way than by their "
-      "MX records. This version sends nothing out yet.\n";
+      "MX records.\n";
   print(out, route_settings(), "route");
   return out;
 }

@@ -182,20 +182,19 @@ std::vector<Setting<Config>> make_config_settings() {
       [](C& c) -> auto& { return c.authenticator.failure_memory; }, 1s, 24h));
 
   add(number<C>(
-      {"queue", "remote_port",
-       "The port of other servers; another than 25 only for tests. This version sends nothing out yet."},
+      {"queue", "remote_port", "The port of other servers; another than 25 only for tests."},
       [](C& c) -> auto& { return c.queue.remote_port; }, 1, 65535));
   add(list<C>(
-      {"queue", "bind", "Source addresses of outgoing connections. This version sends nothing out yet."},
-      "IP addresses", [](C& c) -> auto& { return c.queue.bind; },
+      {"queue", "bind", "Source addresses of outgoing connections."}, "IP addresses",
+      [](C& c) -> auto& { return c.queue.bind; },
       [](const std::string& written, const ReadContext&) -> std::optional<std::string> {
         if (!is_address(written)) return std::nullopt;
         return written;
       },
       itself));
   add(text<C>(
-      {"queue", "smart_host", "Send everything through this server; empty: by MX. This version sends nothing out yet."},
-      "\"host:port\" or empty text", [](C& c) -> auto& { return c.queue.smart_host; }, is_host_and_port));
+      {"queue", "smart_host", "Send everything through this server; empty: by MX."}, "\"host:port\" or empty text",
+      [](C& c) -> auto& { return c.queue.smart_host; }, is_host_and_port));
   add(duration<C>(
       {"queue", "retry", "The first wait before a letter is tried again; then longer, to retry_max.", true},
       [](C& c) -> auto& { return c.queue.retry; }, 1s, 24h));
@@ -203,11 +202,18 @@ std::vector<Setting<Config>> make_config_settings() {
       {"queue", "retry_max", "The longest wait between two attempts.", true},
       [](C& c) -> auto& { return c.queue.retry_max; }, 1s, 7 * 24h));
   add(duration<C>(
-      {"queue", "warn_after", "When a sender is told that a letter waits. This version sends no notices yet."},
+      {"queue", "warn_after", "When a sender is told that a letter waits.", true},
       [](C& c) -> auto& { return c.queue.warn_after; }, 1min, 30 * 24h));
   add(duration<C>(
       {"queue", "give_up_after", "When a letter goes back to its sender.", true},
       [](C& c) -> auto& { return c.queue.give_up_after; }, 1min, 60 * 24h));
+  add(number<C>(
+      {"queue", "max_connections", "Connections to other servers at one time."},
+      [](C& c) -> auto& { return c.queue.max_connections; }, 1, 10'000));
+  add(number<C>(
+      {"queue", "max_connections_per_destination",
+       "Of those, to one domain at most; how many it really bears is found out."},
+      [](C& c) -> auto& { return c.queue.max_connections_per_destination; }, 1, 1000));
 
   add(number<C>(
       {"limits", "connections", "Connections at one time, of all listeners together.", true},

@@ -82,6 +82,7 @@ Result<std::unique_ptr<MailSystem>> MailSystem::start(Config config, const Log& 
   if (auto done = system->make_handlers(); !done) return pass(done);
   system->server_->start();
   system->retry_->start();
+  system->outgoing_->relay().start();
   if (!system->config_.maildrop.empty()) {
     system->maildrop_ = std::make_unique<MaildropReader>(
         system->config_.maildrop, system->config_.smtp.max_message_size,
@@ -154,12 +155,40 @@ Result<void> MailSystem::open_site() {
   auto names = NameService::open(config_.dns, machine_.files, machine_.clock);
   if (!names) return pass(names);
   names_ = std::move(*names);
-  mda_ = std::make_unique<delivery::LocalMda>(site_->store(), machine_.clock, log_, machine_.metrics);
+  if (auto done = open_ways_out(); !done) return done;
+  mda_ = std::make_unique<delivery::LocalMda>(site_->store(), machine_.clock, log_, machine_.metrics, &outgoing_->srs(),
+                                              outgoing_.get());
   retry_ = std::make_unique<queue::LocalRetry>(
       threads_->executor(0), queue::letters_of(site_->store()),
       [mda = mda_.get()](store::QueuedLocal letter) { return mda->retry(std::move(letter)); }, machine_.clock,
-      machine_.random, log_, machine_.metrics, retry_options(config_));
-  site_->admin().when_queue_changes([retry = retry_.get()] { retry->kick(); });
+      machine_.random, log_, machine_.metrics, retry_options(config_), outgoing_->send_back());
+  site_->admin().when_queue_changes([this] {
+    retry_->kick();
+    outgoing_->relay().kick();
+  });
+  return {};
+}
+
+// Names, routes, connections and the relay that uses them.
+Result<void> MailSystem::open_ways_out() {
+  auto routes = MailRoutes::make(config_, names_->resolver(), machine_.clock, machine_.random);
+  if (!routes) return pass(routes);
+  routes_ = std::move(*routes);
+  net::TlsClientOptions everybody;
+  everybody.verify = false;
+  everybody.opportunistic = true;
+  auto any = net::TlsClientContext::make(everybody);
+  if (!any) return pass(any);
+  auto trusting = net::TlsClientContext::make({});
+  if (!trusting) return pass(trusting);
+  peers_ = std::make_unique<queue::SmtpPeers>(
+      queue::PeerSettings{.own_name = config_.hostname},
+      queue::PeerTlsContexts{.any = std::move(*any), .trusting = std::move(*trusting)}, site_->pool(), machine_.clock);
+  const auto secret = secret_key(machine_.files, machine_.random, config_.data);
+  if (!secret) return pass(secret);
+  outgoing_ = std::make_unique<OutgoingMail>(
+      config_, machine_, *site_, threads_->executor(0), routes_->routes(), *peers_, *secret, [this] { retry_->kick(); },
+      log_);
   return {};
 }
 
@@ -167,7 +196,7 @@ Result<void> MailSystem::open_site() {
 Result<void> MailSystem::make_handlers() {
   if (!serving_->accounts) {
     serving_->accounts = std::make_unique<server::smtp::DirectoryAccounts>(site_->directory(), site_->authenticator(),
-                                                                           machine_.clock, nullptr);
+                                                                           machine_.clock, &outgoing_->srs());
     serving_->logins = account::logins_of(site_->authenticator(), site_->directory());
     serving_->mailboxes = server::pop3::mailboxes_of(site_->store());
   }
@@ -240,7 +269,14 @@ Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const Listen
 
 LocalPost MailSystem::local_post() {
   const auto handlers = *serving_->current.lock();
-  return {&site_->directory(), mda_.get(), &machine_.clock, &machine_.random, config_.hostname, handlers->settings};
+  return {&site_->directory(),
+          mda_.get(),
+          &machine_.clock,
+          &machine_.random,
+          config_.hostname,
+          handlers->settings,
+          {},
+          {.forwards = true, .relays = true}};
 }
 
 // In the data folder, which is 0700, and 0600 itself from its first moment on. It listens before the data are open:
@@ -308,6 +344,7 @@ void MailSystem::reload() {
   }
   site_->authenticator().change(config_.authenticator);
   retry_->change(retry_options(config_));
+  outgoing_->change(config_);
   for (const std::string& name : changed.live) log_.info("setting_changed", {{"setting", name}});
   for (const std::string& name : changed.need_restart) log_.warning("setting_needs_restart", {{"setting", name}});
   for (const auto& info : tls_->certificates()) {
@@ -322,11 +359,16 @@ bool MailSystem::stop() {
   auto retry_stopped = std::make_shared<std::promise<void>>();
   auto stopped = retry_stopped->get_future();
   retry_->stop([retry_stopped] { retry_stopped->set_value(); });
+  auto relay_stopped = std::make_shared<std::promise<void>>();
+  auto relay_ended = relay_stopped->get_future();
+  outgoing_->relay().stop([relay_stopped] { relay_stopped->set_value(); });
   const bool sessions_done = server_->stop(config_.stop_grace);
-  const bool retry_done = stopped.wait_for(std::max<std::chrono::milliseconds>(
-                              config_.stop_grace, std::chrono::seconds(1))) == std::future_status::ready;
-  if (sessions_done && retry_done) threads_->stop();
-  return sessions_done && retry_done;
+  const auto grace = std::max<std::chrono::milliseconds>(config_.stop_grace, std::chrono::seconds(1));
+  const bool retry_done = stopped.wait_for(grace) == std::future_status::ready;
+  const bool relay_done = relay_ended.wait_for(grace) == std::future_status::ready;
+  const bool all_done = sessions_done && retry_done && relay_done;
+  if (all_done) threads_->stop();
+  return all_done;
 }
 
 MailSystem::~MailSystem() {

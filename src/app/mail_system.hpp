@@ -7,8 +7,10 @@
 
 #include "app/config.hpp"
 #include "app/local_letter.hpp"
+#include "app/mail_routes.hpp"
 #include "app/maildrop.hpp"
 #include "app/name_service.hpp"
+#include "app/outgoing_mail.hpp"
 #include "app/site.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -17,6 +19,7 @@
 #include "net/server.hpp"
 #include "net/tls.hpp"
 #include "queue/local_retry.hpp"
+#include "queue/smtp_peers.hpp"
 
 namespace pabal::app {
 
@@ -56,6 +59,7 @@ class MailSystem {
   [[nodiscard]] Result<void> prepare_tls();
   [[nodiscard]] Result<void> bind_all(net::ActivatedSockets& activated);
   [[nodiscard]] Result<void> open_site();
+  [[nodiscard]] Result<void> open_ways_out();
   [[nodiscard]] Result<void> make_handlers();
   [[nodiscard]] Result<Handler> make_handler(Handlers& all, const ListenerSettings& listener);
   [[nodiscard]] Result<void> bind_control();
@@ -73,6 +77,9 @@ class MailSystem {
   std::unique_ptr<delivery::LocalMda> mda_;
   std::unique_ptr<net::IoThreads> threads_;
   std::unique_ptr<NameService> names_;
+  std::unique_ptr<MailRoutes> routes_;
+  std::unique_ptr<queue::SmtpPeers> peers_;
+  std::unique_ptr<OutgoingMail> outgoing_;
   std::unique_ptr<queue::LocalRetry> retry_;
   std::unique_ptr<net::Server> server_;
   std::unique_ptr<MaildropReader> maildrop_;

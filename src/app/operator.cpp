@@ -12,6 +12,7 @@ struct OpenData {
   Machine machine;
   std::unique_ptr<Site> site;
   std::string hostname;
+  std::string data;
   LetterLimits limits;
 };
 
@@ -35,6 +36,7 @@ Result<Operator> Operator::open(const Config& config) {
         // Nobody serves: with the server's own rights, so that it can read later what is written here.
         opened.data_ = std::make_unique<OpenData>();
         opened.data_->hostname = config.hostname;
+        opened.data_->data = config.data;
         opened.data_->limits = config.smtp;
         if (!ours) {
           if (auto made = make_data_folder(config, opened.data_->machine.files); !made) return pass(made);
@@ -52,13 +54,17 @@ Result<Operator> Operator::open(const Config& config) {
 Result<json::value> Operator::execute(const json::object& request, const std::optional<std::string>& body) {
   if (server_) return server_->request(request, body);
   if (body) {
-    // Nobody serves: the letter goes into the mailboxes from here, by the same way.
+    // Nobody serves: the letter goes into the mailboxes from here, by the same way; what is for elsewhere waits in the
+    // queue for the server.
     Machine& machine = data_->machine;
+    const auto secret = secret_key(machine.files, machine.random, data_->data);
+    if (!secret) return pass(secret);
+    const account::Srs srs(*secret);
     delivery::LocalMda mda(data_->site->store(), machine.clock, Log::to_stderr(LogLevel::warning, false),
-                           machine.metrics);
-    return run_blocking(
-        post_letter({&data_->site->directory(), &mda, &machine.clock, &machine.random, data_->hostname, data_->limits},
-                    request, *body));
+                           machine.metrics, &srs);
+    LocalPost post{&data_->site->directory(), &mda, &machine.clock, &machine.random, data_->hostname, data_->limits};
+    post.ways = {.forwards = true, .relays = true};
+    return run_blocking(post_letter(std::move(post), request, *body));
   }
   return data_->site->admin().execute(request);
 }

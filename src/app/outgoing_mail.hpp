@@ -1,0 +1,55 @@
+// OutgoingMail: what a running system has for letters to other systems: the relay, who its notices go to, the addresses
+// under which aliases send on, and the MDA's way to it all.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "account/directory.hpp"
+#include "account/srs.hpp"
+#include "app/config.hpp"
+#include "app/site.hpp"
+#include "base/guarded.hpp"
+#include "base/log.hpp"
+#include "delivery/local_mda.hpp"
+#include "queue/local_return.hpp"
+#include "queue/relay.hpp"
+
+namespace pabal::app {
+
+[[nodiscard]] queue::ScheduleOptions schedule_options(const QueueSettings& settings);
+
+/// Where notices for an author go: the mailboxes that the address leads to, or elsewhere.
+[[nodiscard]] Async<Result<queue::Addressees>> addressees_of(account::Directory* directory, EmailAddress author);
+
+class OutgoingMail final : public delivery::Carrier {
+ public:
+  /// All must outlive it; the relay works at `home`. `noticed` is called when notices may wait in local rows.
+  OutgoingMail(const Config& config, Machine& machine, Site& site, Executor home, queue::Routes& routes,
+               queue::Peers& peers, std::string_view secret, std::function<void()> noticed, const Log& log);
+
+  [[nodiscard]] const account::Srs& srs() const noexcept { return srs_; }
+  [[nodiscard]] queue::Relay& relay() noexcept { return relay_; }
+  /// For local letters that can't be delivered; as long as this lives.
+  [[nodiscard]] queue::SendBack send_back();
+  /// Takes over what of the settings counts for the next attempt.
+  void change(const Config& config);
+
+  [[nodiscard]] std::optional<SystemTime> room(const std::string& author,
+                                               const std::vector<store::RemoteRecipient>& recipients) override {
+    return relay_.room(author, recipients);
+  }
+  void hand_over(std::vector<store::OutgoingLetter> letters) override { relay_.hand_over(std::move(letters)); }
+  void tell() override { relay_.tell(); }
+
+ private:
+  Machine* machine_;
+  account::Directory* directory_;
+  Log log_;
+  std::shared_ptr<Guarded<queue::ConclusionOptions>> conclusion_;
+  std::unique_ptr<queue::OutgoingLetters> letters_;  ///< for local letters that go back
+  account::Srs srs_;
+  queue::Relay relay_;
+};
+
+}  // namespace pabal::app

@@ -1,0 +1,94 @@
+#include "queue/attempt_trace.hpp"
+
+#include "base/text.hpp"
+#include "codec/timestamp.hpp"
+
+namespace pabal::queue {
+
+namespace {
+
+constexpr std::size_t kMostSteps = 60;
+constexpr std::size_t kMostText = 500;
+constexpr std::size_t kMostRecipients = 100;
+
+std::string text(std::string_view value) {
+  return is_utf8(value) && value.size() <= kMostText ? std::string(value) : printable(value, kMostText);
+}
+
+json::array steps(const std::vector<Said>& said) {
+  json::array all;
+  for (const auto& step : said) {
+    if (all.size() == kMostSteps) {
+      all.push_back(json::object{{"left_out", said.size() - kMostSteps}});
+      break;
+    }
+    json::object one{{"time", codec::format_timestamp(step.time)}};
+    if (!step.command.empty()) one["client"] = text(step.command);
+    if (!step.reply.empty()) one["server"] = text(step.reply);
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+}  // namespace
+
+void AttemptTrace::begin(SystemTime now) {
+  way_ = json::object{{"began", codec::format_timestamp(now)}};
+  told_ = false;
+}
+
+void AttemptTrace::looked_up(const std::vector<std::string>& how) {
+  json::array lines;
+  for (const auto& line : how) {
+    if (lines.size() == kMostSteps) break;
+    lines.push_back(json::string(text(line)));
+  }
+  way_["route"] = std::move(lines);
+}
+
+void AttemptTrace::failed(const NextHop& hop, const NoPeer& no) {
+  json::object one{{"host", text(hop.host)}, {"at", no.at}, {"why", text(no.words)}};
+  if (!no.status.empty()) one["status"] = no.status;
+  if (no.reply) one["reply"] = text(no.reply->line());
+  if (!no.said.empty()) one["said"] = steps(no.said);
+  if (!way_.contains("not_connected")) way_["not_connected"] = json::array();
+  way_["not_connected"].as_array().push_back(std::move(one));
+}
+
+void AttemptTrace::connected(const PeerFacts& facts) {
+  way_["host"] = text(facts.host);
+  way_["address"] = facts.address.text();
+  if (facts.tls) {
+    way_["tls"] = facts.tls->version + " " + facts.tls->cipher;
+    if (!facts.tls->verified.empty()) way_["verified"] = text(facts.tls->verified);
+  }
+  if (!facts.tls_failure.empty()) way_["tls_failure"] = text(facts.tls_failure);
+  way_["opening"] = steps(facts.said);
+}
+
+std::string AttemptTrace::of(const store::OutgoingLetter& letter, const std::vector<Ending>& endings,
+                             const std::vector<Said>& said, SystemTime now, const std::string& before) {
+  json::object trace = way_;
+  if (std::exchange(told_, true)) {
+    for (const auto* part : {"route", "not_connected", "opening"}) trace.erase(part);
+    trace["connection"] = "used again";
+  }
+  trace["ended"] = codec::format_timestamp(now);
+  trace["destination"] = text(letter.destination);
+  if (letter.sender != letter.author) trace["sender"] = text(letter.sender);
+  json::array recipients;
+  for (std::size_t i = 0; i < letter.recipients.size() && i < kMostRecipients; ++i) {
+    json::object one{{"address", text(letter.recipients[i].address)}, {"fate", name_of(endings[i].fate)}};
+    if (!endings[i].status.empty()) one["status"] = endings[i].status;
+    if (!endings[i].words.empty()) one[endings[i].smtp ? "reply" : "why"] = text(endings[i].words);
+    recipients.push_back(std::move(one));
+  }
+  trace["recipients"] = std::move(recipients);
+  if (!said.empty()) trace["said"] = steps(said);
+  if (!before.empty()) {
+    if (auto earlier = parse_json(before)) trace["before"] = std::move(*earlier);
+  }
+  return json::serialize(trace);
+}
+
+}  // namespace pabal::queue

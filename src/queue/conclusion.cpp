@@ -1,0 +1,232 @@
+#include "queue/conclusion.hpp"
+
+#include <algorithm>
+
+#include "base/ids.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "queue/notice.hpp"
+
+namespace pabal::queue {
+
+namespace {
+
+using message::DsnAction;
+using store::AttemptEnd;
+
+constexpr std::chrono::minutes kNoticeRetry{5};
+constexpr std::size_t kMostAddressees = 20;
+
+// A notice that is wanted, with the rows that it is about.
+struct Wanted {
+  DsnAction action = DsnAction::failed;
+  std::vector<std::int64_t> numbers;
+  std::vector<NoticeRecipient> recipients;
+
+  void add(const store::OutgoingRecipient& recipient, const Ending& ending, bool gave_up) {
+    numbers.push_back(recipient.number);
+    recipients.push_back({.address = recipient.address,
+                          .original_recipient = recipient.original_recipient,
+                          .status = ending.status,
+                          .diagnostic = ending.words,
+                          .smtp = ending.smtp,
+                          .remote_host = ending.host,
+                          .gave_up = gave_up});
+  }
+};
+
+std::string status_of(const Ending& ending) {
+  if (!ending.status.empty()) return ending.status;
+  switch (ending.fate) {
+    case Fate::delivered:
+      return "2.0.0";
+    case Fate::lasting:
+      return "5.0.0";
+    case Fate::passing:
+    case Fate::in_doubt:
+    case Fate::untried:
+      break;
+  }
+  return "4.0.0";
+}
+
+std::string notice_trace(const store::OutgoingLetter& letter, const WrittenNotice& written, const store::Notice& notice,
+                         DsnAction action) {
+  json::object trace;
+  trace["event"] = "notice";
+  trace["id"] = notice.id;
+  trace["about"] = letter.id;
+  trace["action"] = name_of(action);
+  trace["sender"] = "";
+  trace["recipients"] = json::array{json::object{{"address", letter.author}}};
+  trace["message_id"] = written.message_id;
+  trace["size"] = written.content.size();
+  return json::serialize(trace);
+}
+
+struct Desk {
+  const ConclusionOptions* options;
+  OutgoingLetters* letters;
+  const FindAddressees* addressees;
+  const Clock* clock;
+  Random* random;
+  Log log;
+};
+
+// The beginning of the letter, or all of it where that is returned; empty where it can't be read: the author is told
+// all the same.
+struct Beginning {
+  std::string octets;
+  bool whole = false;
+};
+Async<Beginning> beginning_of(const Attempt* attempt, const Desk* desk) {
+  auto octets = attempt->octets;
+  if (!octets) {
+    auto opened = co_await desk->letters->open(attempt->letter.shard, attempt->letter.id);
+    if (!opened) co_return Beginning();
+    octets = *std::move(opened);
+  }
+  const auto count = static_cast<std::size_t>(std::min(octets->size(), desk->options->returned_at_most));
+  auto read = co_await octets->read(0, count);
+  if (!read) co_return Beginning();
+  const bool whole = read->size() == octets->size();
+  co_return Beginning{*std::move(read), whole};
+}
+
+// The notices of one kind, one for each of the author's mailboxes. An error: they can't be made now.
+Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wanted wanted, const Desk* desk) {
+  std::vector<store::Notice> notices;
+  const auto& letter = attempt->letter;
+  if (wanted.numbers.empty() || letter.author.empty()) co_return notices;
+  auto author = EmailAddress::parse(letter.author, 255);
+  if (!author) {
+    desk->log.error("notice_impossible", {{"id", letter.id}, {"why", author.error().log}});
+    co_return notices;
+  }
+  auto found = co_await (*desk->addressees)(*std::move(author));
+  if (!found) co_return pass(found);
+  if (found->local.empty() && found->remote.empty()) {
+    desk->log.warning("notice_without_addressee", {{"id", letter.id}, {"author", letter.author}});
+    co_return notices;
+  }
+  const auto beginning = co_await beginning_of(attempt, desk);
+  NoticeFacts facts;
+  facts.action = wanted.action;
+  facts.letter = &letter;
+  facts.recipients = std::move(wanted.recipients);
+  facts.content = beginning.octets;
+  facts.whole = beginning.whole && letter.ret != "HDRS";
+  facts.hostname = desk->options->hostname;
+  facts.now = desk->clock->now();
+  facts.retry_until = letter.begins + desk->options->schedule.give_up_after;
+  if (letter.deliver_by && letter.deliver_by->returns) {
+    facts.retry_until = std::min(facts.retry_until, letter.deliver_by->time);
+  }
+  const auto written = write_notice(facts, *desk->random);
+  if (!written) {
+    // It will not be possible later either, and the letter must not wait for ever.
+    desk->log.error("notice_impossible", {{"id", letter.id}, {"why", written.error().log}});
+    co_return notices;
+  }
+  const auto make = [&] {
+    store::Notice notice;
+    notice.id = make_token(to_database(facts.now), *desk->random);
+    notice.content = written->content;
+    notice.message_id = written->message_id;
+    notice.smtputf8 = written->smtputf8;
+    notice.form = written->form;
+    notice.about = wanted.numbers;
+    notice.warns = wanted.action == DsnAction::delayed;
+    notice.trace = notice_trace(letter, *written, notice, wanted.action);
+    return notice;
+  };
+  for (auto& target : found->local) {
+    if (notices.size() == kMostAddressees) break;
+    notices.push_back(make());
+    notices.back().local = std::move(target);
+  }
+  for (auto& recipient : found->remote) {
+    if (notices.size() == kMostAddressees) break;
+    notices.push_back(make());
+    notices.back().remote = std::move(recipient);
+  }
+  co_return notices;
+}
+
+}  // namespace
+
+Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* options, OutgoingLetters* letters,
+                           const FindAddressees* addressees, const Clock* clock, Random* random, Log log) {
+  const Desk desk{options, letters, addressees, clock, random, std::move(log)};
+  const auto now = clock->now();
+  const auto& letter = attempt->letter;
+  Conclusion conclusion;
+  auto& outcome = conclusion.outcome;
+  auto& tally = conclusion.tally;
+  outcome.delivery_id = letter.id;
+  outcome.trace = attempt->trace;
+  Wanted failures{DsnAction::failed, {}, {}};
+  Wanted delays{DsnAction::delayed, {}, {}};
+  Wanted successes{attempt->lmtp ? DsnAction::delivered : DsnAction::relayed, {}, {}};
+  for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
+    const auto& recipient = letter.recipients[i];
+    auto ending = attempt->endings[i];
+    ending.status = status_of(ending);
+    const auto notify = notify_of(recipient.notify);
+    auto& row = outcome.recipients.emplace_back();
+    row.number = recipient.number;
+    row.why = ending.words;
+    if (ending.fate == Fate::delivered) {
+      row.end = AttemptEnd::delivered;
+      ++tally.delivered;
+      // RFC 3461 §5.2.2: who hands it to a server that tells nothing tells it itself; RFC 2852 §4.2 likewise.
+      const bool asked = notify.success && !attempt->dsn_passed_on;
+      const bool traced = letter.deliver_by && letter.deliver_by->traced && !attempt->deliver_by_passed_on &&
+                          !equal_ignoring_case(recipient.notify, "NEVER");
+      if (asked || traced) successes.add(recipient, ending, false);
+      continue;
+    }
+    const auto patient = patience(letter, recipient, now, options->schedule);
+    const bool gives_up = patient == Patience::give_up;
+    if (ending.fate == Fate::lasting || gives_up) {
+      row.end = AttemptEnd::failed;
+      ++tally.failed;
+      if (ending.fate != Fate::lasting) {
+        const bool late = letter.deliver_by && letter.deliver_by->returns && now >= letter.deliver_by->time;
+        ending.status = late ? "5.4.7" : "4.4.7";
+      }
+      if (notify.failure) failures.add(recipient, ending, ending.fate != Fate::lasting);
+      continue;
+    }
+    row.end = AttemptEnd::postponed;
+    ++tally.postponed;
+    const bool greylisted = ending.smtp && is_greylisting(ending.code, ending.status, ending.words);
+    row.next = next_attempt(recipient.attempts + 1, greylisted, now, options->schedule, *random);
+    // Not after the moment at which it goes back.
+    if (letter.deliver_by && letter.deliver_by->returns)
+      row.next = std::min(row.next, std::max(letter.deliver_by->time, now));
+    if (patient == Patience::warn && notify.delay) delays.add(recipient, ending, false);
+  }
+  for (auto* wanted : {&failures, &delays, &successes}) {
+    const auto numbers = wanted->numbers;
+    const bool ends = wanted->action == DsnAction::failed;
+    auto notices = co_await notices_of(attempt, std::move(*wanted), &desk);
+    if (notices) {
+      tally.notices += notices->size();
+      std::ranges::move(*notices, std::back_inserter(outcome.notices));
+      continue;
+    }
+    desk.log.error("notice_put_off", {{"id", letter.id}, {"why", notices.error().log}});
+    if (!ends) continue;  // a success notice is lost, a warning comes with the next attempt
+    for (auto& row : outcome.recipients) {
+      if (std::ranges::find(numbers, row.number) == numbers.end()) continue;
+      row.end = AttemptEnd::postponed;
+      row.next = now + kNoticeRetry;
+      --tally.failed;
+      ++tally.postponed;
+    }
+  }
+  co_return conclusion;
+}
+
+}  // namespace pabal::queue

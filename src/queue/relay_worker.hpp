@@ -1,0 +1,183 @@
+// The relay's insides: what it knows, and its coroutines, which each hold it. relay_window.cpp has what comes into
+// memory and leaves it, relay_session.cpp one connection, relay_outcomes.cpp what the store is told, relay.cpp the
+// rest.
+#pragma once
+#include <atomic>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/guarded.hpp"
+#include "queue/attempt_trace.hpp"
+#include "queue/lane.hpp"
+#include "queue/relay.hpp"
+
+namespace pabal::queue {
+
+struct Relay::State {
+  State(Executor where, RelayServices given, const Log& lines, RelayOptions settings)
+      : home(where),
+        alarm(where),
+        services(std::move(given)),
+        log(lines),
+        options(std::move(settings)),
+        connections(
+            services.metrics->gauge("pabal_relay_connections", "Connections to other systems, open or being made.")),
+        in_window(
+            services.metrics->gauge("pabal_relay_window_letters", "Letters for other systems that are in memory.")) {}
+
+  static constexpr std::size_t labelled_most = 50;  ///< destinations with counters of their own
+
+  Executor home;
+  Alarm alarm;
+  RelayServices services;
+  Log log;
+  RelayOptions options;
+  Gauge connections;
+  Gauge in_window;
+
+  // At home.
+  std::unordered_map<std::string, std::unique_ptr<Lane>> lanes;
+  std::unordered_set<std::string> in_hand;  ///< rows that are in memory
+  std::size_t letters = 0;                  ///< in lanes and on connections
+  std::size_t sessions = 0;
+  std::size_t settling = 0;
+  std::unordered_set<std::string> labelled;
+
+  // The walk through the destinations.
+  bool look_wanted = true;
+  std::optional<store::DestinationCursor> cursor;
+  std::optional<SystemTime> next_seen;  ///< in the walk at hand
+  SystemTime look_at{};                 ///< the next walk begins at the latest
+  SystemTime looked_at{};
+
+  Tally tally;
+  std::uint64_t ended = 0;  ///< sessions
+  bool working = false;
+  bool stopping = false;
+  std::move_only_function<void()> stopped;
+
+  /// Any thread: how many letters there is room for, and destinations that take none.
+  std::atomic<std::int64_t> free{0};
+  Guarded<std::unordered_set<std::string>> closed;
+
+  [[nodiscard]] SystemTime now() const { return services.clock->now(); }
+  [[nodiscard]] Lane& lane(const std::string& destination) {
+    auto& lane = lanes[destination];
+    if (!lane) {
+      PaceOptions pace;
+      pace.first = static_cast<double>(options.first_connections);
+      pace.most = static_cast<double>(options.max_connections_per_destination);
+      pace.rest = options.rest;
+      pace.rest_max = options.rest_max;
+      lane = std::make_unique<Lane>(destination, pace);
+    }
+    return *lane;
+  }
+  void count(const std::string& destination, const char* result, std::size_t by) {
+    if (by == 0) return;
+    static constexpr const char* kName = "pabal_relay_recipients_total";
+    static constexpr const char* kHelp = "Recipients at other systems, by destination and what an attempt came to.";
+    // Whom strangers write to must not make metrics without end.
+    const bool named =
+        labelled.contains(destination) || (labelled.size() < labelled_most && labelled.insert(destination).second);
+    services.metrics->counter(kName, kHelp, {{"destination", named ? destination : "other"}, {"result", result}})
+        .add(static_cast<double>(by));
+  }
+  void tell_room() {
+    free.store(static_cast<std::int64_t>(options.window) - static_cast<std::int64_t>(letters),
+               std::memory_order_relaxed);
+    in_window.set(static_cast<double>(letters));
+  }
+};
+
+/// The relay's coroutines; each holds the state.
+struct Relay::Worker {
+  using Shared = std::shared_ptr<State>;
+
+  // While it lives the letter's rows are in hand, and nobody takes them up a second time.
+  class Hold {
+   public:
+    Hold(const Shared& state, std::vector<std::string> keys) : state_(state), keys_(std::move(keys)) {
+      ++state->letters;
+    }
+    ~Hold() {
+      const auto state = state_.lock();
+      if (!state) return;
+      for (const auto& key : keys_) state->in_hand.erase(key);
+      --state->letters;
+      state->tell_room();
+    }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    std::weak_ptr<State> state_;
+    std::vector<std::string> keys_;
+  };
+
+  static void take(const Shared& state, Lane& lane, store::OutgoingLetter letter);
+
+  static void close_or_open(State& state, Lane& lane, const std::string& author);
+  static std::optional<Held> pop(State& state, Lane& lane);
+
+  static Async<> claim(Shared state, std::string destination, ShardId shard);
+
+  static Async<> look(Shared state);
+
+  static void forget_lanes(State& state);
+
+  static Async<> fill(Shared state);
+
+  static bool may_connect(const State& state, const Lane& lane);
+
+  static bool wanted(const State& state, const Lane& lane);
+
+  static void open_connections(const Shared& state);
+
+  static Async<> settle(Shared state, ShardId shard, std::vector<store::AttemptOutcome> attempts);
+
+  static void finish(const Shared& state, std::vector<Attempt> attempts);
+  static Async<> settle_all(Shared state, std::vector<Attempt> attempts);
+  static void note(State& state, const store::OutgoingLetter& letter, const Conclusion& concluded);
+
+  struct Session {
+    AttemptTrace trace;
+    Route route;
+    std::size_t hop = 0;  ///< the one that is connected
+    std::unique_ptr<Peer> peer;
+  };
+
+  static void fail_all(const Shared& state, Lane& lane, Session& session, Held first, const Ending& ending);
+
+  static Ending ending_of(const NoRoute& no);
+  static Ending ending_of(const NoPeer& no, const NextHop& hop);
+
+  static Result<Destination> destination_named(const std::string& name);
+
+  static void rest(State& state, Lane& lane);
+
+  static Async<bool> connect(Shared state, Lane* lane, Session* session, std::optional<Held>* first);
+
+  static Result<OutgoingTransaction> transaction_of(const store::OutgoingLetter& letter, SystemTime now);
+
+  static void end_all(const Shared& state, Session& session, Held held, const Ending& ending);
+
+  static Async<> send(Shared state, Lane* lane, Session* session, Held held);
+
+  static void adapt(State& state, Lane& lane, const TransactionOutcome& outcome);
+
+  static Async<std::optional<Held>> next_for(Shared state, Lane* lane, const Session* session);
+
+  static Async<> session(Shared state, std::string name);
+
+  static void ring_idle(State& state);
+
+  static std::chrono::milliseconds sleep_of(const State& state);
+
+  static Async<> work(Shared state);
+
+  static Async<Round> round(Shared state);
+};
+
+}  // namespace pabal::queue

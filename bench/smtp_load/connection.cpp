@@ -110,6 +110,15 @@ void Connection::on_reply(Expect expect, int code, const std::string& words) {
       break;
     case Expect::ehlo:
       if (!good) die("EHLO: " + words);
+      if (run_.options().login.empty()) {
+        begin_next_or_quit();
+      } else {
+        send(fmt::format("AUTH PLAIN {}\r\n", run_.options().login));
+        expects_.push_back(Expect::auth);
+      }
+      break;
+    case Expect::auth:
+      if (!good) die("AUTH: " + words);
       begin_next_or_quit();
       break;
     case Expect::mail:

@@ -26,7 +26,7 @@ class Connection {
   void wake(const sockaddr_in& target);
 
  private:
-  enum class Expect : std::uint8_t { banner, ehlo, mail, rcpt, data, chunk, final, rset, quit };
+  enum class Expect : std::uint8_t { banner, ehlo, auth, mail, rcpt, data, chunk, final, rset, quit };
 
   void read_all();
   void on_line(std::string_view line);

@@ -38,6 +38,7 @@ Options parse(int argc, char** argv) {
   app.add_option("--seed", options.seed);
   app.add_option("--first", options.first, "number of the first message");
   app.add_flag("--reconnect", options.reconnect, "go on when the server goes away or says 4xx");
+  app.add_option("--login", options.login, "what AUTH PLAIN says, in base64");
   app.add_flag("--chunking", options.chunking, "every other message with BDAT");
   try {
     app.parse(argc, argv);

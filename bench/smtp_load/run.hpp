@@ -36,6 +36,7 @@ struct Options {
   std::uint64_t first = 1;  ///< number of the first message
   bool reconnect = false;   ///< go on when the server goes away or says 4xx
   bool chunking = false;    ///< every other message with BDAT, in pieces
+  std::string login;        ///< base64 for AUTH PLAIN; empty: no login
 };
 
 /// A message under way.

@@ -1,13 +1,15 @@
 // smtp_sink: an SMTP server that takes every message and keeps none: what the machine could do if a mail server cost
-// nothing.
+// nothing. With a number of messages it ends when so many have come.
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,6 +25,8 @@ class Session {
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   [[nodiscard]] bool done() const noexcept { return done_; }
+  /// Messages that came since the last call.
+  [[nodiscard]] std::uint64_t take_count() noexcept { return std::exchange(count_, 0); }
 
   void ready() {
     std::array<char, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
@@ -45,6 +49,7 @@ class Session {
         }
         begin += end + 5;
         data_ = false;
+        ++count_;
         replies += "250 2.0.0 gone\r\n";
         continue;
       }
@@ -80,17 +85,19 @@ class Session {
   Fd fd_;
   std::string in_;
   std::size_t searched_ = 0;
+  std::uint64_t count_ = 0;
   bool data_ = false;
   bool done_ = false;
 };
 
-void serve(const sockaddr_in& target) {
+void serve(const sockaddr_in& target, std::uint64_t messages) {
   const Fd listener = listen_at(target);
   const Fd epoll = make_epoll();
   watch(epoll, listener.get(), EPOLLIN, nullptr);
   std::map<Session*, std::unique_ptr<Session>> sessions;
   std::array<epoll_event, 256> events{};
-  while (true) {
+  std::uint64_t came = 0;
+  while (messages == 0 || came < messages) {
     const int count = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), -1);
     if (count < 0 && errno != EINTR) die("epoll_wait");
     for (int i = 0; i < count; ++i) {
@@ -105,6 +112,7 @@ void serve(const sockaddr_in& target) {
         continue;
       }
       session->ready();
+      came += session->take_count();
       if (session->done()) sessions.erase(session);
     }
   }
@@ -115,12 +123,12 @@ void serve(const sockaddr_in& target) {
 }  // namespace pabal::bench
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    fmt::print(stderr, "usage: smtp_sink ADDRESS:PORT\n");
+  if (argc != 2 && argc != 3) {
+    fmt::print(stderr, "usage: smtp_sink ADDRESS:PORT [MESSAGES]\n");
     return 2;
   }
   std::signal(SIGPIPE, SIG_IGN);
   pabal::bench::allow_many_files();
-  pabal::bench::serve(pabal::bench::parse_target(argv[1]));
+  pabal::bench::serve(pabal::bench::parse_target(argv[1]), argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0);
   return 0;
 }

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 sys.path.insert(0, os.path.dirname(__file__))
 import imap_load
+import relay_load
 import stages
 from tools import BENCH, DOMAIN, USERS, Length, Syscalls, figures, load, rss_kib, say, server_with_users, written_bytes
 from harness.peers import Dovecot, postfix_to_maildir, why_no_dovecot, why_no_postfix
@@ -198,7 +199,7 @@ def message(_length: Length) -> None:
         say(name, value)
 
 
-NAMES = {"ingest": ingest, "pop3": pop3, "imap": imap_load.run, "idle": idle, "message": message}
+NAMES = {"ingest": ingest, "pop3": pop3, "imap": imap_load.run, "relay": relay_load.run, "idle": idle, "message": message}
 
 
 def main() -> int:

@@ -82,13 +82,16 @@ void add_server_commands(CLI::App& root, Invocation& invocation) {
   demo_command->add_option_function<std::string>(
       "--data", [&invocation](const std::string& value) { invocation.text["data"] = value; },
       "a folder for their data, made where it isn't there; without it a temporary one, removed at the end");
+  demo_command->add_flag_callback(
+      "--lesson", [&invocation] { invocation.text["lesson"] = "yes"; },
+      "also a letter that comes back to its sender, and one that has to wait, step by step");
   demo_command->footer(
       "seoul.example at 127.0.0.2 with alice, busan.example at 127.0.0.3 with bob; password demo.\n"
       "Says what to open and type; Ctrl-C stops it.");
   demo_command->callback([&invocation] {
     invocation.action = [&invocation] {
       const auto data = invocation.text.find("data");
-      return demo(data == invocation.text.end() ? std::string() : data->second);
+      return demo(data == invocation.text.end() ? std::string() : data->second, invocation.text.contains("lesson"));
     };
   });
   add_sendmail_command(root);

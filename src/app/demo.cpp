@@ -1,154 +1,29 @@
 #include "app/demo.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <map>
+#include <stop_token>
 #include <thread>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "app/cli.hpp"
+#include "app/demo_site.hpp"
+#include "app/demo_way.hpp"
 #include "app/local_letter.hpp"
-#include "app/mail_system.hpp"
+#include "app/show.hpp"
 #include "app/signals.hpp"
 #include "base/async.hpp"
-#include "base/json.hpp"
 #include "codec/date.hpp"
 
 namespace pabal::app {
 namespace {
 
-struct DemoSite {
-  std::string name;     ///< "seoul"
-  std::string address;  ///< "127.0.0.2"
-  std::string user;     ///< "alice"
-
-  [[nodiscard]] std::string domain() const { return name + ".example"; }
-  [[nodiscard]] std::string person() const { return user + "@" + domain(); }
-};
-
-const DemoSite seoul{"seoul", "127.0.0.2", "alice"};
-const DemoSite busan{"busan", "127.0.0.3", "bob"};
-
-std::string settings(const DemoSite& site) {
-  struct Port {
-    const char* protocol;
-    const char* tls;
-    int number;
-  };
-  std::string out = fmt::format(
-      "# Written by pabal demo.\nhostname = \"mail.{0}\"\ndata = \"data\"\n\n[dns]\nzones = [\"../demo.zone\"]\n\n"
-      "[queue]\nremote_port = 10025\nbind = [\"{1}\"]\n",
-      site.domain(), site.address);
-  for (const Port port :
-       {Port{"smtp", "starttls", 10025}, Port{"submission", "starttls", 10587}, Port{"submission", "implicit", 10465},
-        Port{"imap", "starttls", 10143}, Port{"imap", "implicit", 10993}, Port{"pop3", "starttls", 10110},
-        Port{"pop3", "implicit", 10995}, Port{"metrics", "off", 19464}}) {
-    fmt::format_to(std::back_inserter(out),
-                   "\n[[listener]]\nprotocol = \"{}\"\naddress = \"{}\"\nport = {}\ntls = \"{}\"\n", port.protocol,
-                   site.address, port.number, port.tls);
-  }
-  return out;
-}
-
-// What the two know of each other: who takes mail for the domain, and where that host is; and who may send for it.
-std::string zone() {
-  std::string out =
-      "; Written by pabal demo: the part of the DNS that the two sites need.\n$ORIGIN example.\n$TTL 60\n"
-      "@ IN SOA ns hostmaster 1 3600 600 86400 60\n@ IN NS ns\nns IN A 127.0.0.1\n";
-  for (const DemoSite& site : {seoul, busan}) {
-    fmt::format_to(std::back_inserter(out),
-                   "{0} IN MX 10 mail.{0}\n{0} IN TXT \"v=spf1 mx -all\"\n"
-                   "_dmarc.{0} IN TXT \"v=DMARC1; p=none\"\nmail.{0} IN A {1}\n",
-                   site.name, site.address);
-  }
-  return out;
-}
-
-std::string first_letter(SystemTime now) {
-  return fmt::format(
-      "From: Alice <{0}>\r\nTo: Bob <{1}>\r\nSubject: Hello Bob\r\nDate: {2}\r\nMessage-ID: <hello.{3}@{4}>\r\n"
-      "\r\nHello Bob, this is Alice. My server found yours by the MX record of your domain.\r\n",
-      seoul.person(), busan.person(), codec::format_date(now), to_database(now), seoul.domain());
-}
-
-// What a step of the way looked like: "  C: EHLO mail.seoul.example", a line each.
-void print_steps(const json::value& attempt, std::string_view name) {
-  const json::value* steps = attempt.get_object().if_contains(name);
-  if (steps == nullptr || !steps->is_array()) return;
-  for (const json::value& step : steps->get_array()) {
-    if (!step.is_object()) continue;
-    for (const auto& [member, mark] : {std::pair("client", "seoul"), {"server", "busan"}}) {
-      const json::value* words = step.get_object().if_contains(member);
-      if (words == nullptr || !words->is_string()) continue;
-      std::cout << fmt::format("    {}: {}\n", mark, std::string_view(words->get_string()));
-    }
-  }
-}
-
-/// Alice writes to Bob; the letter's way is told from its trace.
-Result<void> write_to_bob(MailSystem& system) {
-  const auto posted = run_blocking(post_letter(
-      system.local_post(), {{"sender", seoul.person()}, {"recipients", json::array{json::string(busan.person())}}},
-      first_letter(system.machine().clock.now())));
-  if (!posted) return pass(posted);
-  const std::string id(posted->at("id").get_string());
-  std::cout << fmt::format("\nAlice writes to Bob. Her server has put the letter into its queue as {}.\n", id);
-  for (int tries = 0; tries < 200; ++tries) {
-    const auto traces = system.site().store().traces(id);
-    if (!traces) return pass(traces);
-    const auto trace = traces->empty() ? Result<json::value>(json::object()) : parse_json(traces->front());
-    if (!trace) return pass(trace);
-    const json::value* attempts = trace->get_object().if_contains("attempts");
-    if (attempts != nullptr && attempts->is_array() && !attempts->get_array().empty()) {
-      const json::value& attempt = attempts->get_array().front();
-      if (const json::value* route = attempt.get_object().if_contains("route"); route != nullptr && route->is_array()) {
-        std::cout << "  It asks the DNS where letters for busan.example go:\n";
-        for (const json::value& line : route->get_array()) {
-          if (line.is_string()) std::cout << fmt::format("    {}\n", std::string_view(line.get_string()));
-        }
-      }
-      std::cout << "  It speaks to that host:\n";
-      print_steps(attempt, "opening");
-      print_steps(attempt, "said");
-      std::cout << "  The letter is in Bob's mailbox, and no longer in the queue.\n" << std::flush;
-      return {};
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  std::cout << "  It still waits there: pabal queue list shows why.\n" << std::flush;
-  return {};
-}
-
-std::string welcome(const DemoSite& site, SystemTime now) {
-  return fmt::format(
-      "From: Pabal <postmaster@{0}>\r\nTo: {1}\r\nSubject: =?UTF-8?B?7YyM67CcIO2MjOuwnCE=?= Welcome to Pabal\r\nDate: "
-      "{2}\r\n"
-      "Message-ID: <welcome.{3}@{0}>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
-      "charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
-      "\r\n안녕하세요! This letter went through the same delivery as every other: it was on the disk before it was "
-      "said to be.\r\n",
-      site.domain(), site.person(), codec::format_date(now), to_database(now));
-}
-
-/// The domain, the person and a first letter, where they aren't there yet.
-Result<void> furnish(MailSystem& system, const DemoSite& site) {
-  admin::Service& admin = system.site().admin();
-  const auto there = [](const Result<json::value>& result) {
-    return result || result.error().kind == ErrorKind::exists;
-  };
-  if (auto domain = admin.execute({{"command", "domain add"}, {"domain", site.domain()}}); !there(domain))
-    return pass(domain);
-  const auto account = admin.execute({{"command", "account add"}, {"address", site.person()}, {"password", "demo"}});
-  if (!there(account)) return pass(account);
-  if (!account) return {};
-  const auto posted = run_blocking(
-      post_letter(system.local_post(), {{"sender", ""}, {"recipients", json::array{json::string(site.person())}}},
-                  welcome(site, system.machine().clock.now())));
-  if (!posted) return pass(posted);
-  return {};
-}
+using namespace std::chrono_literals;
 
 void explain(const std::string& folder) {
   std::cout << fmt::format(R"(
@@ -178,12 +53,11 @@ Ask the server what it knows:
   pabal account list --config {0}/busan/pabal.toml
   pabal domain dns busan.example --config {0}/busan/pabal.toml
 
-Write to the other site as Alice, to somebody who isn't there, and read the bounce; see what the queue holds, and what happened to a letter:
+Send Bob a letter as Alice, and see which way it went:
 
-  swaks --server 127.0.0.2 --port 10587 --tls --auth-user alice@seoul.example --auth-password demo --from alice@seoul.example --to nobody@busan.example
-  curl -sk --user alice@seoul.example:demo pop3s://127.0.0.2:10995/2
+  swaks --server 127.0.0.2 --port 10587 --tls --auth-user alice@seoul.example --auth-password demo --from alice@seoul.example --to bob@busan.example
+  pabal trace bob@busan.example/INBOX/2 --config {0}/busan/pabal.toml
   pabal queue list --config {0}/seoul/pabal.toml
-  pabal trace ID --config {0}/seoul/pabal.toml
 
 The data is in {0}. Ctrl-C stops it.
 )",
@@ -191,9 +65,136 @@ The data is in {0}. Ctrl-C stops it.
             << std::flush;
 }
 
+void say(std::string_view line) { std::cout << line << '\n' << std::flush; }
+
+/// Alice writes, and the console shows what becomes of it. On a thread of its own; ends early where it is told to.
+class Story {
+ public:
+  Story(FileSystem& files, std::string folder, MailSystem& sender, MailSystem& receiver, std::stop_token stop)
+      : files_(&files), folder_(std::move(folder)), seoul_(&sender), busan_(&receiver), stop_(std::move(stop)) {}
+
+  void tell(bool lesson) {
+    say("\nAlice writes to Bob.");
+    follow(write(busan().person(), "Lunch on Friday?", "Shall we meet at noon?"), busan_);
+    if (!lesson || stop_.stop_requested()) return;
+    say("\nAlice writes to somebody whom busan.example doesn't know.");
+    follow(write("nobody@" + busan().domain(), "Hello?", "Is anybody there?"), nullptr);
+    if (stop_.stop_requested()) return;
+    say("  What can't be delivered goes back to its sender, with the reason. Alice's mailbox now:");
+    show_inbox_of_alice();
+    say("\nAlice writes to Carol, whose server is switched off.");
+    const auto letter = write(daegu().person(), "Are you back?", "Your server doesn't answer.");
+    wait_for_attempt(letter);
+    if (stop_.stop_requested()) return;
+    say("  What waits in seoul's queue:");
+    show_queue();
+    say("  Now somebody switches Carol's server on.");
+    auto started = start_site(*files_, folder_, daegu());
+    if (!started) {
+      say("  " + started.error().log);
+      return;
+    }
+    daegu_ = std::move(*started);
+    follow(letter, daegu_.get());
+    say("  Seoul's queue:");
+    show_queue();
+  }
+
+  /// Carol's server, if it was started.
+  [[nodiscard]] std::unique_ptr<MailSystem> take_third() { return std::move(daegu_); }
+
+ private:
+  struct Written {
+    std::string id;          ///< in seoul's queue
+    std::string message_id;  ///< with its brackets
+  };
+
+  Written write(const std::string& to, std::string_view subject, std::string_view text) {
+    const auto now = seoul_->machine().clock.now();
+    Written written{.id = {}, .message_id = fmt::format("<{}.{}@{}>", to_database(now), ++count_, seoul().domain())};
+    const auto message =
+        fmt::format("From: Alice <{}>\r\nTo: <{}>\r\nSubject: {}\r\nDate: {}\r\nMessage-ID: {}\r\n\r\n{}\r\n",
+                    seoul().person(), to, subject, codec::format_date(now), written.message_id, text);
+    const auto posted = run_blocking(post_letter(
+        seoul_->local_post(), {{"sender", seoul().person()}, {"recipients", json::array{json::string(to)}}}, message));
+    if (!posted) {
+      say("  It was refused: " + posted.error().peer);
+      return written;
+    }
+    written.id = std::string(posted->at("id").as_string());
+    say(fmt::format("  Her server says 250: the letter is on its disk, in the queue, under the name {}.", written.id));
+    return written;
+  }
+
+  static json::value trace(MailSystem& system, const std::string& key) {
+    auto found = system.site().admin().execute({{"command", "trace"}, {"message", key}});
+    return found ? std::move(*found) : json::value(json::object{});
+  }
+
+  // Lines that were not told yet. What was told stays as it is: traces grow at their end.
+  void tell_new(const std::vector<std::string>& lines, std::size_t& told) {
+    for (; told < lines.size(); ++told) say(lines[told]);
+  }
+
+  void follow(const Written& letter, MailSystem* receiver) {
+    if (letter.id.empty()) return;
+    std::size_t& told = told_[letter.id];
+    for (const auto until = std::chrono::steady_clock::now() + 60s;
+         std::chrono::steady_clock::now() < until && !stop_.stop_requested(); std::this_thread::sleep_for(50ms)) {
+      const auto at_sender = trace(*seoul_, letter.id);
+      tell_new(way_out(at_sender, false), told);
+      if (!has_ended(at_sender)) continue;
+      if (receiver != nullptr) {
+        for (const auto& line : way_in(trace(*receiver, letter.message_id))) say(line);
+      }
+      say("  Seoul's queue holds it no more.");
+      return;
+    }
+  }
+
+  void wait_for_attempt(const Written& letter) {
+    if (letter.id.empty()) return;
+    for (const auto until = std::chrono::steady_clock::now() + 60s;
+         std::chrono::steady_clock::now() < until && !stop_.stop_requested(); std::this_thread::sleep_for(50ms)) {
+      const auto now = trace(*seoul_, letter.id);
+      if (way_out(now, false).empty()) continue;
+      tell_new(way_out(now, false), told_[letter.id]);
+      const auto waits = way_out(now, true);
+      say(waits.back());
+      return;
+    }
+  }
+
+  void show_queue() {
+    auto queue = seoul_->site().admin().execute({{"command", "queue list"}});
+    if (queue) say(app::show("queue list", *queue));
+  }
+
+  void show_inbox_of_alice() {
+    for (const auto until = std::chrono::steady_clock::now() + 20s;
+         std::chrono::steady_clock::now() < until && !stop_.stop_requested(); std::this_thread::sleep_for(50ms)) {
+      const auto notice = trace(*seoul_, seoul().person() + "/INBOX/2");
+      const auto lines = way_in(notice);
+      if (lines.empty()) continue;
+      for (const auto& line : lines) say(line);
+      say("  curl -sk --user alice@seoul.example:demo \"imaps://127.0.0.2:10993/INBOX;UID=2\"");
+      return;
+    }
+  }
+
+  FileSystem* files_;
+  std::string folder_;
+  MailSystem* seoul_;
+  MailSystem* busan_;
+  std::unique_ptr<MailSystem> daegu_;
+  std::stop_token stop_;
+  int count_ = 0;
+  std::map<std::string, std::size_t> told_;  ///< lines, by letter
+};
+
 }  // namespace
 
-int demo(const std::string& data) {
+int demo(const std::string& data, bool lesson) {
   RealFileSystem files;
   std::string folder = data.empty() ? std::string() : std::filesystem::absolute(data).lexically_normal().string();
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
@@ -203,30 +204,28 @@ int demo(const std::string& data) {
     folder = pattern;
   }
   const Signals signals;
-  net::ActivatedSockets none;
   std::vector<std::unique_ptr<MailSystem>> systems;
-  if (auto made = files.make_folder(folder); !made) return refuse(made.error());
-  if (auto written = replace_file(files, folder + "/demo.zone", zone()); !written) return refuse(written.error());
-  for (const DemoSite& site : {seoul, busan}) {
-    const std::string place = folder + "/" + site.name;
-    const std::string file = place + "/pabal.toml";
-    if (auto made = files.make_folder(place); !made) return refuse(made.error());
-    if (auto written = replace_file(files, file, settings(site)); !written) return refuse(written.error());
-    auto config = read_config(files, file);
-    if (!config) return refuse(config.error());
-    const Log log = Log::to_stderr(LogLevel::info, false).with({"site", site.name});
-    auto system = MailSystem::start(std::move(*config), log, none);
+  for (const DemoSite& site : {seoul(), busan()}) {
+    auto system = start_site(files, folder, site);
     if (!system) return refuse(system.error());
-    if (auto furnished = furnish(**system, site); !furnished) return refuse(furnished.error());
     systems.push_back(std::move(*system));
   }
   explain(folder);
-  if (auto written = write_to_bob(*systems.front()); !written) return refuse(written.error());
-  int number = signals.wait();
-  while (number == SIGHUP) {
-    for (const auto& system : systems) system->reload();
+  std::unique_ptr<MailSystem> third;
+  int number = SIGHUP;
+  {
+    std::jthread teller([&](std::stop_token stop) {
+      Story story(files, folder, *systems[0], *systems[1], std::move(stop));
+      story.tell(lesson);
+      third = story.take_third();
+    });
     number = signals.wait();
+    while (number == SIGHUP) {
+      for (const auto& system : systems) system->reload();
+      number = signals.wait();
+    }
   }
+  if (third) systems.push_back(std::move(third));
   bool whole = true;
   for (const auto& system : systems) whole = system->stop() && whole;
   if (!whole) _exit(exit_done);

@@ -2,6 +2,7 @@
 // memory and leaves it, relay_session.cpp one connection, relay_outcomes.cpp what the store is told, relay.cpp the
 // rest.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <unordered_map>
@@ -68,8 +69,9 @@ struct Relay::State {
       PaceOptions pace;
       pace.first = static_cast<double>(options.first_connections);
       pace.most = static_cast<double>(options.max_connections_per_destination);
-      pace.rest = options.rest;
-      pace.rest_max = options.rest_max;
+      // No longer than its letters wait.
+      pace.rest = std::min(options.rest, options.schedule.retry);
+      pace.rest_max = std::min(options.rest_max, options.schedule.retry_max);
       lane = std::make_unique<Lane>(destination, pace);
     }
     return *lane;

@@ -387,7 +387,7 @@ class Root(unittest.TestCase):
 
 
 class Demo(unittest.TestCase):
-    def test_both_sites_answer(self) -> None:
+    def test_both_sites_answer_and_alices_letter_reaches_bob(self) -> None:
         with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.3", 10110))
@@ -395,12 +395,24 @@ class Demo(unittest.TestCase):
                 self.skipTest("another demo is running")
             probe.close()
             with open(f"{folder}/said", "wb") as said:
-                demo = subprocess.Popen([PABAL, "demo", "--data", f"{folder}/data"], stdout=said, stderr=said)
+                demo = subprocess.Popen([PABAL, "demo", "--lesson", "--data", f"{folder}/data"], stdout=said, stderr=said)
+
+            def said_so_far() -> str:
+                self.assertIsNone(demo.poll(), pathlib.Path(f"{folder}/said").read_text())
+                return pathlib.Path(f"{folder}/said").read_text()
             try:
-                def ready() -> bool:
-                    self.assertIsNone(demo.poll(), pathlib.Path(f"{folder}/said").read_text())
-                    return b"Ctrl-C stops it" in pathlib.Path(f"{folder}/said").read_bytes()
-                wait_until(ready, 30, "the demo explains itself")
+                wait_until(lambda: "Ctrl-C stops it" in said_so_far(), 30, "the demo explains itself")
+                wait_until(lambda: "Carol's server on" in said_so_far() and said_so_far().endswith("The queue is empty.\n\n"), 90,
+                           "the lesson comes to its end")
+                story = said_so_far()
+                for line in ("DNS: ", "> MAIL FROM:<alice@seoul.example>", "> RCPT TO:<bob@busan.example>", "bob@busan.example: delivered",
+                             "It is in INBOX, as message 2", "nobody@busan.example: refused for good: 550 5.1.1", "127.0.0.4:10025",
+                             "It stays in the queue and is tried again", "carol@daegu.example: delivered"):
+                    self.assertIn(line, story)
+                returned = subprocess.run(["curl", "-sk", "--user", "alice@seoul.example:demo", "imaps://127.0.0.2:10993/INBOX;UID=2"],
+                                          capture_output=True, timeout=30, check=True).stdout
+                self.assertIn(b"nobody@busan.example", returned)
+                self.assertIn(b"message/delivery-status", returned)
                 for site, person, address in (("seoul", "alice", "127.0.0.2"), ("busan", "bob", "127.0.0.3")):
                     fetched = subprocess.run(["curl", "-sk", "--user", f"{person}@{site}.example:demo", f"pop3s://{address}:10995/1"],
                                              capture_output=True, timeout=30, check=True).stdout

@@ -1,0 +1,20 @@
+// The way of a letter, told from what the sites' traces say: who looked up what, who said what to whom, where it is.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+
+namespace pabal::app {
+
+/// What the sender's server did for the letter: a line for each look-up, each command and reply, and what came of it.
+/// `traces` is what `pabal trace` answers. `waits`: with a last line for each recipient that waits.
+[[nodiscard]] std::vector<std::string> way_out(const json::value& traces, bool waits);
+
+/// Where the receiver's server has put it: a line for each mailbox.
+[[nodiscard]] std::vector<std::string> way_in(const json::value& traces);
+
+/// Nothing of it waits any more.
+[[nodiscard]] bool has_ended(const json::value& traces);
+
+}  // namespace pabal::app

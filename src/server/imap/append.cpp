@@ -220,8 +220,9 @@ Async<bool> Session::begin_text(std::uint64_t size) {
 Async<bool> Session::end_append() {
   const auto done = std::move(appending_);
   const auto& command = done->command;
-  // Where the octets were long on their way rights are looked at once more. (Names are by the store.)
-  if (shared_->clock->steady() - done->looked_up > kRightsLast) {
+  // Where the octets were long on their way rights are looked at once more, and another's may be others at any time.
+  // (Names are looked at by the store.)
+  if (done->place.reader || shared_->clock->steady() - done->looked_up > kRightsLast) {
     auto target = co_await find_target(this, &command);
     if (!target) co_return co_await respond(command.tag, std::move(target.error()), {});
     done->looked_up = shared_->clock->steady();

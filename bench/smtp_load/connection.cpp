@@ -127,7 +127,7 @@ void Connection::on_reply(Expect expect, int code, const std::string& words) {
       if (run_.options().pipelining == Pipelining::none) {
         const auto& letter = letters_[front_];
         for (const auto user : letter.users) {
-          send(fmt::format("RCPT TO:<user{}@{}>\r\n", user, run_.options().domain));
+          send(fmt::format("RCPT TO:<user{}@{}>\r\n", user, run_.domain_of(letter)));
           expects_.push_back(Expect::rcpt);
         }
       }
@@ -219,7 +219,7 @@ void Connection::send_commands(const Letter& letter) {
   expects_.push_back(Expect::mail);
   if (options.pipelining == Pipelining::none) return;
   for (const auto user : letter.users) {
-    fmt::format_to(to, "RCPT TO:<user{}@{}>\r\n", user, options.domain);
+    fmt::format_to(to, "RCPT TO:<user{}@{}>\r\n", user, run_.domain_of(letter));
     expects_.push_back(Expect::rcpt);
   }
   if (letter.chunked) return;

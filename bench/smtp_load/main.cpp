@@ -31,6 +31,7 @@ Options parse(int argc, char** argv) {
   app.add_option("--size-from", options.size_from, "spread the sizes from here to --size");
   app.add_option("--users", options.users, "recipients are user0@ to userN-1@");
   app.add_option("--domain", options.domain);
+  app.add_option("--domains", options.domains, "recipients are at d0 to dN-1 below the domain");
   app.add_option("--sender", options.sender);
   app.add_option("--recipients", options.recipients, "at most, for each message");
   app.add_option("--pipelining", options.pipelining)->transform(CLI::CheckedTransformer(modes));

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "support/load_message.hpp"
 #include "support/socket.hpp"
 
@@ -28,6 +30,7 @@ struct Options {
   std::size_t size_from = 0;  ///< with it, sizes are spread from here to `size`, small ones more often
   std::size_t users = 100;    ///< recipients are user0 … user(N-1) at `domain`
   std::string domain = "load.example";
+  std::uint64_t domains = 0;  ///< recipients are at d0 to d(N-1) below the domain; 0: at itself
   std::string sender = "load@sender.example";
   std::size_t recipients = 1;  ///< at most, for each message
   Pipelining pipelining = Pipelining::commands;
@@ -55,6 +58,10 @@ class Run {
  public:
   explicit Run(Options options);
 
+  [[nodiscard]] std::string domain_of(const Letter& letter) const {
+    if (options_.domains == 0) return options_.domain;
+    return fmt::format("d{}.{}", letter.number % options_.domains, options_.domain);
+  }
   /// The next letter to send, or nothing when the run is over.
   [[nodiscard]] std::optional<Letter> next();
   /// Appends the wire form of a letter's message, and notes in the log that it is tried from now on.

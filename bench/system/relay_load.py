@@ -1,11 +1,16 @@
 """Relaying: letters of submitters that go out to another server, which takes all and keeps none; beside Postfix."""
 import base64
+import pathlib
+import smtplib
+import socket
 import subprocess
+import tempfile
+import threading
 import time
 
 from tools import BENCH, DOMAIN, Length, Syscalls, load, rss_kib, say, server_with_users
 from harness.peers import postfix_relay, why_no_postfix
-from harness.server import PASSWORD, own_address, target
+from harness.server import PASSWORD, own_address, target, wait_until
 
 SINK_PORT = 2526
 ELSEWHERE = "elsewhere.example"
@@ -38,7 +43,76 @@ def accept_and_deliver(where: str, sink_at: str, count: int, cpu, **more: object
         sink.close()
 
 
+class Receiver(threading.Thread):
+    """A mail host that notes when each letter has come."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.address = own_address()
+        self.socket = socket.create_server((self.address, SINK_PORT))
+        self.came: dict[str, float] = {}
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            connection, _ = self.socket.accept()
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection: socket.socket) -> None:
+        file = connection.makefile("rwb", buffering=-1)
+
+        def say(text: str) -> None:
+            file.write(text.encode() + b"\r\n")
+            file.flush()
+        say("220 live.example")
+        while line := file.readline():
+            if line.startswith(b"DATA"):
+                say("354 go on")
+                subject = ""
+                while (part := file.readline()) not in (b".\r\n", b""):
+                    if part.startswith(b"Subject: "):
+                        subject = part[9:].strip().decode()
+                self.came[subject] = time.monotonic()
+                say("250 2.0.0 taken")
+            elif line.startswith(b"QUIT"):
+                say("221 bye")
+                return
+            else:
+                say("250 ok")
+
+
+def among_the_dead(length: Length) -> None:
+    """How long a letter to a host that lives takes, from 250 to 250, while very many wait for hosts that don't."""
+    letters, domains = length.pick((2_000, 200), (20_000, 2_000), (100_000, 10_000))
+    receiver = Receiver()
+    with tempfile.TemporaryDirectory() as folder:
+        zone = pathlib.Path(folder) / "bench.zone"
+        zone.write_text(f"$ORIGIN example.\n$TTL 600\n@ IN SOA ns hostmaster 1 60 60 60 60\n@ IN NS ns\n*.dead IN MX 10 mx.dead\n"
+                        f"mx.dead IN A {own_address()}\nlive IN MX 10 mx.live\nmx.live IN A {receiver.address}\n")
+        settings = (f'[dns]\nzones = ["{zone}"]\n[queue]\nremote_port = {SINK_PORT}\n[smtp]\ncheck_sender_fields = false\n')
+        with server_with_users(1, settings=settings) as server:
+            server.start()
+            login = base64.b64encode(f"\0user0@{DOMAIN}\0{PASSWORD}".encode()).decode()
+            load(target(server, "submission"), 64, 0, messages=letters, domain="dead.example", domains=domains, login=login,
+                 sender=f"user0@{DOMAIN}", size=1024)
+            taken = {}
+            host, port = target(server, "submission").rsplit(":", 1)
+            with smtplib.SMTP(host, int(port)) as client:
+                client.login(f"user0@{DOMAIN}", PASSWORD)
+                for number in range(20):
+                    client.sendmail(f"user0@{DOMAIN}", ["somebody@live.example"], f"From: user0@{DOMAIN}\r\nSubject: live {number}\r\n\r\nx\r\n")
+                    taken[f"live {number}"] = time.monotonic()
+                    time.sleep(0.05)
+            wait_until(lambda: len(receiver.came) == len(taken), 60, "all letters to the living have come")
+            waits = sorted((receiver.came[subject] - taken[subject]) * 1000 for subject in taken)
+            say("relay_dead_letters", letters)
+            say("relay_live_among_dead_p50_ms", max(waits[len(waits) // 2], 0.0))
+            say("relay_live_among_dead_most_ms", max(waits[-1], 0.0))
+            say("relay_dead_server_rss_mib", rss_kib(server.pid) / 1024)
+
+
 def run(length: Length) -> None:
+    among_the_dead(length)
     count = length.pick(3_000, 20_000, 100_000)
     login = base64.b64encode(f"\0user0@{DOMAIN}\0{PASSWORD}".encode()).decode()
     sink_at = own_address()

@@ -15,7 +15,7 @@ from harness.server import BENCH, Server
 
 USERS = 100
 DOMAIN = "load.example"
-Number = TypeVar("Number", int, float)
+Number = TypeVar("Number", int, float, tuple[int, int])
 
 
 def say(name: str, value: float | int | str, digits: int = 1) -> None:

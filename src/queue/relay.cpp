@@ -145,6 +145,7 @@ void Relay::hand_over(std::vector<store::OutgoingLetter> letters) {
       auto& lane = state->lane(letter.destination);
       Worker::take(state, lane, std::move(letter));
       if (!lane.idle.empty()) lane.idle.front()->ring();
+      if (state->working) Worker::open_connections(state, lane);
     }
     state->tell_room();
     state->alarm.ring();

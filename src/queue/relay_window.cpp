@@ -73,6 +73,8 @@ Async<> Relay::Worker::claim(Shared state, std::string destination, ShardId shar
     lane.more.erase(shard);
   }
   state->tell_room();
+  // Now, and not after the walk: it may be long.
+  open_connections(state, lane);
 }
 
 // Goes on with the walk through the destinations until the window is full or all were seen.
@@ -150,6 +152,24 @@ bool Relay::Worker::wanted(const State& state, const Lane& lane) {
   return lane.waiting() > lane.idle.size() + (lane.sessions - lane.connected);
 }
 
+void Relay::Worker::open_connections(const Shared& state, Lane& lane) {
+  while (!state->stopping && wanted(*state, lane) && may_connect(*state, lane)) {
+    ++lane.sessions;
+    ++state->sessions;
+    state->connections.set(static_cast<double>(state->sessions));
+    asio::co_spawn(state->home, session(state, lane.name()),
+                   [state, name = lane.name()](const std::exception_ptr& thrown) {
+                     ++state->ended;
+                     --state->sessions;
+                     --state->lane(name).sessions;
+                     state->connections.set(static_cast<double>(state->sessions));
+                     if (thrown)
+                       state->log.error("relay_session_failed", {{"destination", name}, {"why", thrown_text(thrown)}});
+                     state->alarm.ring();
+                   });
+  }
+}
+
 void Relay::Worker::open_connections(const Shared& state) {
   if (state->stopping) return;
   std::array<std::vector<Lane*>, 3> ready;  // proven, unknown, failing
@@ -157,23 +177,7 @@ void Relay::Worker::open_connections(const Shared& state) {
     if (wanted(*state, *lane)) ready[lane->pace.proven() ? 0 : lane->pace.failing() ? 2 : 1].push_back(lane.get());
   }
   for (const auto& group : ready) {
-    for (auto* lane : group) {
-      while (wanted(*state, *lane) && may_connect(*state, *lane)) {
-        ++lane->sessions;
-        ++state->sessions;
-        state->connections.set(static_cast<double>(state->sessions));
-        asio::co_spawn(
-            state->home, session(state, lane->name()), [state, name = lane->name()](const std::exception_ptr& thrown) {
-              ++state->ended;
-              --state->sessions;
-              --state->lane(name).sessions;
-              state->connections.set(static_cast<double>(state->sessions));
-              if (thrown)
-                state->log.error("relay_session_failed", {{"destination", name}, {"why", thrown_text(thrown)}});
-              state->alarm.ring();
-            });
-      }
-    }
+    for (auto* lane : group) open_connections(state, *lane);
   }
 }
 

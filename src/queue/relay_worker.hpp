@@ -136,6 +136,7 @@ struct Relay::Worker {
   static bool wanted(const State& state, const Lane& lane);
 
   static void open_connections(const Shared& state);
+  static void open_connections(const Shared& state, Lane& lane);
 
   static Async<> settle(Shared state, ShardId shard, std::vector<store::AttemptOutcome> attempts);
 

@@ -158,6 +158,10 @@ Result<void> MailSystem::open_site() {
   if (auto done = open_ways_out(); !done) return done;
   mda_ = std::make_unique<delivery::LocalMda>(site_->store(), machine_.clock, log_, machine_.metrics, &outgoing_->srs(),
                                               outgoing_.get());
+  outgoing_->post_with([this](std::string author, std::string message) {
+    return post_letter(local_post(), {{"sender", ""}, {"recipients", json::array{json::string(author)}}},
+                       std::move(message));
+  });
   retry_ = std::make_unique<queue::LocalRetry>(
       threads_->executor(0), queue::letters_of(site_->store()),
       [mda = mda_.get()](store::QueuedLocal letter) { return mda->retry(std::move(letter)); }, machine_.clock,

@@ -1,6 +1,7 @@
 #include "app/outgoing_mail.hpp"
 
 #include "delivery/plan.hpp"
+#include "queue/notice.hpp"
 
 namespace pabal::app {
 
@@ -79,6 +80,8 @@ Async<Result<queue::Addressees>> addressees_of(account::Directory* directory, Em
 OutgoingMail::OutgoingMail(const Config& config, Machine& machine, Site& site, Executor home, queue::Routes& routes,
                            queue::Peers& peers, std::string_view secret, std::function<void()> noticed, const Log& log)
     : machine_(&machine),
+      home_(home),
+      hostname_(config.hostname),
       directory_(&site.directory()),
       log_(log),
       conclusion_(std::make_shared<Guarded<queue::ConclusionOptions>>(conclusion_options(config))),
@@ -95,6 +98,34 @@ queue::SendBack OutgoingMail::send_back() {
   services.clock = &machine_->clock;
   services.random = &machine_->random;
   return queue::send_back(std::move(services), [options = conclusion_] { return *options->lock(); }, log_);
+}
+
+void OutgoingMail::delivered(delivery::Receipt receipt) {
+  store::OutgoingLetter letter;
+  letter.id = receipt.id;
+  letter.sender = letter.author = receipt.author;
+  letter.arrived = letter.begins = receipt.arrived;
+  letter.envelope_id = receipt.envelope_id;
+  letter.smtputf8 = receipt.smtputf8;
+  queue::NoticeFacts facts{.action = message::DsnAction::delivered,
+                           .letter = &letter,
+                           .content = receipt.head,
+                           .hostname = hostname_,
+                           .now = machine_->clock.now()};
+  for (const auto& recipient : receipt.recipients) {
+    facts.recipients.push_back(
+        {.address = recipient.address, .original_recipient = recipient.original_recipient, .status = "2.0.0"});
+  }
+  auto notice = queue::write_notice(facts, machine_->random);
+  if (!notice) {
+    log_.warning("receipt_not_written", {{"id", receipt.id}, {"why", notice.error().log}});
+    return;
+  }
+  asio::co_spawn(home_, post_(std::move(receipt.author), std::move(notice->content)),
+                 [log = log_, id = receipt.id](const std::exception_ptr& thrown, const Result<json::value>& posted) {
+                   const auto why = thrown ? thrown_text(thrown) : posted ? std::string() : posted.error().log;
+                   if (!why.empty()) log.warning("receipt_not_sent", {{"id", id}, {"why", why}});
+                 });
 }
 
 void OutgoingMail::change(const Config& config) {

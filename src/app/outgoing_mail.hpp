@@ -10,6 +10,7 @@
 #include "app/config.hpp"
 #include "app/site.hpp"
 #include "base/guarded.hpp"
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "delivery/local_mda.hpp"
 #include "queue/local_return.hpp"
@@ -41,9 +42,16 @@ class OutgoingMail final : public delivery::Carrier {
   }
   void hand_over(std::vector<store::OutgoingLetter> letters) override { relay_.hand_over(std::move(letters)); }
   void tell() override { relay_.tell(); }
+  void delivered(delivery::Receipt receipt) override;
+  /// How notices of success go to their authors; before the first letter is taken.
+  using Post = std::function<Async<Result<json::value>>(std::string author, std::string message)>;
+  void post_with(Post post) { post_ = std::move(post); }
 
  private:
   Machine* machine_;
+  Executor home_;
+  std::string hostname_;
+  Post post_;
   account::Directory* directory_;
   Log log_;
   std::shared_ptr<Guarded<queue::ConclusionOptions>> conclusion_;

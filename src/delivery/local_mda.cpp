@@ -45,6 +45,7 @@ Async<Answer> LocalMda::deliver(Letter letter) {
   const auto began = clock_->steady();
   const Log log = log_.with({"session", letter.origin.session});
   const auto now = clock_->now();
+  auto receipt = carrier_ != nullptr ? wanted_receipt(letter, now) : std::nullopt;
   Plan plan = make_plan(std::move(letter), now, srs_);
   const std::string id = plan.delivery.id;
   const std::size_t targets = plan.delivery.targets.size();
@@ -59,6 +60,7 @@ Async<Answer> LocalMda::deliver(Letter letter) {
   const auto outcomes = co_await store_->deliver(std::move(plan.delivery));
   if (goes_out && outcomes && handed.empty()) carrier_->tell();
   if (goes_out && outcomes && !handed.empty()) carrier_->hand_over(std::move(handed));
+  if (receipt && outcomes && keep_stored(*receipt, plan, *outcomes)) carrier_->delivered(*std::move(receipt));
   count(outcomes, targets);
   seconds_.observe(std::chrono::duration<double>(clock_->steady() - began).count());
   if (!outcomes) {

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "delivery/mda.hpp"
+#include "delivery/receipt.hpp"
 #include "store/store.hpp"
 
 namespace pabal::delivery {
@@ -24,6 +25,8 @@ class Carrier {
   /// After the commit: what was claimed, or that there is something in the store.
   virtual void hand_over(std::vector<store::OutgoingLetter> letters) = 0;
   virtual void tell() = 0;
+  /// After the commit: an author wants to hear of it. May be lost with a crash.
+  virtual void delivered(Receipt receipt) = 0;
 };
 
 class LocalMda final : public Mda {

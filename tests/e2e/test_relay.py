@@ -146,6 +146,18 @@ class Relay(unittest.TestCase):
             self.assertIn(part, bounce)
         self.assertEqual(self.queue(), [])
 
+    def test_an_author_who_asks_hears_of_success(self) -> None:
+        self.open("seoul", "busan")
+        self.submit(["bob@busan.example", "alice@seoul.example"], self.message("bob@busan.example"), rcpt_options=("NOTIFY=SUCCESS",))
+        alice = self.mailbox("seoul")
+        self.wait(lambda: alice.count() == 3, "her own copy, and two notices")
+        notices = [letter for letter in alice.messages() if b"multipart/report" in letter]
+        self.assertEqual(len(notices), 2)
+        for address, host in ((b"bob@busan.example", b"mail.busan.example"), (b"alice@seoul.example", b"mail.seoul.example")):
+            (notice,) = [one for one in notices if b"Final-Recipient: rfc822; " + address in one]
+            for part in (b"Return-Path: <>", b"Action: delivered", b"Status: 2.0.0", b"Reporting-MTA: dns; " + host):
+                self.assertIn(part, notice)
+
     def test_no_such_domain(self) -> None:
         self.open("seoul")
         self.submit(["bob@nowhere.example"], self.message("bob@nowhere.example"))

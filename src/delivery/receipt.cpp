@@ -1,0 +1,50 @@
+#include "delivery/receipt.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "message/header.hpp"
+
+namespace pabal::delivery {
+
+namespace {
+
+bool asks_for_success(std::string_view notify) {
+  return !notify.empty() && std::ranges::any_of(split(notify, ','), [](std::string_view word) {
+    return equal_ignoring_case(trim(word), "success");
+  });
+}
+
+}  // namespace
+
+std::optional<Receipt> wanted_receipt(const Letter& letter, SystemTime now) {
+  if (!letter.sender) return std::nullopt;
+  std::optional<Receipt> receipt;
+  for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
+    const auto& recipient = letter.recipients[i];
+    if (!recipient.local || !recipient.local->remote_targets.empty() || !asks_for_success(recipient.notify)) continue;
+    if (!receipt) {
+      const auto head = letter.content.head();
+      receipt = Receipt{.id = letter.id,
+                        .author = letter.sender->text(),
+                        .envelope_id = letter.envid,
+                        .smtputf8 = letter.smtputf8,
+                        .arrived = now,
+                        .head = std::string(head.substr(0, message::header_size(head).value_or(head.size()))),
+                        .recipients = {}};
+    }
+    receipt->recipients.push_back(
+        {.address = recipient.address.text(), .original_recipient = recipient.orcpt, .number = i});
+  }
+  return receipt;
+}
+
+bool keep_stored(Receipt& receipt, const Plan& plan, const std::vector<store::TargetOutcome>& outcomes) {
+  std::erase_if(receipt.recipients, [&](const Receipt::Recipient& recipient) {
+    return std::ranges::any_of(plan.targets_of[recipient.number],
+                               [&](std::size_t target) { return !outcomes[target].result; });
+  });
+  return !receipt.recipients.empty();
+}
+
+}  // namespace pabal::delivery

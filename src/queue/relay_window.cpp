@@ -102,6 +102,8 @@ Async<> Relay::Worker::look(Shared state) {
         continue;
       }
       co_await claim(state, due.destination, due.shard);
+      // What of its letters is due next only another walk tells.
+      note(state->now() + std::chrono::seconds(1));
     }
     state->cursor = std::move(found->go_on);
   } while (state->cursor && state->letters < options.window && !state->stopping);

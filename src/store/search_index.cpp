@@ -237,9 +237,15 @@ Result<void> Shard::index_letters(bool all) {
   indexing_.delivered = delivered;
   if (!busy || indexing_.calm == SteadyTime{}) indexing_.calm = now;
   if (busy && !all && now - indexing_.calm < kWaitAtMost) return {};
-  if (!indexing_.scanned_all) {
-    if (auto found = find_unindexed(); !found) return found;
+  if (all) {
+    // Also those whose few letters were left waiting for company.
+    indexing_.scanned = {};
+    indexing_.scanned_all = false;
   }
+  do {
+    if (indexing_.scanned_all) break;
+    if (auto found = find_unindexed(); !found) return found;
+  } while (all);
   while (!stopping()) {
     AccountId account;
     {

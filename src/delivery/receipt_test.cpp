@@ -67,6 +67,7 @@ TEST(Receipt, OnlyWhatIsInTheMailboxes) {
   ASSERT_TRUE(receipt);
   const auto plan = make_plan(letter(), SystemTime{}, nullptr);
   std::vector<store::TargetOutcome> outcomes;
+  outcomes.reserve(plan.delivery.targets.size());
   for (std::size_t i = 0; i < plan.delivery.targets.size(); ++i) outcomes.push_back({.result = store::Delivered{}});
   EXPECT_TRUE(keep_stored(*receipt, plan, outcomes));
   EXPECT_EQ(names(receipt), "a@busan.example c@busan.example ");

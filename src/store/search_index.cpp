@@ -416,6 +416,7 @@ Result<void> Shard::merge_account(AccountId account) {
     std::vector<StoredSegment> segments;
     segments.reserve(merged.size());
     std::vector<SegmentSource*> sources;
+    sources.reserve(merged.size());
     for (const auto& row : merged) sources.push_back(&segments.emplace_back(connection, account, row.segment, nullptr));
     SearchSink sink = [&](SearchPart part, std::string_view octets) -> Result<void> {
       give_way_to_readers();

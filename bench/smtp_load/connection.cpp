@@ -28,7 +28,11 @@ void Connection::connect(const sockaddr_in& target) {
     return;
   }
   expects_.push_back(Expect::banner);
-  watch(epoll_, fd_.get(), EPOLLIN, this);
+  if (const auto& network = run_.options().proxy; !network.empty()) {
+    out_ = fmt::format("PROXY TCP4 {0}.{1} {0}.254 {2} 25\r\n", network, host_number(), 1024 + (number_ % 60'000));
+    wants_write_ = true;
+  }
+  watch(epoll_, fd_.get(), wants_write_ ? EPOLLIN | EPOLLOUT : EPOLLIN, this);
 }
 
 void Connection::wake(const sockaddr_in& target) {
@@ -105,7 +109,8 @@ void Connection::on_reply(Expect expect, int code, const std::string& words) {
   switch (expect) {
     case Expect::banner:
       if (!good) die("greeting: " + words);
-      send("EHLO load.example\r\n");
+      send(run_.options().proxy.empty() ? "EHLO load.example\r\n"
+                                        : fmt::format("EHLO m{}.hosts.example\r\n", host_number()));
       expects_.push_back(Expect::ehlo);
       break;
     case Expect::ehlo:
@@ -215,7 +220,7 @@ void Connection::begin_next_or_quit() {
 void Connection::send_commands(const Letter& letter) {
   const auto& options = run_.options();
   auto to = std::back_inserter(out_);
-  fmt::format_to(to, "MAIL FROM:<{}>\r\n", options.sender);
+  fmt::format_to(to, "MAIL FROM:<{}>\r\n", run_.sender_of(letter));
   expects_.push_back(Expect::mail);
   if (options.pipelining == Pipelining::none) return;
   for (const auto user : letter.users) {

@@ -13,7 +13,7 @@ namespace pabal::bench {
 
 class Connection {
  public:
-  Connection(Run& run, const Fd& epoll) : run_(run), epoll_(epoll) {}
+  Connection(Run& run, const Fd& epoll, std::size_t number) : run_(run), epoll_(epoll), number_(number) {}
 
   /// Opens the connection; also again after it was lost.
   void connect(const sockaddr_in& target);
@@ -28,6 +28,8 @@ class Connection {
  private:
   enum class Expect : std::uint8_t { banner, ehlo, auth, mail, rcpt, data, chunk, final, rset, quit };
 
+  /// 1 to 250: which host of the network it claims to come from.
+  [[nodiscard]] std::size_t host_number() const noexcept { return 1 + (number_ % 250); }
   void read_all();
   void on_line(std::string_view line);
   void on_reply(Expect expect, int code, const std::string& words);
@@ -42,6 +44,7 @@ class Connection {
 
   Run& run_;
   const Fd& epoll_;
+  std::size_t number_;
   Fd fd_;
   std::string in_;
   std::string out_;

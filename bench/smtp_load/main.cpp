@@ -33,6 +33,9 @@ Options parse(int argc, char** argv) {
   app.add_option("--domain", options.domain);
   app.add_option("--domains", options.domains, "recipients are at d0 to dN-1 below the domain");
   app.add_option("--sender", options.sender);
+  app.add_option("--letters", options.letters, "send these, of a file of auth_letters, each as its own sender's");
+  app.add_option("--proxy", options.proxy,
+                 "a PROXY header first: the hosts m1 to m250.hosts.example, at .1 to .250 of this network, as 192.0.2");
   app.add_option("--recipients", options.recipients, "at most, for each message");
   app.add_option("--pipelining", options.pipelining)->transform(CLI::CheckedTransformer(modes));
   app.add_option("--log", options.log, "append what was tried and promised to this file");
@@ -55,7 +58,7 @@ void drive(Run& run) {
   const Fd epoll = make_epoll();
   std::vector<std::unique_ptr<Connection>> connections;
   for (std::size_t i = 0; i < run.options().connections; ++i) {
-    connections.push_back(std::make_unique<Connection>(run, epoll));
+    connections.push_back(std::make_unique<Connection>(run, epoll, i));
     connections.back()->connect(target);
   }
   std::array<epoll_event, 256> events{};

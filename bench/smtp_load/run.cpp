@@ -8,6 +8,7 @@
 namespace pabal::bench {
 
 Run::Run(Options options) : options_(std::move(options)), fast_(options_.size), mixer_(options_.seed) {
+  if (!options_.letters.empty()) prepared_ = read_prepared(options_.letters);
   if (!options_.log.empty()) {
     log_ = std::fopen(options_.log.c_str(), "ae");
     if (log_ == nullptr) die(options_.log);
@@ -35,6 +36,10 @@ std::optional<Letter> Run::next() {
 }
 
 void Run::append_message(Letter& letter, std::string& out) {
+  if (!prepared_.empty()) {
+    append_prepared(prepared_[letter.number % prepared_.size()], letter.number, out);
+    return;
+  }
   if (log_ == nullptr) {
     fast_.append(letter.number, out);
     return;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "support/load_message.hpp"
+#include "support/prepared_letters.hpp"
 #include "support/socket.hpp"
 
 namespace pabal::bench {
@@ -39,6 +40,8 @@ struct Options {
   std::uint64_t first = 1;  ///< number of the first message
   bool reconnect = false;   ///< go on when the server goes away or says 4xx
   bool chunking = false;    ///< every other message with BDAT, in pieces
+  std::string letters;      ///< a file of prepared letters, sent one after the other; empty: made here
+  std::string proxy;        ///< a network as "192.0.2": each connection begins with a PROXY header; empty: with none
   std::string login;        ///< base64 for AUTH PLAIN; empty: no login
 };
 
@@ -62,6 +65,9 @@ class Run {
     if (options_.domains == 0) return options_.domain;
     return fmt::format("d{}.{}", letter.number % options_.domains, options_.domain);
   }
+  [[nodiscard]] const std::string& sender_of(const Letter& letter) const {
+    return prepared_.empty() ? options_.sender : prepared_[letter.number % prepared_.size()].sender;
+  }
   /// The next letter to send, or nothing when the run is over.
   [[nodiscard]] std::optional<Letter> next();
   /// Appends the wire form of a letter's message, and notes in the log that it is tried from now on.
@@ -80,6 +86,7 @@ class Run {
  private:
   Options options_;
   FastMessages fast_;
+  std::vector<PreparedLetter> prepared_;
   Mixer mixer_;
   std::FILE* log_ = nullptr;
   Moment begin_ = now();

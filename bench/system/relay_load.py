@@ -1,14 +1,15 @@
 """Relaying: letters of submitters that go out to another server, which takes all and keeps none; beside Postfix."""
 import base64
+import contextlib
 import pathlib
 import smtplib
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 
-from tools import BENCH, DOMAIN, Length, Syscalls, load, rss_kib, say, server_with_users
+from tools import BENCH, DOMAIN, Length, Syscalls, load, processes_cpu, rss_kib, say, server_with_users
+from harness.mail_host import MailHost
 from harness.peers import postfix_relay, why_no_postfix
 from harness.server import PASSWORD, own_address, target, wait_until
 
@@ -43,52 +44,34 @@ def accept_and_deliver(where: str, sink_at: str, count: int, cpu, **more: object
         sink.close()
 
 
-class Receiver(threading.Thread):
-    """A mail host that notes when each letter has come."""
+class Silence:
+    """A host that answers nobody: its queue of connections is full, so that the kernel drops what comes."""
 
     def __init__(self) -> None:
-        super().__init__(daemon=True)
         self.address = own_address()
-        self.socket = socket.create_server((self.address, SINK_PORT))
-        self.came: dict[str, float] = {}
-        self.start()
+        self.sockets = [socket.create_server((self.address, SINK_PORT), backlog=0)]
+        for _ in range(8):
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex((self.address, SINK_PORT))
+            self.sockets.append(one)
+        time.sleep(0.2)
 
-    def run(self) -> None:
-        while True:
-            connection, _ = self.socket.accept()
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection: socket.socket) -> None:
-        file = connection.makefile("rwb", buffering=-1)
-
-        def say(text: str) -> None:
-            file.write(text.encode() + b"\r\n")
-            file.flush()
-        say("220 live.example")
-        while line := file.readline():
-            if line.startswith(b"DATA"):
-                say("354 go on")
-                subject = ""
-                while (part := file.readline()) not in (b".\r\n", b""):
-                    if part.startswith(b"Subject: "):
-                        subject = part[9:].strip().decode()
-                self.came[subject] = time.monotonic()
-                say("250 2.0.0 taken")
-            elif line.startswith(b"QUIT"):
-                say("221 bye")
-                return
-            else:
-                say("250 ok")
+    def close(self) -> None:
+        for one in self.sockets:
+            one.close()
 
 
-def among_the_dead(length: Length) -> None:
-    """How long a letter to a host that lives takes, from 250 to 250, while very many wait for hosts that don't."""
+def among_the_dead(length: Length, kind: str) -> None:
+    """How long a letter to a host that lives takes, from 250 to 250, while very many wait for hosts that don't: that refuse
+    connections (dead), or say nothing at all (silent)."""
     letters, domains = length.pick((2_000, 200), (20_000, 2_000), (100_000, 10_000))
-    receiver = Receiver()
-    with tempfile.TemporaryDirectory() as folder:
+    receiver = MailHost(port=SINK_PORT)
+    silence = Silence() if kind == "silent" else None
+    with contextlib.closing(receiver), contextlib.closing(silence) if silence else contextlib.nullcontext(), tempfile.TemporaryDirectory() as folder:
         zone = pathlib.Path(folder) / "bench.zone"
         zone.write_text(f"$ORIGIN example.\n$TTL 600\n@ IN SOA ns hostmaster 1 60 60 60 60\n@ IN NS ns\n*.dead IN MX 10 mx.dead\n"
-                        f"mx.dead IN A {own_address()}\nlive IN MX 10 mx.live\nmx.live IN A {receiver.address}\n")
+                        f"mx.dead IN A {silence.address if silence else own_address()}\nlive IN MX 10 mx.live\nmx.live IN A {receiver.address}\n")
         settings = (f'[dns]\nzones = ["{zone}"]\n[queue]\nremote_port = {SINK_PORT}\n[smtp]\ncheck_sender_fields = false\n')
         with server_with_users(1, settings=settings) as server:
             server.start()
@@ -103,16 +86,17 @@ def among_the_dead(length: Length) -> None:
                     client.sendmail(f"user0@{DOMAIN}", ["somebody@live.example"], f"From: user0@{DOMAIN}\r\nSubject: live {number}\r\n\r\nx\r\n")
                     taken[f"live {number}"] = time.monotonic()
                     time.sleep(0.05)
-            wait_until(lambda: len(receiver.came) == len(taken), 60, "all letters to the living have come")
-            waits = sorted((receiver.came[subject] - taken[subject]) * 1000 for subject in taken)
-            say("relay_dead_letters", letters)
-            say("relay_live_among_dead_p50_ms", max(waits[len(waits) // 2], 0.0))
-            say("relay_live_among_dead_most_ms", max(waits[-1], 0.0))
-            say("relay_dead_server_rss_mib", rss_kib(server.pid) / 1024)
+            wait_until(lambda: len(receiver.letters) == len(taken), 60, "all letters to the living have come")
+            waits = sorted((letter.time - taken[letter.subject]) * 1000 for letter in receiver.letters)
+            say(f"relay_{kind}_letters", letters)
+            say(f"relay_live_among_{kind}_p50_ms", max(waits[len(waits) // 2], 0.0))
+            say(f"relay_live_among_{kind}_most_ms", max(waits[-1], 0.0))
+            say(f"relay_{kind}_server_rss_mib", rss_kib(server.pid) / 1024)
 
 
 def run(length: Length) -> None:
-    among_the_dead(length)
+    among_the_dead(length, "dead")
+    among_the_dead(length, "silent")
     count = length.pick(3_000, 20_000, 100_000)
     login = base64.b64encode(f"\0user0@{DOMAIN}\0{PASSWORD}".encode()).decode()
     sink_at = own_address()
@@ -138,24 +122,11 @@ def run(length: Length) -> None:
              "qmgr_message_active_limit": "100000"}
     with postfix_relay(sink_at, SINK_PORT, tuned) as postfix:
         some = min(count, 5_000)
-        before = children_cpu(postfix.processes())
+        before = processes_cpu(postfix.processes())
         theirs, _ = accept_and_deliver(f"{postfix.address}:{postfix.port}", sink_at, some, lambda: 0.0)
-        spent = children_cpu(postfix.processes()) - before
+        spent = processes_cpu(postfix.processes()) - before
     say("peer_postfix_relay_64_rate", theirs, 0)
     say("peer_postfix_relay_64_cpu_us", spent * 1e6 / some)
     say("relay_64_of_postfix", rate / theirs, 2)
     if cpu > 0 and spent > 0:
         say("relay_64_cpu_of_postfix", spent / some / cpu, 2)
-
-
-def children_cpu(pids: list[int]) -> float:
-    """CPU seconds of processes and of their children that have ended."""
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-                words = file.read().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        total += sum(int(word) for word in words[11:15])
-    return total / 100

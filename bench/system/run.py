@@ -5,15 +5,13 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 
 sys.path.insert(0, os.path.dirname(__file__))
+import auth_load
 import imap_load
 import relay_load
-import stages
-from tools import BENCH, DOMAIN, USERS, Length, Syscalls, figures, load, rss_kib, say, server_with_users, written_bytes
+from tools import BENCH, DOMAIN, USERS, Length, Syscalls, figures, load, rss_kib, say, say_stages, server_with_users, written_bytes
 from harness.peers import Dovecot, postfix_to_maildir, why_no_dovecot, why_no_postfix
 from harness.promises import FastPop3
 from harness.server import PASSWORD, own_address, target, wait_until
@@ -82,17 +80,6 @@ def ingest(length: Length) -> None:
             messages = load(f"{postfix.address}:{postfix.port}", connections, seconds)["messages"]
             wait_until(lambda: count_files(postfix.folder / "mail") - had >= messages, 300, "Postfix has delivered all", 0.05)
             say(f"peer_postfix_maildir_{connections}_rate", messages / (time.monotonic() - begin), 0)
-
-
-def say_stages(name: str, server, seconds: float, work: Callable[[], object]) -> None:
-    """Where the server's time goes while some seconds of work are done."""
-    thread = threading.Thread(target=work)
-    thread.start()
-    time.sleep(0.5)
-    for stage, percent in stages.record(server.pid, seconds - 1).items():
-        if percent >= 0.5:
-            say(f"{name}_cpu_percent_{stage}", percent)
-    thread.join()
 
 
 def count_files(folder: pathlib.Path) -> int:
@@ -199,7 +186,7 @@ def message(_length: Length) -> None:
         say(name, value)
 
 
-NAMES = {"ingest": ingest, "pop3": pop3, "imap": imap_load.run, "relay": relay_load.run, "idle": idle, "message": message}
+NAMES = {"ingest": ingest, "pop3": pop3, "imap": imap_load.run, "relay": relay_load.run, "auth": auth_load.run, "idle": idle, "message": message}
 
 
 def main() -> int:

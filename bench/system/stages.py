@@ -20,10 +20,11 @@ KERNEL = (
 )
 LIBRARIES = (
     ("libsqlite3", "sqlite"), ("libssl", "tls"), ("libcrypto", "crypto"), ("libsodium", "crypto"), ("libxxhash", "checksum"),
-    ("libzstd", "compression"), ("libpq", "postgresql"), ("libicu", "unicode"), ("libprometheus", "metrics"), ("libspdlog", "log"),
+    ("libzstd", "compression"), ("libpq", "postgresql"), ("libunbound", "resolver"), ("libpsl", "public_suffix"), ("libicu", "unicode"), ("libprometheus", "metrics"), ("libspdlog", "log"),
     ("libfmt", "format"),
 )
-FOLDERS = ("smtp", "pop3", "store", "db", "account", "address", "codec", "message", "delivery", "queue", "net", "admin", "app")
+FOLDERS = ("smtp", "pop3", "store", "db", "account", "address", "codec", "message", "delivery", "queue", "net", "admin", "app", "mailauth", "dns", "imap",
+           "reports")
 
 
 def stage_of(chain: list[tuple[str, str]]) -> str:

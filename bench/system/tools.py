@@ -6,11 +6,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from typing import TypeVar
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+import stages
 from harness.server import BENCH, Server
 
 USERS = 100
@@ -46,11 +49,12 @@ def figures(*command: object, seconds: float = 300) -> dict[str, float]:
     return result
 
 
-def load(target: str, connections: int, seconds: float, pipelining: str = "commands", **more: object) -> dict[str, float]:
-    """Runs smtp_load for some seconds, or as `more` has it (messages=…)."""
+def load(target: str, connections: int, seconds: float, pipelining: str = "commands", *, words: list[str] | None = None,
+         **more: object) -> dict[str, float]:
+    """Runs smtp_load for some seconds, or as `more` has it (messages=…); `words` as they are."""
     options: dict[str, object] = {"target": target, "connections": connections, "seconds": seconds, "users": USERS, "size": 10240,
                                   "pipelining": pipelining, **more}
-    return figures(BENCH / "smtp_load", *[word for name, value in options.items() for word in (f"--{name}", value)])
+    return figures(BENCH / "smtp_load", *[word for name, value in options.items() for word in (f"--{name}", value)], *(words or []))
 
 
 def written_bytes(pid: int) -> int:
@@ -104,3 +108,27 @@ def server_with_users(users: int = USERS, **more: object) -> Server:
     server.add_domain()
     server.add_users(users)
     return server
+
+
+def processes_cpu(pids: list[int]) -> float:
+    """CPU seconds of processes and of their children that have ended."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                words = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        total += sum(int(word) for word in words[11:15])
+    return total / 100
+
+
+def say_stages(name: str, server, seconds: float, work: Callable[[], object]) -> None:
+    """Where the server's time goes while some seconds of work are done."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.5)
+    for stage, percent in stages.record(server.pid, seconds - 1).items():
+        if percent >= 0.5:
+            say(f"{name}_cpu_percent_{stage}", percent)
+    thread.join()

@@ -253,6 +253,10 @@ Result<std::unique_ptr<Directory>> Directory::open(db::Database& database, db::W
 Directory::Directory(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Directory::~Directory() = default;
 
+std::uint64_t Directory::removed_domains() const noexcept {
+  return state_->removed_domains.load(std::memory_order_acquire);
+}
+
 std::int64_t Directory::generation() const noexcept { return state_->generation.load(std::memory_order_acquire); }
 
 std::shared_ptr<const Resolution> Directory::try_resolve(const EmailAddress& recipient) {
@@ -318,6 +322,10 @@ Async<Result<std::optional<Account>>> Directory::by_login(std::string login) {
   const auto answer = co_await find_login(std::move(login));
   if (!answer) co_return pass(answer);
   co_return (*answer)->account;
+}
+
+Async<Result<void>> Directory::note_quota(AccountId account, std::optional<std::uint64_t> quota) {
+  co_return co_await state_->pool.run([this, account, quota] { return set_quota(account, quota); });
 }
 
 Async<Result<std::optional<Account>>> Directory::by_id(AccountId account) {

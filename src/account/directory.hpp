@@ -129,6 +129,7 @@ class Directory {
                                             std::optional<std::uint64_t> quota);
   [[nodiscard]] Result<void> set_enabled(AccountId account, bool enabled);
   [[nodiscard]] Result<void> set_quota(AccountId account, std::optional<std::uint64_t> quota);
+  [[nodiscard]] Async<Result<void>> note_quota(AccountId account, std::optional<std::uint64_t> quota);
   /// With its credentials. Aliases that lead to it stay.
   [[nodiscard]] Result<void> remove_account(AccountId account);
   [[nodiscard]] Result<std::vector<Account>> list_accounts(const std::optional<Domain>& domain);  ///< by address
@@ -142,6 +143,10 @@ class Directory {
   /// Runs `work` in a write that also raises the account's credential generation, so that no cached login outlives it.
   /// For the Authenticator, whose tables live in the same database. Blocking.
   [[nodiscard]] Result<void> change_credentials(AccountId account, std::function<Result<void>(db::Connection&)> work);
+  /// Runs `work` in a write of the directory's, for tables of others in the same database. Blocking.
+  [[nodiscard]] Result<void> change(std::function<Result<void>(db::Connection&)> work);
+  /// A number that grows when a domain is removed, or may have been: what was made of a domain's rows counts no more.
+  [[nodiscard]] std::uint64_t removed_domains() const noexcept;
   /// The generation that cached answers must have to count; for tests and metrics.
   [[nodiscard]] std::int64_t generation() const noexcept;
 

@@ -103,7 +103,7 @@ Result<void> Directory::set_catch_all(const Domain& domain, const std::optional<
 }
 
 Result<void> Directory::remove_domain(const Domain& domain) {
-  return state_->change([&](Connection& connection) -> Result<void> {
+  auto removed = state_->change([&](Connection& connection) -> Result<void> {
     const auto accounts =
         connection.number("SELECT count(*) FROM directory_account WHERE domain = $1", {domain.ascii()});
     if (!accounts) return pass(accounts);
@@ -114,9 +114,13 @@ Result<void> Directory::remove_domain(const Domain& domain) {
                                                  aliases->value_or(0)));
     }
     auto gone = ran(connection.run("DELETE FROM directory_catch_all WHERE domain = $1", {domain.ascii()}));
+    if (gone) gone = ran(connection.run("DELETE FROM domain_key WHERE domain = $1", {domain.ascii()}));
     if (!gone) return gone;
     return changed_one(connection.run("DELETE FROM directory_domain WHERE name = $1", {domain.ascii()}), "domain");
   });
+  // Also after a failure: a commit that failed may have happened all the same.
+  state_->removed_domains.fetch_add(1, std::memory_order_acq_rel);
+  return removed;
 }
 
 Result<std::vector<Directory::DomainInfo>> Directory::list_domains() {
@@ -270,6 +274,10 @@ Result<std::vector<Directory::AliasInfo>> Directory::list_aliases(const std::opt
       out.back().targets.push_back(*std::move(target));
     }
   });
+}
+
+Result<void> Directory::change(std::function<Result<void>(Connection&)> work) {
+  return state_->change(std::move(work));
 }
 
 Result<void> Directory::change_credentials(AccountId account, std::function<Result<void>(Connection&)> work) {

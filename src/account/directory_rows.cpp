@@ -68,7 +68,34 @@ CREATE TABLE credential (
 ) STRICT;
 )";
 
-constexpr std::array steps = {db::Migration{1, version_1}};
+// The keys of domains (domain_keys.hpp). Times are null for what has not happened; `private_key` is null once it is
+// destroyed. The one row of domain_key_seal has the master key of those that are sealed.
+constexpr std::string_view version_2 = R"(
+CREATE TABLE domain_key (
+  domain TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  algorithm TEXT NOT NULL,
+  record TEXT NOT NULL,
+  private_key BYTES,
+  sealed INTEGER NOT NULL,
+  made INTEGER NOT NULL,
+  published INTEGER,
+  used INTEGER,
+  retired INTEGER,
+  withdrawn INTEGER,
+  PRIMARY KEY (domain, selector)
+) STRICT;
+
+CREATE TABLE domain_key_seal (
+  id INTEGER NOT NULL PRIMARY KEY,
+  salt BYTES NOT NULL,
+  memory INTEGER NOT NULL,
+  passes INTEGER NOT NULL,
+  master BYTES NOT NULL
+) STRICT;
+)";
+
+constexpr std::array steps = {db::Migration{1, version_1}, db::Migration{2, version_2}};
 
 constexpr std::string_view account_columns =
     "account_id, address, shard_id, enabled, quota, credential_generation FROM directory_account ";

@@ -46,6 +46,7 @@ struct Directory::State {
   const std::optional<std::chrono::milliseconds> reread_after;
   db::Readers readers;
   std::atomic<std::int64_t> generation{0};
+  std::atomic<std::uint64_t> removed_domains{0};
 
  private:
   /// True now and then for one caller, who must go to the database and see whether others have changed something.

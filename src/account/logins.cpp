@@ -24,6 +24,9 @@ class RealLogins final : public Logins {
     return directory_->by_login(std::move(login));
   }
   Async<Result<std::optional<Account>>> find(AccountId account) override { return directory_->by_id(account); }
+  Async<Result<void>> note_quota(AccountId account, std::optional<std::uint64_t> bytes) override {
+    return directory_->note_quota(account, bytes);
+  }
 
  private:
   Authenticator* authenticator_;

@@ -21,6 +21,8 @@ class Logins {
   /// Who has this login name, or this id; nothing where nobody has. For what one user may know of another.
   [[nodiscard]] virtual Async<Result<std::optional<Account>>> find(std::string login) = 0;
   [[nodiscard]] virtual Async<Result<std::optional<Account>>> find(AccountId account) = 0;
+  /// An administrator gave the account another quota of octets (RFC 9208, SETQUOTA).
+  [[nodiscard]] virtual Async<Result<void>> note_quota(AccountId account, std::optional<std::uint64_t> bytes) = 0;
 };
 
 /// Over the real ones, which must outlive what is returned.

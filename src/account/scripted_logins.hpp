@@ -17,6 +17,7 @@ class ScriptedLogins final : public Logins {
  public:
   /// Makes every login fail for a passing reason.
   bool unavailable = false;
+  std::vector<std::pair<AccountId, std::optional<std::uint64_t>>> noted_quotas;
   /// As the last login told it.
   ClientFacts client;
 
@@ -64,6 +65,10 @@ class ScriptedLogins final : public Logins {
     if (account == alice().id) co_return alice();
     if (account == bob().id) co_return bob();
     co_return std::nullopt;
+  }
+  Async<Result<void>> note_quota(AccountId account, std::optional<std::uint64_t> bytes) override {
+    noted_quotas.emplace_back(account, bytes);
+    co_return Result<void>();
   }
 
  private:

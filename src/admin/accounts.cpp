@@ -146,11 +146,12 @@ Result<json::value> Handlers::account_list(State& state, const json::object& req
 Result<json::value> Handlers::account_show(State& state, const json::object& request) {
   const auto account = find(state, request);
   if (!account) return pass(account);
-  const auto usage = run_blocking(state.store->usage({account->id, account->shard}));
-  if (!usage) return pass(usage);
+  const auto quota = run_blocking(state.store->quota({account->id, account->shard}));
+  if (!quota) return pass(quota);
   json::object out = to_json(*account);
-  out["used"] = usage->bytes;
-  out["emails"] = usage->emails;
+  out["used"] = quota->bytes;
+  out["emails"] = quota->emails;
+  if (quota->emails_limit) out["most_emails"] = *quota->emails_limit;
   return out;
 }
 
@@ -170,7 +171,13 @@ Result<json::value> Handlers::account_quota(State& state, const json::object& re
   if (!account) return pass(account);
   const auto quota = optional_number(request, "quota");
   if (!quota) return pass(quota);
-  if (auto done = state.store->set_quota({account->id, account->shard}, *quota); !done) return pass(done);
+  const store::Place place{account->id, account->shard};
+  const auto now = run_blocking(state.store->quota(place));
+  if (!now) return pass(now);
+  const auto messages = optional_number(request, "messages");
+  if (!messages) return pass(messages);
+  const auto most = request.contains("messages") ? *messages : now->emails_limit;
+  if (auto done = run_blocking(state.store->limit(place, {.bytes = *quota, .emails = most})); !done) return pass(done);
   if (auto done = state.directory->set_quota(account->id, *quota); !done) return pass(done);
   account->quota_bytes = *quota;
   return to_json(*account);

@@ -1,8 +1,10 @@
-// Domains, and the records that they need in the DNS.
+// Domains.
 #include <fmt/format.h>
 
+#include "admin/key_pairs.hpp"
 #include "admin/request.hpp"
 #include "admin/state.hpp"
+#include "base/wiped.hpp"
 
 namespace pabal::admin {
 namespace {
@@ -52,7 +54,18 @@ Result<json::value> Handlers::domain_add(State& state, const json::object& reque
   if (*catch_all) {
     if (auto target = parse_address(**catch_all); !target) return pass(target);
   }
+  // Made first: a domain that is there has its keys, too.
+  std::vector<account::KeyPair> pairs;
+  for (const auto algorithm : state.facts.dkim_algorithms) {
+    auto pair = make_key_pair(algorithm);
+    if (!pair) return pass(pair);
+    pairs.push_back(*std::move(pair));
+  }
   if (auto added = state.directory->add_domain(*domain); !added) return pass(added);
+  for (auto& pair : pairs) {
+    const WipeAtEnd wiped(pair.private_pem);
+    if (auto added = state.keys->add(*domain, pair, std::nullopt); !added) return pass(added);
+  }
   if (*catch_all) return set_catch_all(*state.directory, *domain, *catch_all);
   return json::object{{"domain", domain->ascii()}};
 }
@@ -90,39 +103,6 @@ Result<json::value> Handlers::domain_catch_all(State& state, const json::object&
   const auto target = optional_text(request, "target");
   if (!target) return pass(target);
   return set_catch_all(*state.directory, *domain, *target);
-}
-
-// What this version can honestly ask for: the way in (MX, addresses), who may send (SPF), and where mail programs find
-// the server (SRV, RFC 6186 and RFC 8314 §5.1). The signing key's and the policies' records come with the parts that
-// honour them.
-Result<json::value> Handlers::domain_dns(State& state, const json::object& request) {
-  const auto domain = domain_member(request, "domain");
-  if (!domain) return pass(domain);
-  if (auto found = find(*state.directory, *domain); !found) return pass(found);
-  const std::string& host = state.facts.hostname;
-  json::array records;
-  const auto add = [&records](std::string name, std::string_view type, std::string data) {
-    records.push_back(
-        json::object{{"name", std::move(name)}, {"ttl", 3600}, {"type", type}, {"data", std::move(data)}});
-  };
-  add(domain->ascii() + ".", "MX", fmt::format("10 {}.", host));
-  add(domain->ascii() + ".", "TXT", "\"v=spf1 mx -all\"");
-  for (const auto& service : state.facts.services) {
-    add(fmt::format("_{}._tcp.{}.", service.name, domain->ascii()), "SRV",
-        fmt::format("0 1 {} {}.", service.port, host));
-  }
-  json::array notes;
-  for (const auto& address : state.facts.addresses) add(host + ".", address.contains(':') ? "AAAA" : "A", address);
-  if (state.facts.addresses.empty()) {
-    notes.push_back(
-        json::string(fmt::format("{}. also needs an A (and AAAA) record with this server's public address, and that "
-                                 "address a PTR record back to {}.",
-                                 host, host)));
-  } else {
-    notes.push_back(json::string(fmt::format("The address needs a PTR record back to {}.", host)));
-  }
-  notes.push_back(json::string("DKIM, DMARC and MTA-STS records will be listed by the version that signs and checks."));
-  return json::object{{"domain", domain->ascii()}, {"records", std::move(records)}, {"notes", std::move(notes)}};
 }
 
 }  // namespace pabal::admin

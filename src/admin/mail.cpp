@@ -33,7 +33,20 @@ Result<std::string> trace_key(ServiceState& state, const std::string& message) {
   return fmt::format("{}{}", (*account)->id.value, message.substr(slash));
 }
 
-/// What `queue list` is to show: domain, sender, recipient, older_than (seconds), state, limit.
+constexpr std::size_t kQueuePage = 1000;
+
+/// A place in the list of the queue, as `next` gives it: "ID/NUMBER".
+Result<void> go_on_after(store::QueueFilter& filter, const std::string& place) {
+  const auto slash = place.rfind('/');
+  const auto number = slash == std::string::npos ? std::nullopt : parse_decimal(place.substr(slash + 1), INT64_MAX);
+  if (!number || slash == 0 || place.find('\0') != std::string::npos)
+    return fail(ErrorKind::syntax, "after: expected what next was");
+  filter.after_id = place.substr(0, slash);
+  filter.after_number = static_cast<std::int64_t>(*number);
+  return {};
+}
+
+/// What `queue list` is to show: domain, sender, recipient, older_than (seconds), state, limit, after.
 Result<store::QueueFilter> filter_of(const json::object& request) {
   store::QueueFilter filter;
   for (auto [name, place] :
@@ -64,7 +77,12 @@ Result<store::QueueFilter> filter_of(const json::object& request) {
   if (*state) filter.held = **state == "held";
   const auto limit = optional_number(request, "limit");
   if (!limit) return pass(limit);
-  if (*limit) filter.at_most = static_cast<std::size_t>(**limit);
+  filter.at_most = static_cast<std::size_t>(std::min<std::uint64_t>(limit->value_or(kQueuePage), kQueuePage));
+  const auto after = optional_text(request, "after");
+  if (!after) return pass(after);
+  if (*after) {
+    if (auto done = go_on_after(filter, **after); !done) return pass(done);
+  }
   return filter;
 }
 
@@ -89,13 +107,22 @@ Result<json::value> change(ServiceState& state, const json::object& request, sto
 }  // namespace
 
 Result<json::value> Handlers::queue_list(State& state, const json::object& request) {
-  const auto filter = filter_of(request);
+  auto filter = filter_of(request);
   if (!filter) return pass(filter);
+  // One more tells whether there are more.
+  const auto page = filter->at_most++;
   const auto rows = state.store->queue_rows(*filter);
   if (!rows) return pass(rows);
   auto letters = parse_all(*rows);
   if (!letters) return pass(letters);
-  return json::object{{"letters", std::move(*letters)}};
+  const bool more = letters->size() > page;
+  if (more) letters->pop_back();
+  json::object result{{"letters", std::move(*letters)}};
+  if (more && page != 0) {
+    const auto& last = result["letters"].get_array().back();
+    result["next"] = fmt::format("{}/{}", std::string_view(last.at("id").get_string()), last.at("number").as_int64());
+  }
+  return result;
 }
 
 Result<json::value> Handlers::queue_domains(State& state, const json::object&) {

@@ -49,6 +49,13 @@ Result<std::optional<std::uint64_t>> optional_number(const json::object& request
   return std::optional(number);
 }
 
+Result<bool> flag_member(const json::object& request, std::string_view name) {
+  const json::value* value = request.if_contains(name);
+  if (value == nullptr || value->is_null()) return false;
+  if (!value->is_bool()) return expected_member(name, "true or false");
+  return value->get_bool();
+}
+
 Result<Domain> domain_member(const json::object& request, std::string_view name) {
   const auto text = text_member(request, name);
   if (!text) return pass(text);

@@ -16,6 +16,8 @@ namespace pabal::admin {
 [[nodiscard]] Result<std::vector<std::string>> texts_member(const json::object& request, std::string_view name);
 /// A whole number that isn't negative; null and a missing member are nothing.
 [[nodiscard]] Result<std::optional<std::uint64_t>> optional_number(const json::object& request, std::string_view name);
+/// A missing member is false.
+[[nodiscard]] Result<bool> flag_member(const json::object& request, std::string_view name);
 [[nodiscard]] Result<Domain> domain_member(const json::object& request, std::string_view name);
 [[nodiscard]] Result<std::optional<Domain>> optional_domain(const json::object& request, std::string_view name);
 [[nodiscard]] Result<EmailAddress> address_member(const json::object& request, std::string_view name);

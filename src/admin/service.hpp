@@ -14,8 +14,11 @@
 
 #include "account/authenticator.hpp"
 #include "account/directory.hpp"
+#include "account/domain_keys.hpp"
+#include "account/key_rotation.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "dns/resolver.hpp"
 #include "store/store.hpp"
 
 namespace pabal::admin {
@@ -29,10 +32,12 @@ struct PublicService {
 /// What the settings say that admin answers need.
 struct Facts {
   std::string hostname;
-  std::vector<std::string> addresses;  ///< of the smtp listeners, where they are not wildcards
-  std::vector<PublicService> services;
-  std::vector<ShardId> shards;  ///< where new accounts may go
-  std::size_t threads = 2;      ///< for hashing passwords side by side
+  std::vector<std::string> addresses = {};  ///< of the smtp listeners, where they are not wildcards
+  std::vector<PublicService> services = {};
+  std::vector<ShardId> shards = {};                         ///< where new accounts may go
+  std::size_t threads = 2;                                  ///< for hashing passwords side by side
+  std::vector<account::KeyAlgorithm> dkim_algorithms = {};  ///< of the keys that a new domain gets
+  account::RotationPolicy rotation = {};
 };
 
 struct ServiceState;  // state.hpp
@@ -40,7 +45,8 @@ struct ServiceState;  // state.hpp
 class Service {
  public:
   /// All must outlive the Service.
-  Service(account::Directory& directory, account::Authenticator& authenticator, store::Store& store, Facts facts);
+  Service(account::Directory& directory, account::Authenticator& authenticator, account::DomainKeys& keys,
+          store::Store& store, Facts facts);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -51,6 +57,10 @@ class Service {
 
   /// Called, from whatever thread executes, when letters in the queue want to be looked at. Before the first execute().
   void when_queue_changes(std::function<void()> tell);
+  /// Who answers questions to the DNS, all at once and in their order, for commands that have some; may block. Before
+  /// the first execute(); without it they fail.
+  using AskDns = std::function<Result<std::vector<dns::Answer>>(std::vector<dns::Question>)>;
+  void ask_dns(AskDns ask);
 
   /// The names of all commands, in the order of the table.
   [[nodiscard]] static std::vector<std::string_view> commands();

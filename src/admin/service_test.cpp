@@ -32,7 +32,8 @@ class ServiceTest : public testing::Test {
     cheap.scram_iterations = 4096;
     authenticator = must(account::Authenticator::open(*directory, *database_, *writer_, pool_, store.clock, random_,
                                                       Log(), metrics_, std::string(32, 'k'), cheap));
-    service.emplace(*directory, *authenticator, *store,
+    keys = must(account::DomainKeys::open(*directory, *database_, store.clock, std::nullopt));
+    service.emplace(*directory, *authenticator, *keys, *store,
                     Facts{.hostname = "mail.seoul.example",
                           .addresses = {"192.0.2.25", "2001:db8::25"},
                           .services = {{"submissions", 465}, {"pop3s", 995}},
@@ -86,6 +87,7 @@ class ServiceTest : public testing::Test {
   store::TestStore store{files_, 2};
   std::unique_ptr<account::Directory> directory;
   std::unique_ptr<account::Authenticator> authenticator;
+  std::unique_ptr<account::DomainKeys> keys;
   std::optional<Service> service;
 };
 
@@ -140,15 +142,15 @@ TEST_F(ServiceTest, RecordsForTheDns) {
   ask(R"({"command":"domain add","domain":"seoul.example"})");
   const auto said = ask(R"({"command":"domain dns","domain":"seoul.example"})");
   for (const std::string_view record :
-       {R"({"name":"seoul.example.","ttl":3600,"type":"MX","data":"10 mail.seoul.example."})",
-        R"({"name":"_submissions._tcp.seoul.example.","ttl":3600,"type":"SRV","data":"0 1 465 mail.seoul.example."})",
-        R"({"name":"_pop3s._tcp.seoul.example.","ttl":3600,"type":"SRV","data":"0 1 995 mail.seoul.example."})",
-        R"({"name":"mail.seoul.example.","ttl":3600,"type":"A","data":"192.0.2.25"})",
-        R"({"name":"mail.seoul.example.","ttl":3600,"type":"AAAA","data":"2001:db8::25"})"}) {
+       {R"({"name":"seoul.example.","ttl":3600,"type":"MX","data":"10 mail.seoul.example.")",
+        R"({"name":"_submissions._tcp.seoul.example.","ttl":3600,"type":"SRV","data":"0 1 465 mail.seoul.example.")",
+        R"({"name":"_pop3s._tcp.seoul.example.","ttl":3600,"type":"SRV","data":"0 1 995 mail.seoul.example.")",
+        R"({"name":"mail.seoul.example.","ttl":3600,"type":"A","data":"192.0.2.25")",
+        R"({"name":"mail.seoul.example.","ttl":3600,"type":"AAAA","data":"2001:db8::25")"}) {
     EXPECT_NE(said.find(record), std::string::npos) << record << "\n" << said;
   }
   EXPECT_EQ(ask(R"({"command":"domain dns","domain":"nowhere.example"})"),
-            "not_found: nowhere.example: no such domain here");
+            "not_found: no such domain: nowhere.example");
 }
 
 TEST_F(ServiceTest, Accounts) {
@@ -173,6 +175,14 @@ TEST_F(ServiceTest, Accounts) {
        "not_found: carol@seoul.example: no such account"},
       {R"({"command":"account quota","address":"alice@seoul.example","quota":null})",
        R"({"address":"alice@seoul.example","enabled":true,"quota":null,"id":1,"shard":1})"},
+      {R"({"command":"account quota","address":"bob@seoul.example","quota":null,"messages":12})",
+       R"({"address":"bob@seoul.example","enabled":true,"quota":null,"id":2,"shard":2})"},
+      {R"({"command":"account quota","address":"bob@seoul.example","quota":5000})",
+       R"({"address":"bob@seoul.example","enabled":true,"quota":5000,"id":2,"shard":2})"},
+      {R"({"command":"account show","address":"bob@seoul.example"})",
+       R"({"address":"bob@seoul.example","enabled":true,"quota":5000,"id":2,"shard":2,"used":0,"emails":0,"most_emails":12})"},
+      {R"({"command":"account quota","address":"bob@seoul.example","quota":null,"messages":null})",
+       R"({"address":"bob@seoul.example","enabled":true,"quota":null,"id":2,"shard":2})"},
       {R"({"command":"account quota","address":"alice@seoul.example","quota":-1})",
        "syntax: quota: expected a whole number"},
       {R"({"command":"account disable","address":"alice@seoul.example"})",
@@ -274,6 +284,15 @@ TEST_F(ServiceTest, TheQueue) {
   EXPECT_FALSE(ask(R"({"command":"queue list","recipient":"x@seoul.example"})").contains("waits"));
   EXPECT_FALSE(ask(R"({"command":"queue list","state":"held"})").contains("waits"));
   EXPECT_FALSE(ask(R"({"command":"queue list","limit":0})").contains("waits"));
+  deliver("waits2", "both@seoul.example");
+  auto page = ask(R"({"command":"queue list","limit":1})");
+  EXPECT_TRUE(page.contains(R"("id":"waits")") && page.contains(R"("next":"waits/)")) << page;
+  const auto next = page.substr(page.find(R"("next":")") + 8);
+  page = ask(R"({"command":"queue list","after":")" + next.substr(0, next.find('"')) + R"("})");
+  EXPECT_TRUE(page.contains(R"("id":"waits2")") && !page.contains("next\":\"")) << page;
+  talk({{R"({"command":"queue list","after":"waits"})", "syntax: after: expected what next was"},
+        {R"({"command":"queue list","after":"/1"})", "syntax: after: expected what next was"},
+        {R"({"command":"queue drop","ids":["waits2"]})", R"({"ids":["waits2"]})"}});
   EXPECT_TRUE(ask(R"({"command":"queue show","ids":["waits"]})").contains("both@seoul.example"));
   talk({{R"({"command":"queue retry","ids":["waits"]})", R"({"ids":["waits"]})"},
         {R"({"command":"queue release","ids":["waits"]})",
@@ -282,7 +301,7 @@ TEST_F(ServiceTest, TheQueue) {
         {R"({"command":"queue release","ids":["waits"]})", R"({"ids":["waits"]})"},
         {R"({"command":"queue drop","ids":["waits"]})", R"({"ids":["waits"]})"},
         {R"({"command":"queue list"})", R"({"letters":[]})"}});
-  EXPECT_EQ(queue_changes, 4);
+  EXPECT_EQ(queue_changes, 5);
 }
 
 }  // namespace

@@ -12,9 +12,13 @@ namespace pabal::admin {
 struct ServiceState {
   account::Directory* directory = nullptr;
   account::Authenticator* authenticator = nullptr;
+  account::DomainKeys* keys = nullptr;
   store::Store* store = nullptr;
   Facts facts;
   std::function<void()> queue_changed = [] {};
+  Service::AskDns ask_dns = [](const std::vector<dns::Question>&) -> Result<std::vector<dns::Answer>> {
+    return fail(ErrorKind::unsupported, "there is nobody to ask the DNS");
+  };
   /// Accounts in each shard, counted once; from then on kept by adding and removing.
   Guarded<std::optional<std::map<ShardId, std::int64_t>>> counts;
 };
@@ -30,6 +34,17 @@ struct Handlers {
   static Result<json::value> domain_remove(State& state, const json::object& request);
   static Result<json::value> domain_catch_all(State& state, const json::object& request);
   static Result<json::value> domain_dns(State& state, const json::object& request);
+
+  static Result<json::value> dkim_keygen(State& state, const json::object& request);
+  static Result<json::value> dkim_import(State& state, const json::object& request);
+  static Result<json::value> dkim_list(State& state, const json::object& request);
+  static Result<json::value> dkim_rotate(State& state, const json::object& request);
+  static Result<json::value> dkim_use(State& state, const json::object& request);
+  static Result<json::value> dkim_retire(State& state, const json::object& request);
+  static Result<json::value> dkim_withdraw(State& state, const json::object& request);
+  static Result<json::value> dkim_remove(State& state, const json::object& request);
+  static Result<json::value> dkim_update(State& state, const json::object& request);
+  static Result<json::value> dkim_passphrase(State& state, const json::object& request);
 
   static Result<json::value> account_add(State& state, const json::object& request);
   static Result<json::value> account_list(State& state, const json::object& request);

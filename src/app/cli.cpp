@@ -1,5 +1,6 @@
 #include "app/cli.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -25,6 +26,21 @@ void print(std::FILE* to, std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), to) != text.size()) std::exit(exit_refused);
 }
 
+/// The words behind the program's name, last first, as CLI11 takes them. Of `--option=` it would take the next word for
+/// the value; the empty one is meant.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    const bool empty_value = word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (empty_value) word.pop_back();
+    words.push_back(std::move(word));
+    if (empty_value) words.emplace_back();
+  }
+  std::ranges::reverse(words);
+  return words;
+}
+
 }  // namespace
 
 std::optional<Config> load_config(const std::string& file) {
@@ -45,6 +61,8 @@ void print_result(const Invocation& invocation, std::string_view command, const 
   print(stdout, invocation.json ? json::serialize(result) + "\n" : show(command, result));
 }
 
+void print_text(std::string_view text) { print(stdout, text); }
+
 std::optional<json::value> result_of(const Invocation& invocation, const json::object& request) {
   const auto config = load_config(invocation.config);
   if (!config) return std::nullopt;
@@ -61,6 +79,12 @@ int carry_out(const Invocation& invocation, const json::object& request) {
   const json::string& command = request.at("command").get_string();
   print_result(invocation, {command.data(), command.size()}, *result);
   return exit_done;
+}
+
+CLI::App* command_group(CLI::App& root, const std::string& name, const std::string& description) {
+  const auto there = root.get_subcommands([&](const CLI::App* group) { return group->get_name() == name; });
+  if (!there.empty()) return there.front();
+  return root.add_subcommand(name, description)->require_subcommand(1);
 }
 
 CLI::App* data_command(CLI::App& parent, Invocation& invocation, const std::string& name,
@@ -87,8 +111,13 @@ int run(int argc, char** argv) {
   add_address_commands(root, invocation);
   add_letter_commands(root, invocation);
   add_message_commands(root, invocation);
+  add_dkim_commands(root, invocation);
+  add_spf_command(root, invocation);
+  add_check_command(root, invocation);
+  add_key_commands(root, invocation);
+  add_report_commands(root, invocation);
   try {
-    root.parse(argc, argv);
+    root.parse(words_of(argc, argv));
   } catch (const CLI::ParseError& error) {
     return root.exit(error) == 0 ? exit_done : exit_usage;
   }

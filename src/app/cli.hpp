@@ -40,15 +40,28 @@ struct Invocation {
 int refuse(const Error& error);
 /// The result on standard output, as JSON or for people.
 void print_result(const Invocation& invocation, std::string_view command, const json::value& result);
+void print_text(std::string_view text);
 
 // Each adds its commands to the tree.
 void add_server_commands(CLI::App& root, Invocation& invocation);
 void add_address_commands(CLI::App& root, Invocation& invocation);
 void add_letter_commands(CLI::App& root, Invocation& invocation);
 void add_message_commands(CLI::App& root, Invocation& invocation);
+void add_dkim_commands(CLI::App& root, Invocation& invocation);
+void add_spf_command(CLI::App& root, Invocation& invocation);
+void add_check_command(CLI::App& root, Invocation& invocation);
+void add_key_commands(CLI::App& root, Invocation& invocation);
+void add_report_commands(CLI::App& root, Invocation& invocation);
+
+/// A command that has commands; several files may add theirs to it.
+CLI::App* command_group(CLI::App& root, const std::string& name, const std::string& description);
 
 /// One request to the server (or its data); nothing where it was refused, which standard error then says.
 [[nodiscard]] std::optional<json::value> result_of(const Invocation& invocation, const json::object& request);
+/// The letters that wait (`queue list`), page by page, so that a million of them are in nobody's memory at once;
+/// `request` may have a limit.
+int list_queue(const Invocation& invocation, json::object request);
+
 /// One request to the server (or its data) and its result printed; what most commands are.
 int carry_out(const Invocation& invocation, const json::object& request);
 

@@ -1,4 +1,5 @@
 // pabal domain, account, alias.
+#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -129,6 +130,15 @@ int account_passwd(const Invocation& invocation) {
   return carry_out(invocation, request);
 }
 
+/// The number; false where it is none.
+json::value number_value(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end) return json::value(false);
+  return json::value(number);
+}
+
 int account_quota(const Invocation& invocation) {
   json::object request{{"command", "account quota"}};
   take(request, invocation, "address");
@@ -137,6 +147,13 @@ int account_quota(const Invocation& invocation) {
     return wrong_usage(
         fmt::format("QUOTA: expected a size like 2G, or none, not {}", printable(invocation.text.at("quota"))));
   request["quota"] = *quota;
+  if (const auto most = invocation.text.find("messages"); most != invocation.text.end()) {
+    const auto messages = most->second == "none" ? json::value(nullptr) : number_value(most->second);
+    if (!messages.is_null() && !messages.is_uint64()) {
+      return wrong_usage(fmt::format("--messages: expected a number, or none, not {}", printable(most->second)));
+    }
+    request["messages"] = messages;
+  }
   return carry_out(invocation, request);
 }
 
@@ -219,7 +236,14 @@ void add_address_commands(CLI::App& root, Invocation& invocation) {
                            "where mail for unknown addresses of a domain goes; without TARGET: nowhere, it is refused",
                            {"domain", "target"}, false);
   catch_all->get_option("DOMAIN")->required();
-  simple(*domain, invocation, "dns", "the records to publish, in zone-file format", {"domain"});
+  auto* dns = data_command(*domain, invocation, "dns", "the records to publish, in zone-file format", true);
+  option(dns, "DOMAIN", "domain", "")->required();
+  dns->add_flag("--check", invocation.flag, "ask the DNS which of them are there; keys that are seen may be used then");
+  when_chosen(dns, [](const Invocation& given) {
+    json::object request{{"command", "domain dns"}, {"check", given.flag}};
+    take(request, given, "domain");
+    return carry_out(given, request);
+  });
 
   CLI::App* account =
       root.add_subcommand("account", "the people (and programs) that have mailboxes")->require_subcommand(1);
@@ -241,6 +265,7 @@ void add_address_commands(CLI::App& root, Invocation& invocation) {
   auto* quota = data_command(*account, invocation, "quota", "how much it may keep", true);
   option(quota, "ADDRESS", "address", "")->required();
   option(quota, "QUOTA", "quota", "a size like 2G, or none")->required();
+  option(quota, "--messages", "messages", "and how many messages; none: any number; without it as it was");
   when_chosen(quota, account_quota);
   simple(*account, invocation, "disable", "no login and no new mail, but everything is kept", {"address"});
   simple(*account, invocation, "enable", "undoes disable", {"address"});

@@ -1,8 +1,12 @@
 // pabal queue, trace, store.
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 
 #include "app/cli.hpp"
 #include "app/config_values.hpp"
+#include "app/operator.hpp"
+#include "app/show.hpp"
 #include "base/text.hpp"
 
 namespace pabal::app {
@@ -14,7 +18,7 @@ json::array ids_of(const Invocation& invocation) {
   return ids;
 }
 
-int list_queue(const Invocation& invocation) {
+int list_some(const Invocation& invocation) {
   json::object request{{"command", "queue list"}};
   for (const auto& [name, value] : invocation.text) {
     if (name == "limit") {
@@ -27,7 +31,7 @@ int list_queue(const Invocation& invocation) {
       request[name] = value;
     }
   }
-  return carry_out(invocation, request);
+  return list_queue(invocation, std::move(request));
 }
 
 int check_store(const Invocation& invocation) {
@@ -38,6 +42,28 @@ int check_store(const Invocation& invocation) {
 }
 
 }  // namespace
+
+int list_queue(const Invocation& invocation, json::object request) {
+  const auto config = load_config(invocation.config);
+  if (!config) return exit_refused;
+  auto server = Operator::open(*config);
+  if (!server) return refuse(server.error());
+  std::optional<std::uint64_t> left;
+  if (const auto* limit = request.if_contains("limit")) left = limit->to_number<std::uint64_t>();
+  QueuePages pages(invocation.json);
+  while (true) {
+    auto page = server->execute(request);
+    if (!page) return refuse(page.error());
+    const auto shown = page->at("letters").get_array().size();
+    if (left) *left -= std::min<std::uint64_t>(*left, shown);
+    const auto* next = page->get_object().if_contains("next");
+    const bool ends = next == nullptr || (left && *left == 0);
+    print_text(pages.add(*page, ends));
+    if (ends) return exit_done;
+    request["after"] = *next;
+    if (left) request["limit"] = *left;
+  }
+}
 
 void add_letter_commands(CLI::App& root, Invocation& invocation) {
   CLI::App* queue = root.add_subcommand("queue", "letters that wait")->require_subcommand(1);
@@ -52,7 +78,8 @@ void add_letter_commands(CLI::App& root, Invocation& invocation) {
   option("--older-than", "older_than", "that came before so long, like 30m, 4h or 2d");
   option("--state", "state", "held or waiting")->check(CLI::IsMember({"held", "waiting"}));
   option("--limit", "limit", "so many at most")->check(CLI::NonNegativeNumber);
-  list->callback([&invocation] { invocation.action = [&invocation] { return list_queue(invocation); }; });
+  option("--after", "after", "only what comes behind this row: ID/NUMBER, as the end of a list that was cut says it");
+  list->callback([&invocation] { invocation.action = [&invocation] { return list_some(invocation); }; });
   auto* domains = data_command(*queue, invocation, "domains", "how many letters wait for each domain", true);
   domains->callback([&invocation] {
     invocation.action = [&invocation] { return carry_out(invocation, {{"command", "queue domains"}}); };

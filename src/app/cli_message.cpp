@@ -5,48 +5,13 @@
 #include <xxhash.h>
 
 #include "app/cli.hpp"
-#include "base/file.hpp"
+#include "app/letter_source.hpp"
 #include "base/text.hpp"
 #include "message/email_json.hpp"
 #include "message/mbox.hpp"
 
 namespace pabal::app {
 namespace {
-
-constexpr std::size_t kMostOctets = std::size_t{1} << 30;
-constexpr std::size_t kPiece = std::size_t{1} << 20;
-
-// Gives a file's octets, or standard input's, piece by piece.
-class Source {
- public:
-  static Result<Source> open(const std::string& path) {
-    Source source;
-    if (path == "-") return source;
-    RealFileSystem files;
-    auto file = files.open(path, OpenMode::read);
-    if (!file) return pass(file);
-    source.file_ = std::move(*file);
-    return source;
-  }
-  /// Empty at the end.
-  Result<std::string> next() {
-    std::string piece(kPiece, '\0');
-    if (!file_) {
-      piece.resize(std::fread(piece.data(), 1, piece.size(), stdin));
-      if (std::ferror(stdin) != 0) return fail(ErrorKind::io, "standard input can't be read");
-      return piece;
-    }
-    auto read = file_->read_at(piece, offset_);
-    if (!read) return pass(read);
-    piece.resize(*read);
-    offset_ += *read;
-    return piece;
-  }
-
- private:
-  std::unique_ptr<File> file_;
-  std::uint64_t offset_ = 0;
-};
 
 std::string blob_id(std::string_view message) {
   const auto hash = XXH3_128bits(message.data(), message.size());
@@ -162,25 +127,19 @@ bool print_message(std::string_view message, bool as_json, bool first) {
 
 int cannot_write() { return refuse(Error{ErrorKind::io, "standard output can't be written", ""}); }
 
-int parse_one(Source source, bool as_json) {
-  std::string message;
-  while (true) {
-    auto piece = source.next();
-    if (!piece) return refuse(piece.error());
-    if (piece->empty()) break;
-    message += *piece;
-    if (message.size() > kMostOctets) {
-      return refuse(Error{ErrorKind::limit, "a message of more than 1 GiB is not read", ""});
-    }
-  }
-  return print_message(message, as_json, true) ? exit_done : cannot_write();
+int parse_one(const std::string& path, bool as_json) {
+  const auto message = read_letter(path);
+  if (!message) return refuse(message.error());
+  return print_message(*message, as_json, true) ? exit_done : cannot_write();
 }
 
-int parse_mbox(Source source, bool as_json) {
+int parse_mbox(const std::string& path, bool as_json) {
+  auto source = LetterSource::open(path);
+  if (!source) return refuse(source.error());
   message::MboxReader reader;
   bool first = true;
   for (bool more = true; more;) {
-    auto piece = source.next();
+    auto piece = source->next();
     if (!piece) return refuse(piece.error());
     more = !piece->empty();
     if (more) {
@@ -214,10 +173,8 @@ void add_message_commands(CLI::App& root, Invocation& invocation) {
       "\"header:Subject:asText:all\".");
   parse->callback([&invocation] {
     invocation.action = [&invocation] {
-      auto source = Source::open(invocation.text.at("file"));
-      if (!source) return refuse(source.error());
-      return invocation.flag ? parse_mbox(std::move(*source), invocation.json)
-                             : parse_one(std::move(*source), invocation.json);
+      const auto& path = invocation.text.at("file");
+      return invocation.flag ? parse_mbox(path, invocation.json) : parse_one(path, invocation.json);
     };
   });
 }

@@ -14,6 +14,7 @@
 
 #include "account/authenticator.hpp"
 #include "account/directory.hpp"
+#include "account/key_rotation.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
@@ -79,6 +80,38 @@ struct QueueSettings {
   std::size_t max_connections_per_destination = 20;
 };
 
+struct DkimSettings {
+  bool sign = true;
+  std::vector<std::string> programs;  ///< domains in A-labels, "*"
+  std::vector<account::KeyAlgorithm> algorithms = {account::KeyAlgorithm::rsa_2048, account::KeyAlgorithm::ed25519};
+  std::string passphrase_file;
+  account::RotationPolicy rotation;
+  std::chrono::seconds check_every{600};
+};
+
+struct ArcSettings {
+  bool seal = true;
+  std::string domain;  ///< empty: the host's
+};
+
+struct ReportSettings {
+  bool dmarc = true;
+  bool failures = false;
+  std::size_t failures_a_day = 20;
+  bool tls = true;
+  std::string address;
+  std::string organization;
+  std::string contact;
+  bool null_sender = true;
+  bool signed_only = true;
+  std::vector<net::Network> upload_networks;
+  std::vector<std::string> mailboxes;
+  bool proven_only = true;
+  std::chrono::seconds spread{4 * 3600};
+  std::chrono::seconds keep{30 * 24 * 3600};
+  std::chrono::seconds keep_received{400 * 24 * 3600};
+};
+
 struct LogSettings {
   LogLevel level = LogLevel::info;
   bool json = false;
@@ -103,7 +136,10 @@ struct Config {
   server::imap::Limits imap;
   server::pop3::Limits pop3;
   QueueSettings queue;
+  DkimSettings dkim;
+  ArcSettings arc;
   std::vector<queue::SetRoute> routes;
+  ReportSettings reports;
   net::ServerLimits connections;
   std::chrono::seconds stop_grace{30};
   LogSettings log;

@@ -244,7 +244,8 @@ void Reader::read_route(const toml::table& table) {
   }
   // Where TLS begins first there is nothing to fall back to.
   const bool opportunistic = !draft.tls || *draft.tls == queue::TlsPolicy::opportunistic;
-  route.tls = route.implicit_tls && opportunistic ? queue::TlsPolicy::encrypted : draft.tls;
+  const bool usual = route.credentials && !draft.tls;  // a password goes to a host that is verified
+  route.tls = route.implicit_tls && opportunistic && !usual ? queue::TlsPolicy::encrypted : draft.tls;
   if (route.host.empty() && (route.port != 0 || route.implicit_tls || route.lmtp || route.credentials)) {
     return complain(table.source(), "route: expected a host, since port, implicit_tls, lmtp and user are its own");
   }
@@ -308,6 +309,7 @@ void Reader::finish() {
   }
   config_.smtp.hostname = config_.hostname;
   config_.smtp.relay = true;
+  config_.smtp.require_tls_extension = true;
   if (config_.shards.empty()) config_.shards.push_back({false, "shard0"});
   for (std::size_t i = 0; i < config_.shards.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {

@@ -73,7 +73,9 @@ std::vector<Setting<Config>> make_config_settings() {
       {"dns", "zones",
        "Zone files (RFC 1035 master files, without $INCLUDE) that are looked into before any server is asked. All "
        "names "
-       "at and below the owner of a SOA record, or where there is none the $ORIGIN, are answered from there alone."},
+       "at and below the owner of a SOA record, or where there is none the $ORIGIN, are answered from there alone. "
+       "SIGHUP reads the files again.",
+       true},
       "paths", [](C& c) -> auto& { return c.dns.zones; },
       [](const std::string& written, const ReadContext& context) -> std::optional<std::string> {
         if (written.empty()) return std::nullopt;
@@ -215,6 +217,61 @@ std::vector<Setting<Config>> make_config_settings() {
        "Of those, to one domain at most; how many it really bears is found out."},
       [](C& c) -> auto& { return c.queue.max_connections_per_destination; }, 1, 1000));
 
+  add(boolean<C>(
+      {"dkim", "sign",
+       "Sign letters that begin here (submitted, by sendmail, notices) with the keys of their From domain.", true},
+      [](C& c) -> auto& { return c.dkim.sign; }));
+  add(list<C>(
+      {"dkim", "programs",
+       "Domains whose letters are signed where a program of this machine wrote them (pabal sendmail, the maildrop), "
+       "beside the one that the hostname is in; \"*\" for all. Letters of an account are signed for the addresses that "
+       "it may send as.",
+       true},
+      "domains, like \"shop.example.org\", or \"*\"", [](C& c) -> auto& { return c.dkim.programs; },
+      [](const std::string& written, const ReadContext&) -> std::optional<std::string> {
+        if (written == "*") return written;
+        const auto domain = Domain::parse(written);
+        if (!domain) return std::nullopt;
+        return domain->ascii();
+      },
+      itself));
+  add(list<C>(
+      {"dkim", "algorithms", "The keys that pabal domain add makes for a new domain, one of each."},
+      "\"rsa-2048\", \"rsa-3072\", \"rsa-4096\" and \"ed25519\"", [](C& c) -> auto& { return c.dkim.algorithms; },
+      [](const std::string& written, const ReadContext&) { return account::key_algorithm(written); },
+      [](account::KeyAlgorithm algorithm) { return std::string(account::name_of(algorithm)); }));
+  add(path<C>(
+      {"dkim", "passphrase_file",
+       "A file whose first line is the passphrase that private keys are sealed under in the database; the server's "
+       "user must be able to read it. Keys that are there are sealed at the next start. None: they are protected by "
+       "the files' modes alone."},
+      [](C& c) -> auto& { return c.dkim.passphrase_file; }));
+  add(duration<C>(
+      {"dkim", "use_after",
+       "How long after its record was first seen in the DNS a new key takes the place of the one before."},
+      [](C& c) -> auto& { return c.dkim.rotation.use_after; }, 0s, 30 * 24h));
+  add(duration<C>(
+      {"dkim", "keep_retired",
+       "How long the record of a key that was replaced is still needed, for letters that are on their way; then the "
+       "key is withdrawn and its private half destroyed."},
+      [](C& c) -> auto& { return c.dkim.rotation.keep_retired; }, 0s, 365 * 24h));
+  add(duration<C>(
+      {"dkim", "rotate_every",
+       "A key that was used for so long gets a successor, which waits until its record is published. \"0s\": only "
+       "pabal dkim rotate makes one."},
+      [](C& c) -> auto& { return c.dkim.rotation.rotate_every; }, 0s, 3650 * 24h));
+  add(duration<C>(
+      {"dkim", "check_every", "How often the server looks in the DNS for the records of its keys."},
+      [](C& c) -> auto& { return c.dkim.check_every; }, 1s, 24h));
+  add(boolean<C>({"arc", "seal",
+                  "Seal letters from elsewhere that aliases send on (ARC), with what was found out about them.", true},
+                 [](C& c) -> auto& { return c.arc.seal; }));
+  add(text<C>(
+      {"arc", "domain",
+       "Whose key seals where the alias's own domain has none; empty: the domain that the host's name is in.", true},
+      "a domain, or empty text", [](C& c) -> auto& { return c.arc.domain; },
+      [](const std::string& name) { return name.empty() || Domain::parse(name).has_value(); }));
+
   add(number<C>(
       {"limits", "connections", "Connections at one time, of all listeners together.", true},
       [](C& c) -> auto& { return c.connections.connections; }, 1, 1'000'000));
@@ -268,6 +325,8 @@ std::vector<Setting<Config>> make_config_settings() {
       [](C& c) -> auto& { return c.directory.max_alias_depth; }, 1, 100));
 
   for (auto& setting : protocol_settings()) add(std::move(setting));
+  for (auto& setting : sender_settings()) add(std::move(setting));
+  for (auto& setting : report_settings()) add(std::move(setting));
 
   add(choice<C>({"log", "level", "The least that is logged."}, [](C& c) -> auto& { return c.log.level; },
                 {{"debug", LogLevel::debug},

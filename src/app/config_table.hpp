@@ -61,6 +61,10 @@ struct RouteDraft {
 [[nodiscard]] std::span<const Setting<Config>> config_settings();
 /// The part of them that is about protocols.
 [[nodiscard]] std::vector<Setting<Config>> protocol_settings();
+/// Those of [sender_checks].
+[[nodiscard]] std::vector<Setting<Config>> sender_settings();
+/// The part of them that is about reports.
+[[nodiscard]] std::vector<Setting<Config>> report_settings();
 [[nodiscard]] std::span<const Setting<ListenerDraft>> listener_settings();
 /// Of [tls] itself and of each [[tls.certificates]].
 [[nodiscard]] std::span<const Setting<net::CertificateFiles>> certificate_settings();

@@ -179,6 +179,9 @@ std::vector<Setting<Config>> protocol_settings() {
   add(duration<C>(
       {"smtp", "greeting_delay", "How long the greeting is held back; a client that talks before it is refused."},
       [](C& c) -> auto& { return c.smtp.greeting_delay; }, 0s, 60s));
+  add(duration<C>(
+      {"smtp", "max_hold", "How far ahead a submitter may date a letter (FUTURERELEASE, RFC 4865); announced."},
+      [](C& c) -> auto& { return c.smtp.max_hold; }, 1min, 24h * 365));
   add(boolean<C>({"smtp", "require_hello", "Want HELO or EHLO before MAIL."},
                  [](C& c) -> auto& { return c.smtp.require_hello; }));
   add(boolean<C>({"smtp", "strict_pipelining", "Refuse clients that talk on where they must wait for an answer."},
@@ -261,6 +264,16 @@ std::vector<Setting<Config>> protocol_settings() {
        "in "
        "with."},
       "addresses, like \"submission@example.com\"", [](C& c) -> auto& { return c.imap.url_submitters; },
+      [](const std::string& written, const ReadContext& /*context*/) -> std::optional<std::string> {
+        const auto address = EmailAddress::parse(written);
+        if (!address) return std::nullopt;
+        return address->text();
+      },
+      itself));
+  add(list<C>(
+      {"imap", "quota_administrators",
+       "Accounts that may ask for and set the quotas of all (SETQUOTA); QUOTASET is announced to them alone."},
+      "addresses, like \"postmaster@example.com\"", [](C& c) -> auto& { return c.imap.quota_administrators; },
       [](const std::string& written, const ReadContext& /*context*/) -> std::optional<std::string> {
         const auto address = EmailAddress::parse(written);
         if (!address) return std::nullopt;

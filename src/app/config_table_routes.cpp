@@ -35,7 +35,7 @@ std::vector<Setting<RouteDraft>> make_route_settings() {
   add(from_text<R>(
       {"route", "domain",
        "Whose letters: \"busan.example\" is that domain, \"*.busan.example\" all below it, \"*\" all that no other "
-       "route fits; the nearest counts. Must be given."},
+       "route fits, address literals too; the nearest counts. Must be given."},
       "text", "a domain, \"*.\" and a domain, or \"*\"", [](R& r) -> auto& { return r.route.domain; },
       [](std::string& value, const std::string& written, const ReadContext&) {
         auto domain = route_domain(written);
@@ -63,10 +63,11 @@ std::vector<Setting<RouteDraft>> make_route_settings() {
   add(choice<R>(
       {"route", "tls",
        "What is demanded: \"none\" (no TLS at all), \"opportunistic\" (where it is offered, with any certificate), "
-       "\"encrypted\" (demanded, with any certificate), \"verified\" (a trusted certificate with the host's name), "
+       "\"encrypted\" (demanded, with any certificate), \"verified\" (a trusted certificate with the host's name; of "
+       "hosts that MX records name: with the domain's own, or a name below it, where neither DNSSEC nor an MTA-STS "
+       "policy proves the host's), "
        "\"dane\" (TLSA records, proven by DNSSEC). \"automatic\": opportunistic, and DANE and MTA-STS where the domain "
-       "has "
-       "them."},
+       "has them; verified with user and password, but to loopback."},
       [](R& r) -> auto& { return r.tls; },
       {{"automatic", std::optional<queue::TlsPolicy>()},
        {"none", queue::TlsPolicy::none},

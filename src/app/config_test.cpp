@@ -62,6 +62,8 @@ TEST(Config, Good) {
       {"[queue]\nretry = \"10s\"\nbind = [\"192.0.2.1\"]\nsmart_host = \"relay.example:587\"", start + shard},
       {"[store]\nsegment_size = 67108864\nspill_at = \"256K\"\ntrace_kept = \"0s\"", start + shard},
       {"[log]\nlevel = \"debug\"\njson = true", start + shard},
+      {"[dkim]\nalgorithms = [\"rsa-3072\"]\npassphrase_file = \"p\"\nrotate_every = \"180d\"\n[arc]\ndomain = \"a.b\"",
+       start + shard},
   };
   for (const auto& c : cases) EXPECT_EQ(parsed(std::string(named) + c.text), c.result) << c.text;
 }
@@ -86,6 +88,10 @@ TEST(Config, WhatIsWrongAndWhere) {
       {"[queue]\nretry = \"1500ms\"",
        at + "3:9: retry: expected a duration from 1s to 1d, like \"30m\", not \"1500ms\""},
       {"[queue]\nretry = \"5h\"", "error: /etc/pabal/p.toml: [queue]: expected retry to be at most retry_max"},
+      {"[dkim]\nalgorithms = [\"dsa\"]",
+       at + "3:14: algorithms: expected a list of \"rsa-2048\", \"rsa-3072\", \"rsa-4096\" and \"ed25519\"; "
+            "\"dsa\" is none, not a list"},
+      {"[arc]\ndomain = \"a b\"", at + "3:10: domain: expected a domain, or empty text, not \"a b\""},
       {"[queue]\nsmart_host = \"relay\"", at + "3:14: smart_host: expected \"host:port\" or empty text, not \"relay\""},
       {"[store]\nsegment_size = \"1K\"",
        at + "3:16: segment_size: expected a size from 1M to 4G, like \"50M\", not \"1K\""},

@@ -51,7 +51,7 @@ Read Bob's mail: the list, and the first letter (one is there from the start)
 Ask the server what it knows:
 
   pabal account list --config {0}/busan/pabal.toml
-  pabal domain dns busan.example --config {0}/busan/pabal.toml
+  pabal domain dns busan.example --check --config {0}/busan/pabal.toml
 
 Send Bob a letter as Alice, and see which way it went:
 
@@ -123,6 +123,7 @@ class Story {
     }
     written.id = std::string(posted->at("id").as_string());
     say(fmt::format("  Her server says 250: the letter is on its disk, in the queue, under the name {}.", written.id));
+    for (const auto& line : signatures(trace(*seoul_, written.id))) say(line);
     return written;
   }
 
@@ -204,6 +205,7 @@ int demo(const std::string& data, bool lesson) {
     folder = pattern;
   }
   const Signals signals;
+  if (auto prepared = prepare_sites(files, folder); !prepared) return refuse(prepared.error());
   std::vector<std::unique_ptr<MailSystem>> systems;
   for (const DemoSite& site : {seoul(), busan()}) {
     auto system = start_site(files, folder, site);

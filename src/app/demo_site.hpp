@@ -23,10 +23,11 @@ struct DemoSite {
 [[nodiscard]] const DemoSite& busan();
 [[nodiscard]] const DemoSite& daegu();
 
-/// The zone file that all sites are told to ask: the Internet's DNS in small.
-[[nodiscard]] std::string demo_zone();
+/// Makes in `folder` what must be there before any site starts: each one's settings and domain with its keys, and the
+/// zone file that all of them are told to ask: the Internet's DNS in small.
+[[nodiscard]] Result<void> prepare_sites(FileSystem& files, const std::string& folder);
 
-/// Starts the site in `folder`/name, with its domain, its person and a first letter, where they aren't there yet.
+/// Starts the site in `folder`/name, with its person and a first letter, where they aren't there yet.
 [[nodiscard]] Result<std::unique_ptr<MailSystem>> start_site(FileSystem& files, const std::string& folder,
                                                              const DemoSite& site);
 

@@ -89,9 +89,47 @@ std::vector<std::string> way_out(const json::value& traces, bool waits) {
   return out;
 }
 
+namespace {
+
+// Who really sent it, as the receiving server found out.
+void add_judgement(const json::value& trace, std::vector<std::string>& out) {
+  const auto* members = trace.if_object();
+  const auto* judged = members != nullptr ? members->if_contains("authentication") : nullptr;
+  const auto* found = judged != nullptr ? judged->if_object() : nullptr;
+  if (found == nullptr) return;
+  out.emplace_back("  The receiving server asks the DNS who really sent it:");
+  if (const auto* spf = found->if_contains("spf")) {
+    out.push_back(
+        fmt::format("    SPF: {}: may this address send for {}?", text(*spf, "result"), text(*spf, "domain")));
+  }
+  for (const auto& one : list(*judged, "dkim")) {
+    out.push_back(fmt::format("    DKIM: {}: did {} sign just this?", text(one, "result"), text(one, "domain")));
+  }
+  if (const auto* dmarc = found->if_contains("dmarc")) {
+    out.push_back(fmt::format("    DMARC: {}: is it from {}, as the From field says?", text(*dmarc, "result"),
+                              text(*dmarc, "domain")));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> signatures(const json::value& traces) {
+  std::vector<std::string> out;
+  for (const auto& trace : list(traces, "traces")) {
+    for (const auto& key : list(trace, "signed")) {
+      out.push_back(
+          fmt::format("  It is signed ({}); whoever gets it finds the public key in the DNS, at {}._domainkey.{}.",
+                      text(key, "algorithm"), text(key, "selector"), text(key, "domain")));
+    }
+    if (const auto why = text(trace, "unsigned"); !why.empty()) out.push_back("  It is not signed: " + why + ".");
+  }
+  return out;
+}
+
 std::vector<std::string> way_in(const json::value& traces) {
   std::vector<std::string> out;
   for (const auto& trace : list(traces, "traces")) {
+    add_judgement(trace, out);
     for (const auto& mailbox : list(trace, "mailboxes")) {
       out.push_back(fmt::format("  It is in {}, as message {}: on the disk, and only then was its server told 250.",
                                 text(mailbox, "mailbox"), text(mailbox, "uid")));

@@ -11,6 +11,9 @@ namespace pabal::app {
 /// `traces` is what `pabal trace` answers. `waits`: with a last line for each recipient that waits.
 [[nodiscard]] std::vector<std::string> way_out(const json::value& traces, bool waits);
 
+/// By which keys the sender's server signed it, or why it didn't: a line for each.
+[[nodiscard]] std::vector<std::string> signatures(const json::value& traces);
+
 /// Where the receiver's server has put it: a line for each mailbox.
 [[nodiscard]] std::vector<std::string> way_in(const json::value& traces);
 

@@ -92,8 +92,12 @@ Async<Result<json::value>> post_letter(LocalPost post, json::object request, std
     delivery::Recipient recipient{std::move(address), std::move(*local), {}, {}};
     letter.recipients.push_back(std::move(recipient));
   }
+  const json::value* wide = request.if_contains("smtputf8");
+  letter.smtputf8 = letter.smtputf8 || (wide != nullptr && wide->is_bool() && wide->get_bool());
   letter.origin.session = letter.id;
   letter.origin.protocol = "local";
+  letter.begins_here = true;
+  letter.writer = post.writer;
   const std::string from = post.submitter.empty() ? "" : fmt::format(" from {}", post.submitter);
   const std::string received = fmt::format("Received: by {} (Pabal{}) with local id {};\r\n\t{}\r\n", post.hostname,
                                            from, letter.id, codec::format_date(post.clock->now()));

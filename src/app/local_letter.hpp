@@ -40,11 +40,13 @@ struct LocalPost {
   std::string id = {};  ///< the letter's, where it has one already
   delivery::WaysOut ways = {};
   std::string submitter = {};  ///< who handed it in, for its Received field: "uid 1000"; may be empty
+  delivery::Writer writer = delivery::Writer::program;
 };
 
-/// Delivers `message` (CRLF lines) as `request` says: {"sender":"a@b" or "","recipients":["c@d"…]}. All recipients must
-/// be such that a letter reaches them (delivery/acceptable.hpp), or nothing is delivered. Errors: syntax, limit, and
-/// what the recipients or the delivery have. The result is
+/// Delivers `message` (CRLF lines) as `request` says: {"sender":"a@b" or "","recipients":["c@d"…]}, with
+/// "smtputf8":true where its header needs that though its addresses don't (RFC 6531). All recipients must be such that
+/// a letter reaches them (delivery/acceptable.hpp), or nothing is delivered. Errors: syntax, limit, and what the
+/// recipients or the delivery have. The result is
 /// {"id":…}.
 [[nodiscard]] Async<Result<json::value>> post_letter(LocalPost post, json::object request, std::string message);
 

@@ -47,17 +47,17 @@ queue::RouteSettings route_settings_of(const Config& config) {
 }
 
 Result<std::unique_ptr<MailRoutes>> MailRoutes::make(const Config& config, dns::Resolver& resolver, const Clock& clock,
-                                                     Random& random) {
+                                                     Random& random, queue::TlsOutcomes* outcomes) {
   auto tls = net::TlsClientContext::make({});
   if (!tls) return pass(tls);
   return std::unique_ptr<MailRoutes>(
-      new MailRoutes(*std::move(tls), route_settings_of(config), resolver, clock, random));
+      new MailRoutes(*std::move(tls), route_settings_of(config), resolver, clock, random, outcomes));
 }
 
 MailRoutes::MailRoutes(std::shared_ptr<const net::TlsClientContext> tls, queue::RouteSettings settings,
-                       dns::Resolver& resolver, const Clock& clock, Random& random)
+                       dns::Resolver& resolver, const Clock& clock, Random& random, queue::TlsOutcomes* outcomes)
     : https_(std::move(tls)),
       policies_(resolver, https_, clock),
-      routes_(resolver, &policies_, random, std::move(settings)) {}
+      routes_(resolver, &policies_, random, std::move(settings), {.outcomes = outcomes, .clock = &clock}) {}
 
 }  // namespace pabal::app

@@ -17,14 +17,16 @@ namespace pabal::app {
 class MailRoutes {
  public:
   /// All must outlive it.
+  /// `outcomes` may be null: nobody is told how TLS went.
   [[nodiscard]] static Result<std::unique_ptr<MailRoutes>> make(const Config& config, dns::Resolver& resolver,
-                                                                const Clock& clock, Random& random);
+                                                                const Clock& clock, Random& random,
+                                                                queue::TlsOutcomes* outcomes = nullptr);
   [[nodiscard]] queue::Routes& routes() noexcept { return routes_; }
-  [[nodiscard]] const queue::StsPolicies& policies() const noexcept { return policies_; }
+  [[nodiscard]] queue::StsPolicies& policies() noexcept { return policies_; }
 
  private:
   MailRoutes(std::shared_ptr<const net::TlsClientContext> tls, queue::RouteSettings settings, dns::Resolver& resolver,
-             const Clock& clock, Random& random);
+             const Clock& clock, Random& random, queue::TlsOutcomes* outcomes);
   net::TlsHttpsClient https_;
   queue::StsPolicies policies_;
   queue::DnsRoutes routes_;

@@ -48,7 +48,7 @@ TEST(MailRoutes, Table) {
        "busan.example unix:/etc/pabal/lmtp 0 automatic lmtp; *.xn--ih3bl33b.example  0 encrypted from 192.0.2.9 from "
        "2001:db8::9"},
       {"[[route]]\ndomain = \"*\"\nhost = \"relay.example\"\nimplicit_tls = true\nuser = \"u\"\npassword = \"p\"",
-       "* relay.example 0 encrypted implicit u:p"},
+       "* relay.example 0 automatic implicit u:p"},
       {"[[route]]\ndomain = \"*\"\nhost = \"relay.example\"\nimplicit_tls = true\ntls = \"verified\"",
        "* relay.example 0 verified implicit"},
       {"[[route]]\ndomain = \"a.example\"\ntls = \"dane\"", "a.example  0 dane"},
@@ -98,7 +98,7 @@ TEST(MailRoutes, AsTheSettingsWantThem) {
   SystemRandom random;
   const auto made = MailRoutes::make(*parsed("[queue]\nremote_port = 10025"), resolver, clock, random);
   ASSERT_TRUE(made) << made.error().log;
-  const auto found = run_blocking((*made)->routes().find(*Domain::parse("busan.example")));
+  const auto found = run_blocking((*made)->routes().find(*Domain::parse("busan.example"), store::TlsWish::none));
   ASSERT_TRUE(found) << found.error().words;
   EXPECT_EQ(found->hops.at(0).addresses.at(0).text(), "127.0.0.3:10025");
   EXPECT_EQ((*made)->policies().counts().policies, 0U);

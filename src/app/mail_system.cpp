@@ -7,12 +7,14 @@
 
 #include "app/folder.hpp"
 #include "app/patience.hpp"
+#include "app/report_commands.hpp"
 #include "base/guarded.hpp"
 #include "net/process.hpp"
 #include "server/control/control.hpp"
 #include "server/http/monitor.hpp"
 #include "server/imap/server.hpp"
 #include "server/pop3/server.hpp"
+#include "server/smtp/letter_judges.hpp"
 #include "server/smtp/server.hpp"
 
 namespace pabal::app {
@@ -32,6 +34,7 @@ queue::RetryOptions retry_options(const Config& config) {
   queue::RetryOptions options;
   options.retry = config.queue.retry;
   options.retry_max = config.queue.retry_max;
+  options.warn_after = config.queue.warn_after;
   options.give_up_after = config.queue.give_up_after;
   return options;
 }
@@ -51,6 +54,7 @@ struct MailSystem::Handlers {
   server::smtp::Settings settings;                  ///< which `rates` was made from, too
   std::unique_ptr<server::imap::Server> imap;
   std::unique_ptr<server::pop3::Server> pop3;
+  std::unique_ptr<server::smtp::LetterJudges> judges;
   std::vector<std::unique_ptr<server::smtp::Server>> smtp;  ///< one a listener
   std::vector<Handler> of_listener;                         ///< in the order of the settings
 };
@@ -83,6 +87,8 @@ Result<std::unique_ptr<MailSystem>> MailSystem::start(Config config, const Log& 
   system->server_->start();
   system->retry_->start();
   system->outgoing_->relay().start();
+  system->sts_keeper_->start(system->threads_->executor(0));
+  system->reports_->start();
   if (!system->config_.maildrop.empty()) {
     system->maildrop_ = std::make_unique<MaildropReader>(
         system->config_.maildrop, system->config_.smtp.max_message_size,
@@ -91,6 +97,7 @@ Result<std::unique_ptr<MailSystem>> MailSystem::start(Config config, const Log& 
         },
         log);
   }
+  system->keeper_ = std::make_unique<KeyKeeper>(system->site_->admin(), system->config_.dkim.check_every, log);
   system->running_ = true;
   return system;
 }
@@ -155,17 +162,34 @@ Result<void> MailSystem::open_site() {
   auto names = NameService::open(config_.dns, machine_.files, machine_.clock);
   if (!names) return pass(names);
   names_ = std::move(*names);
+  auto suffixes = PublicSuffix::system();
+  if (!suffixes) return pass(suffixes);
+  suffixes_.emplace(*std::move(suffixes));
+  desk_ = std::make_unique<DnsDesk>(names_->resolver(), threads_->executor(0));
+  site_->admin().ask_dns([desk = desk_.get()](std::vector<dns::Question> all) { return desk->ask(std::move(all)); });
+  signing_pool_ = std::make_unique<Pool>(std::max(std::thread::hardware_concurrency(), 2U), log_);
+  signer_ = std::make_unique<delivery::Signer>(site_->keys(), site_->directory(), *signing_pool_, machine_.clock,
+                                               signer_options(config_));
   if (auto done = open_ways_out(); !done) return done;
   mda_ = std::make_unique<delivery::LocalMda>(site_->store(), machine_.clock, log_, machine_.metrics, &outgoing_->srs(),
-                                              outgoing_.get());
-  outgoing_->post_with([this](std::string author, std::string message) {
-    return post_letter(local_post(), {{"sender", ""}, {"recipients", json::array{json::string(author)}}},
+                                              outgoing_.get(), signer_.get());
+  outgoing_->post_with([this](std::string author, std::string message, bool smtputf8) {
+    return post_letter(own_post(),
+                       {{"sender", ""}, {"recipients", json::array{json::string(author)}}, {"smtputf8", smtputf8}},
                        std::move(message));
   });
   retry_ = std::make_unique<queue::LocalRetry>(
       threads_->executor(0), queue::letters_of(site_->store()),
       [mda = mda_.get()](store::QueuedLocal letter) { return mda->retry(std::move(letter)); }, machine_.clock,
-      machine_.random, log_, machine_.metrics, retry_options(config_), outgoing_->send_back());
+      machine_.random, log_, machine_.metrics, retry_options(config_), outgoing_->send_back(), outgoing_->warn());
+  auto reports = ReportWorks::make(
+      config_, machine_, *site_, threads_->executor(0), names_->resolver(), *signer_, *mda_,
+      [this](json::object request, std::string message) {
+        return post_letter(own_post(), std::move(request), std::move(message));
+      },
+      log_);
+  if (!reports) return pass(reports);
+  reports_ = std::move(*reports);
   site_->admin().when_queue_changes([this] {
     retry_->kick();
     outgoing_->relay().kick();
@@ -175,9 +199,11 @@ Result<void> MailSystem::open_site() {
 
 // Names, routes, connections and the relay that uses them.
 Result<void> MailSystem::open_ways_out() {
-  auto routes = MailRoutes::make(config_, names_->resolver(), machine_.clock, machine_.random);
+  auto routes = MailRoutes::make(config_, names_->resolver(), machine_.clock, machine_.random, &site_->book());
   if (!routes) return pass(routes);
   routes_ = std::move(*routes);
+  sts_keeper_ = std::make_unique<StsKeeper>(routes_->policies(), machine_.files, config_.data + "/mta-sts.jsonl",
+                                            site_->pool(), log_);
   net::TlsClientOptions everybody;
   everybody.verify = false;
   everybody.opportunistic = true;
@@ -186,18 +212,25 @@ Result<void> MailSystem::open_ways_out() {
   auto trusting = net::TlsClientContext::make({});
   if (!trusting) return pass(trusting);
   peers_ = std::make_unique<queue::SmtpPeers>(
-      queue::PeerSettings{.own_name = config_.hostname},
+      queue::PeerSettings{
+          .own_name = config_.hostname,
+          .tls_outcomes = &site_->book(),
+          .sign_again = [signer = signer_.get()](std::string letter) { return signer->sign_again(std::move(letter)); }},
       queue::PeerTlsContexts{.any = std::move(*any), .trusting = std::move(*trusting)}, site_->pool(), machine_.clock);
   const auto secret = secret_key(machine_.files, machine_.random, config_.data);
   if (!secret) return pass(secret);
   outgoing_ = std::make_unique<OutgoingMail>(
-      config_, machine_, *site_, threads_->executor(0), routes_->routes(), *peers_, *secret, [this] { retry_->kick(); },
-      log_);
+      config_, machine_, *site_, threads_->executor(0), routes_->routes(), *peers_, *signer_, *secret,
+      [this] { retry_->kick(); }, log_);
   return {};
 }
 
 // Also at a reload; sessions that are there keep the handlers that they began with.
 Result<void> MailSystem::make_handlers() {
+  if (!refusals_) {
+    refusals_ = std::make_unique<delivery::Refusals>(site_->store(), machine_.clock, log_, machine_.metrics,
+                                                     config_.smtp.auth.refusal_traces);
+  }
   if (!serving_->accounts) {
     serving_->accounts = std::make_unique<server::smtp::DirectoryAccounts>(site_->directory(), site_->authenticator(),
                                                                            machine_.clock, &outgoing_->srs());
@@ -209,6 +242,11 @@ Result<void> MailSystem::make_handlers() {
   const bool rates_stay = before && same_rates(before->settings, config_.smtp);
   all->rates = rates_stay ? before->rates : std::make_shared<server::smtp::RateLimits>(config_.smtp, machine_.random);
   all->settings = config_.smtp;
+  all->judges = std::make_unique<server::smtp::LetterJudges>(
+      config_.smtp,
+      mailauth::CheckTools{
+          .resolver = &names_->resolver(), .suffixes = &*suffixes_, .keys = &keys_of_senders_, .pool = &site_->pool()},
+      machine_.clock, machine_.random, machine_.metrics, &reports_->outcomes());
   all->imap = std::make_unique<server::imap::Server>(*serving_->logins, site_->store(), machine_.clock,
                                                      machine_.metrics, config_.imap, config_.hostname);
   all->pop3 = std::make_unique<server::pop3::Server>(*serving_->logins, *serving_->mailboxes, machine_.clock,
@@ -258,7 +296,11 @@ Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const Listen
   own.require_tls = listener.require_tls;
   server::smtp::Services services;
   services.accounts = serving_->accounts.get();
-  services.mda = mda_.get();
+  services.mda = &reports_->mda();
+  services.judges = all.judges.get();
+  services.note_refusal = [refusals = refusals_.get()](delivery::RefusedLetter letter) {
+    return refusals->note(std::move(letter));
+  };
   services.receive = [store = &site_->store()](std::uint64_t expected) { return store->receive(expected); };
   services.tls_context = [tls = tls_]() -> std::shared_ptr<const net::TlsContext> { return tls; };
   services.clock = &machine_.clock;
@@ -274,13 +316,19 @@ Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const Listen
 LocalPost MailSystem::local_post() {
   const auto handlers = *serving_->current.lock();
   return {&site_->directory(),
-          mda_.get(),
+          &reports_->mda(),
           &machine_.clock,
           &machine_.random,
           config_.hostname,
           handlers->settings,
           {},
           {.forwards = true, .relays = true}};
+}
+
+LocalPost MailSystem::own_post() {
+  auto post = local_post();
+  post.writer = delivery::Writer::ourselves;
+  return post;
 }
 
 // In the data folder, which is 0700, and 0600 itself from its first moment on. It listens before the data are open:
@@ -296,7 +344,13 @@ Result<void> MailSystem::bind_control() {
   service.listener.address = "unix:" + control_socket(config_);
   service.listener.tls = net::TlsMode::off;
   server::control::Service control;
-  control.execute = [this](const json::object& request) { return site_->admin().execute(request); };
+  control.execute = [this](const json::object& request) -> Result<json::value> {
+    if (const auto* command = request.if_contains("command"); command != nullptr && *command == "reports send") {
+      return reports_->send_now();
+    }
+    if (auto done = execute_report(site_->book(), request)) return *std::move(done);
+    return site_->admin().execute(request);
+  };
   control.execute_with_body = [this](json::object request, std::string body) {
     return post_letter(local_post(), std::move(request), std::move(body));
   };
@@ -330,6 +384,11 @@ void MailSystem::reload() {
     log_.error("reload_failed", {{"error", wanted.error().peer}});
     return;
   }
+  auto zones = read_zones(wanted->dns, machine_.files);
+  if (!zones) {
+    log_.error("reload_failed", {{"error", zones.error().log}});
+    return;
+  }
   auto certificates = wanted->certificates;
   if (certificates.empty()) certificates = {{config_.data + "/cert.pem", config_.data + "/key.pem"}};
   if (auto loaded = tls_->reload(machine_.files, tls_options(certificates)); !loaded) {
@@ -342,6 +401,7 @@ void MailSystem::reload() {
     log_.error("reload_failed", {{"error", made.error().log}});
     return;
   }
+  names_->take(*std::move(zones));
   server_->set_limits(config_.connections);
   for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
     server_->set_proxies(i, config_.listeners[i].proxy_protocol);
@@ -349,6 +409,8 @@ void MailSystem::reload() {
   site_->authenticator().change(config_.authenticator);
   retry_->change(retry_options(config_));
   outgoing_->change(config_);
+  signer_->change(signer_options(config_));
+  reports_->change(config_);
   for (const std::string& name : changed.live) log_.info("setting_changed", {{"setting", name}});
   for (const std::string& name : changed.need_restart) log_.warning("setting_needs_restart", {{"setting", name}});
   for (const auto& info : tls_->certificates()) {
@@ -360,17 +422,23 @@ void MailSystem::reload() {
 bool MailSystem::stop() {
   if (!std::exchange(running_, false)) return true;
   maildrop_.reset();
+  desk_->stop();
+  keeper_.reset();
   auto retry_stopped = std::make_shared<std::promise<void>>();
   auto stopped = retry_stopped->get_future();
   retry_->stop([retry_stopped] { retry_stopped->set_value(); });
   auto relay_stopped = std::make_shared<std::promise<void>>();
   auto relay_ended = relay_stopped->get_future();
   outgoing_->relay().stop([relay_stopped] { relay_stopped->set_value(); });
+  auto reports_stopped = std::make_shared<std::promise<void>>();
+  auto reports_ended = reports_stopped->get_future();
+  reports_->stop([reports_stopped] { reports_stopped->set_value(); });
   const bool sessions_done = server_->stop(config_.stop_grace);
   const auto grace = std::max<std::chrono::milliseconds>(config_.stop_grace, std::chrono::seconds(1));
   const bool retry_done = stopped.wait_for(grace) == std::future_status::ready;
   const bool relay_done = relay_ended.wait_for(grace) == std::future_status::ready;
-  const bool all_done = sessions_done && retry_done && relay_done;
+  const bool reports_done = reports_ended.wait_for(grace) == std::future_status::ready;
+  const bool all_done = sessions_done && retry_done && relay_done && reports_done;
   if (all_done) threads_->stop();
   return all_done;
 }

@@ -6,15 +6,21 @@
 #include <vector>
 
 #include "app/config.hpp"
+#include "app/dns_desk.hpp"
+#include "app/key_keeper.hpp"
 #include "app/local_letter.hpp"
 #include "app/mail_routes.hpp"
 #include "app/maildrop.hpp"
 #include "app/name_service.hpp"
 #include "app/outgoing_mail.hpp"
+#include "app/report_works.hpp"
 #include "app/site.hpp"
+#include "app/sts_keeper.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "delivery/local_mda.hpp"
+#include "delivery/refusals.hpp"
+#include "delivery/signer.hpp"
 #include "net/io_threads.hpp"
 #include "net/server.hpp"
 #include "net/tls.hpp"
@@ -63,6 +69,8 @@ class MailSystem {
   [[nodiscard]] Result<void> make_handlers();
   [[nodiscard]] Result<Handler> make_handler(Handlers& all, const ListenerSettings& listener);
   [[nodiscard]] Result<void> bind_control();
+  /// For letters that we write ourselves.
+  [[nodiscard]] LocalPost own_post();
   [[nodiscard]] Result<void> post_dropped(const std::string& id, DroppedLetter letter);
 
   Config config_;
@@ -74,15 +82,24 @@ class MailSystem {
   std::unique_ptr<Site> site_;
   std::unique_ptr<FileLock> alone_;  ///< no second server has this data folder
   std::unique_ptr<Pool> control_pool_;
+  std::unique_ptr<Pool> signing_pool_;  ///< a big letter that is signed keeps no reader of the store waiting
+  std::unique_ptr<delivery::Signer> signer_;
   std::unique_ptr<delivery::LocalMda> mda_;
+  std::unique_ptr<delivery::Refusals> refusals_;
+  mailauth::KeyCache keys_of_senders_;
+  std::optional<PublicSuffix> suffixes_;
   std::unique_ptr<net::IoThreads> threads_;
   std::unique_ptr<NameService> names_;
+  std::unique_ptr<DnsDesk> desk_;
   std::unique_ptr<MailRoutes> routes_;
+  std::unique_ptr<StsKeeper> sts_keeper_;
   std::unique_ptr<queue::SmtpPeers> peers_;
   std::unique_ptr<OutgoingMail> outgoing_;
   std::unique_ptr<queue::LocalRetry> retry_;
+  std::unique_ptr<ReportWorks> reports_;
   std::unique_ptr<net::Server> server_;
   std::unique_ptr<MaildropReader> maildrop_;
+  std::unique_ptr<KeyKeeper> keeper_;
   std::vector<std::string> listening_;
   std::vector<net::CertificateFiles> certificates_;
   bool running_ = false;

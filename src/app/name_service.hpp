@@ -19,6 +19,9 @@ class NameService {
   [[nodiscard]] static Result<std::unique_ptr<NameService>> open(const DnsSettings& settings, FileSystem& files,
                                                                  const Clock& clock);
 
+  /// Other zones in place of those that it was opened with, from the next question on. Any thread.
+  void take(dns::Zones zones) { zones_.replace(std::move(zones)); }
+
   /// Any thread, as long as this lives.
   [[nodiscard]] dns::Resolver& resolver() noexcept { return zones_; }
   [[nodiscard]] const dns::CachingResolver& cache() const noexcept { return cache_; }

@@ -28,6 +28,31 @@ TEST(NameService, AnswersFromItsZones) {
   EXPECT_EQ((*names)->trust_anchor(), "");
 }
 
+TEST(NameService, ReadsItsZonesAgain) {
+  MemoryFileSystem files;
+  const RealClock clock;
+  ASSERT_TRUE(replace_file(files, "a.zone", "$ORIGIN busan.example.\n@ MX 10 mail\n"));
+  DnsSettings settings;
+  settings.zones = {"a.zone"};
+  settings.servers = {"127.0.0.1@9"};
+  settings.dnssec = false;
+  settings.timeout = std::chrono::milliseconds(100);
+  const auto names = NameService::open(settings, files, clock);
+  ASSERT_TRUE(names) << names.error().log;
+  const auto ask = [&](std::string_view name) {
+    return text_of(run_blocking((*names)->resolver().resolve(*dns::Name::parse(name), dns::Type::mx)));
+  };
+  ASSERT_TRUE(replace_file(files, "a.zone", "$ORIGIN busan.example.\n@ MX 20 other\n"));
+  ASSERT_TRUE(replace_file(files, "b.zone", "$ORIGIN daegu.example.\n@ MX 30 mail\n"));
+  EXPECT_EQ(ask("busan.example"), "ok busan.example 3600s: 10 mail.busan.example.");
+  settings.zones = {"a.zone", "b.zone"};
+  auto zones = read_zones(settings, files);
+  ASSERT_TRUE(zones) << zones.error().log;
+  (*names)->take(*std::move(zones));
+  EXPECT_EQ(ask("busan.example"), "ok busan.example 3600s: 20 other.busan.example.");
+  EXPECT_EQ(ask("daegu.example"), "ok daegu.example 3600s: 30 mail.daegu.example.");
+}
+
 TEST(NameService, TellsWhatIsWrongWithItsFiles) {
   MemoryFileSystem files;
   const RealClock clock;

@@ -2,7 +2,10 @@
 
 #include "app/folder.hpp"
 #include "app/local_letter.hpp"
+#include "app/name_service.hpp"
+#include "app/outgoing_mail.hpp"
 #include "app/patience.hpp"
+#include "app/report_commands.hpp"
 #include "app/site.hpp"
 #include "delivery/local_mda.hpp"
 
@@ -10,10 +13,22 @@ namespace pabal::app {
 
 struct OpenData {
   Machine machine;
+  std::unique_ptr<NameService> names;  ///< opened for the first command that asks
   std::unique_ptr<Site> site;
+  DnsSettings dns;
   std::string hostname;
   std::string data;
   LetterLimits limits;
+  delivery::SignerOptions signer;
+
+  Result<std::vector<dns::Answer>> ask(std::vector<dns::Question> questions) {
+    if (!names) {
+      auto opened = NameService::open(dns, machine.files, machine.clock);
+      if (!opened) return pass(opened);
+      names = std::move(*opened);
+    }
+    return run_blocking(dns::resolve_all(names->resolver(), std::move(questions)));
+  }
 };
 
 Operator::Operator() = default;
@@ -38,6 +53,8 @@ Result<Operator> Operator::open(const Config& config) {
         opened.data_->hostname = config.hostname;
         opened.data_->data = config.data;
         opened.data_->limits = config.smtp;
+        opened.data_->dns = config.dns;
+        opened.data_->signer = signer_options(config);
         if (!ours) {
           if (auto made = make_data_folder(config, opened.data_->machine.files); !made) return pass(made);
           if (auto became = become_user(config); !became) return pass(became);
@@ -46,6 +63,8 @@ Result<Operator> Operator::open(const Config& config) {
         auto site = Site::open(config, opened.data_->machine, Log::to_stderr(LogLevel::warning, false));
         if (!site) return pass(site);
         opened.data_->site = std::move(*site);
+        opened.data_->site->admin().ask_dns(
+            [data = opened.data_.get()](std::vector<dns::Question> all) { return data->ask(std::move(all)); });
         return opened;
       },
       [](const Error&) {});
@@ -60,12 +79,18 @@ Result<json::value> Operator::execute(const json::object& request, const std::op
     const auto secret = secret_key(machine.files, machine.random, data_->data);
     if (!secret) return pass(secret);
     const account::Srs srs(*secret);
+    delivery::Signer signer(data_->site->keys(), data_->site->directory(), data_->site->pool(), machine.clock,
+                            data_->signer);
     delivery::LocalMda mda(data_->site->store(), machine.clock, Log::to_stderr(LogLevel::warning, false),
-                           machine.metrics, &srs);
+                           machine.metrics, &srs, nullptr, &signer);
     LocalPost post{&data_->site->directory(), &mda, &machine.clock, &machine.random, data_->hostname, data_->limits};
     post.ways = {.forwards = true, .relays = true};
     return run_blocking(post_letter(std::move(post), request, *body));
   }
+  if (const auto* command = request.if_contains("command"); command != nullptr && *command == "reports send") {
+    return fail(ErrorKind::state, "no server runs that could send them");
+  }
+  if (auto done = execute_report(data_->site->book(), request)) return *std::move(done);
   return data_->site->admin().execute(request);
 }
 

@@ -1,5 +1,6 @@
 #include "app/outgoing_mail.hpp"
 
+#include "base/ids.hpp"
 #include "delivery/plan.hpp"
 #include "queue/notice.hpp"
 
@@ -18,18 +19,25 @@ queue::RelayOptions relay_options(const Config& config) {
   return options;
 }
 
-queue::ConclusionOptions conclusion_options(const Config& config) {
-  return {.schedule = schedule_options(config.queue), .hostname = config.hostname};
+queue::ConclusionOptions conclusion_options(const Config& config, queue::SignNotice sign) {
+  return {.schedule = schedule_options(config.queue), .hostname = config.hostname, .sign = std::move(sign)};
 }
 
-queue::RelayServices relay_services(Machine& machine, Site& site, queue::Routes& routes, queue::Peers& peers,
-                                    std::function<void()> noticed) {
+Async<Result<std::string>> sign_notice(delivery::Signer* signer, std::string content) {
+  auto marks = co_await signer->sign(content);
+  if (!marks) co_return pass(marks);
+  co_return marks->fields + content;
+}
+
+queue::RelayServices relay_services(Machine& machine, Site& site, const account::Srs& srs, queue::Routes& routes,
+                                    queue::Peers& peers, queue::SignNotice sign, std::function<void()> noticed) {
   queue::RelayServices services;
+  services.sign_notice = std::move(sign);
   services.letters = queue::outgoing_of(site.store());
   services.routes = &routes;
   services.peers = &peers;
-  services.addressees = [directory = &site.directory()](EmailAddress author) {
-    return addressees_of(directory, std::move(author));
+  services.addressees = [directory = &site.directory(), &srs, clock = &machine.clock](EmailAddress author) {
+    return addressees_of(directory, &srs, clock->now(), std::move(author));
   };
   services.clock = &machine.clock;
   services.random = &machine.random;
@@ -49,7 +57,20 @@ queue::ScheduleOptions schedule_options(const QueueSettings& settings) {
   return options;
 }
 
-Async<Result<queue::Addressees>> addressees_of(account::Directory* directory, EmailAddress author) {
+delivery::SignerOptions signer_options(const Config& config) {
+  return {.sign = config.dkim.sign,
+          .seal = config.arc.seal,
+          .seal_domain = config.arc.domain.empty() ? config.hostname : config.arc.domain,
+          .hostname = config.hostname,
+          .programs = config.dkim.programs};
+}
+
+Async<Result<queue::Addressees>> addressees_of(account::Directory* directory, const account::Srs* srs, SystemTime now,
+                                               EmailAddress author) {
+  if (account::Srs::has_form(author)) {
+    // Only what we have made ourselves can be undone.
+    if (auto original = srs->reverse(author, now)) author = *std::move(original);
+  }
   auto resolved = co_await directory->resolve(author);
   if (!resolved) co_return pass(resolved);
   queue::Addressees found;
@@ -78,29 +99,43 @@ Async<Result<queue::Addressees>> addressees_of(account::Directory* directory, Em
 }
 
 OutgoingMail::OutgoingMail(const Config& config, Machine& machine, Site& site, Executor home, queue::Routes& routes,
-                           queue::Peers& peers, std::string_view secret, std::function<void()> noticed, const Log& log)
+                           queue::Peers& peers, delivery::Signer& signer, std::string_view secret,
+                           std::function<void()> noticed, const Log& log)
     : machine_(&machine),
+      noticed_(noticed),
       home_(home),
       hostname_(config.hostname),
       directory_(&site.directory()),
       log_(log),
-      conclusion_(std::make_shared<Guarded<queue::ConclusionOptions>>(conclusion_options(config))),
+      conclusion_(std::make_shared<Guarded<queue::ConclusionOptions>>()),
       letters_(queue::outgoing_of(site.store())),
       srs_(secret),
-      relay_(home, relay_services(machine, site, routes, peers, std::move(noticed)), log, relay_options(config)) {}
+      sign_([signer = &signer](std::string content) { return sign_notice(signer, std::move(content)); }),
+      relay_(home, relay_services(machine, site, srs_, routes, peers, sign_, std::move(noticed)), log,
+             relay_options(config)) {
+  *conclusion_->lock() = conclusion_options(config, sign_);
+}
 
-queue::SendBack OutgoingMail::send_back() {
+queue::LocalReturnServices OutgoingMail::local_services() {
   queue::LocalReturnServices services;
   services.letters = letters_.get();
-  services.addressees = [directory = directory_](EmailAddress author) {
-    return addressees_of(directory, std::move(author));
+  services.addressees = [this](EmailAddress author) {
+    return addressees_of(directory_, &srs_, machine_->clock.now(), std::move(author));
   };
   services.clock = &machine_->clock;
   services.random = &machine_->random;
-  return queue::send_back(std::move(services), [options = conclusion_] { return *options->lock(); }, log_);
+  return services;
 }
 
-void OutgoingMail::delivered(delivery::Receipt receipt) {
+queue::SendBack OutgoingMail::send_back() {
+  return queue::send_back(local_services(), [options = conclusion_] { return *options->lock(); }, log_);
+}
+
+queue::Warn OutgoingMail::warn() {
+  return queue::warn(local_services(), [options = conclusion_] { return *options->lock(); }, log_);
+}
+
+Result<queue::WrittenNotice> OutgoingMail::written(const delivery::Receipt& receipt) {
   store::OutgoingLetter letter;
   letter.id = receipt.id;
   letter.sender = letter.author = receipt.author;
@@ -116,12 +151,47 @@ void OutgoingMail::delivered(delivery::Receipt receipt) {
     facts.recipients.push_back(
         {.address = recipient.address, .original_recipient = recipient.original_recipient, .status = "2.0.0"});
   }
-  auto notice = queue::write_notice(facts, machine_->random);
+  return queue::write_notice(facts, machine_->random);
+}
+
+Async<std::vector<store::Notice>> OutgoingMail::receipts(delivery::Receipt receipt) {
+  std::vector<store::Notice> notices;
+  auto author = EmailAddress::parse(receipt.author, 255);
+  if (!author) co_return notices;
+  auto found = co_await addressees_of(directory_, &srs_, machine_->clock.now(), *std::move(author));
+  auto notice = written(receipt);
+  if (!found || !notice) co_return notices;
+  // Where it can't be signed now it is a letter of its own after the delivery, as where the directory can't be asked.
+  auto with_signature = co_await sign_(std::move(notice->content));
+  if (!with_signature) co_return notices;
+  notice->content = *std::move(with_signature);
+  const auto make = [&] {
+    auto& one = notices.emplace_back();
+    one.id = make_token(to_database(machine_->clock.now()), machine_->random);
+    one.content = notice->content;
+    one.message_id = notice->message_id;
+    one.smtputf8 = notice->smtputf8;
+    one.form = notice->form;
+    one.trace = queue::notice_trace(receipt.id, receipt.author, one, message::DsnAction::delivered);
+    return &one;
+  };
+  for (auto& target : found->local) make()->local = std::move(target);
+  for (auto& recipient : found->remote) make()->remote = std::move(recipient);
+  co_return notices;
+}
+
+void OutgoingMail::receipts_went() {
+  relay_.tell();
+  if (noticed_) noticed_();
+}
+
+void OutgoingMail::delivered(delivery::Receipt receipt) {
+  auto notice = written(receipt);
   if (!notice) {
     log_.warning("receipt_not_written", {{"id", receipt.id}, {"why", notice.error().log}});
     return;
   }
-  asio::co_spawn(home_, post_(std::move(receipt.author), std::move(notice->content)),
+  asio::co_spawn(home_, post_(std::move(receipt.author), std::move(notice->content), notice->smtputf8),
                  [log = log_, id = receipt.id](const std::exception_ptr& thrown, const Result<json::value>& posted) {
                    const auto why = thrown ? thrown_text(thrown) : posted ? std::string() : posted.error().log;
                    if (!why.empty()) log.warning("receipt_not_sent", {{"id", id}, {"why", why}});
@@ -130,7 +200,7 @@ void OutgoingMail::delivered(delivery::Receipt receipt) {
 
 void OutgoingMail::change(const Config& config) {
   relay_.change(schedule_options(config.queue));
-  *conclusion_->lock() = conclusion_options(config);
+  *conclusion_->lock() = conclusion_options(config, sign_);
 }
 
 }  // namespace pabal::app

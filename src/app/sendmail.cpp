@@ -166,10 +166,10 @@ Result<void> hand_in(const Config& config, const json::object& request, const st
   return drop_letter(config.maildrop, id, dropped_text(request, message));
 }
 
-int list_queue(const std::string& config) {
+int list_all(const std::string& config) {
   Invocation invocation;
   invocation.config = config;
-  return carry_out(invocation, {{"command", "queue list"}});
+  return list_queue(invocation, {{"command", "queue list"}});
 }
 
 }  // namespace
@@ -280,7 +280,7 @@ int sendmail(const std::vector<std::string>& words) {
     std::cout << help_text;
     return exit_done;
   }
-  if (options->list_queue) return list_queue(options->config);
+  if (options->list_queue) return list_all(options->config);
   if (options->session) {
     const auto config = load_config(options->config);
     if (!config) return exit_refused;

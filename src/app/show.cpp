@@ -1,5 +1,7 @@
 #include "app/show.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "app/config_values.hpp"
@@ -64,14 +66,71 @@ std::string rows(const json::value& result, std::string_view list, const std::ve
   return table(headings, lines);
 }
 
-std::string show_records(const json::value& result) {
+std::string show_done(const json::value& result) {
   std::string out;
+  for (const json::value& did : list_member(result, "done")) {
+    out += fmt::format("; {} of {}: {}\n", member(did, "selector"), member(did, "domain"), member(did, "did"));
+  }
+  return out;
+}
+
+std::string show_records(const json::value& result) {
+  std::string out = show_done(result);
   for (const json::value& note : list_member(result, "notes")) out += fmt::format("; {}\n", text_of(note));
   for (const json::value& record : list_member(result, "records")) {
+    if (const auto comment = member(record, "comment"); comment != "-") out += fmt::format("; {}\n", comment);
+    const auto check = member(record, "check");
+    if (check != "-") {
+      const auto why = member(record, "why");
+      out += fmt::format("; {}{}\n",
+                         check == "there"     ? "it is there"
+                         : check == "missing" ? "IT IS MISSING"
+                         : check == "differs" ? "IT DIFFERS"
+                                              : "not known now",
+                         why == "-" ? "" : ": " + why);
+      for (const json::value& found : list_member(record, "found"))
+        out += fmt::format(";   found: {}\n", text_of(found));
+    }
     fmt::format_to(std::back_inserter(out), "{:<40} {} IN {:<5} {}\n", member(record, "name"), member(record, "ttl"),
                    member(record, "type"), member(record, "data"));
   }
   return out;
+}
+
+/// A long record in strings that a zone file can have (RFC 1035 §3.3).
+std::string quoted_strings(std::string_view text) {
+  constexpr std::size_t most = 255;
+  std::string out;
+  do {
+    out += fmt::format("{}\"{}\"", out.empty() ? "" : " ", text.substr(0, most));
+    text.remove_prefix(std::min(most, text.size()));
+  } while (!text.empty());
+  return out;
+}
+
+std::string show_key(const json::value& key) {
+  return fmt::format("; {} {}{}\n{} 3600 IN TXT {}\n", member(key, "algorithm"),
+                     member(key, "state") == "-" ? "in " + member(key, "file") : member(key, "state"),
+                     member(key, "state") == "made" ? ": publish this record; the key is used once it was seen" : "",
+                     member(key, "name"), quoted_strings(member(key, "record")));
+}
+
+std::string show_keys(const json::value& result) {
+  return rows(result, "keys", {"DOMAIN", "SELECTOR", "ALGORITHM", "STATE", "SINCE"}, [](const json::value& k) {
+    const auto state = member(k, "state");
+    const auto since = state == "in use" ? "used" : state;
+    return std::vector{member(k, "domain"), member(k, "selector"), member(k, "algorithm"), state,
+                       time_member(k, since)};
+  });
+}
+
+std::string show_update(const json::value& result) {
+  std::string out = show_done(result);
+  for (const json::value& record : list_member(result, "missing")) {
+    out += fmt::format("; {} ({}): {} in the DNS\n", member(record, "name"), member(record, "state"),
+                       member(record, "check"));
+  }
+  return out.empty() ? "All is as it should be.\n" : out;
 }
 
 std::string joined(const json::array& texts) {
@@ -130,6 +189,14 @@ std::string show(std::string_view command, const json::value& result) {
     });
   }
   if (command == "domain dns") return show_records(result);
+  if (command == "dkim keygen" || command == "dkim import") return show_key(result);
+  if (command == "dkim list") return show_keys(result);
+  if (command == "dkim update") return show_update(result);
+  if (command == "dkim rotate") {
+    std::string out;
+    for (const json::value& key : list_member(result, "keys")) out += show_key(key);
+    return out;
+  }
   if (command == "account list") {
     return rows(result, "accounts", {"ADDRESS", "STATE", "QUOTA", "SHARD"}, [](const json::value& a) {
       return std::vector{member(a, "address"), std::string(member(a, "enabled") == "true" ? "enabled" : "disabled"),
@@ -166,6 +233,27 @@ std::string show(std::string_view command, const json::value& result) {
                 [](const json::value& f) { return std::vector{member(f, "where"), member(f, "what")}; });
   }
   return outline(result);
+}
+
+std::string QueuePages::add(const json::value& page, bool last) {
+  const bool first = !std::exchange(begun_, true);
+  const auto next = member(page, "next");
+  if (!json_) {
+    auto text = show("queue list", page);
+    if (!first) text.erase(0, text.find('\n') + 1);  // the headings stand already
+    if (last && next != "-") text += fmt::format("There are more: --after {}\n", next);
+    return text;
+  }
+  std::string text = first ? R"({"letters":[)" : "";
+  bool comma = !first;
+  for (const json::value& letter : list_member(page, "letters")) {
+    if (std::exchange(comma, true)) text += ',';
+    text += json::serialize(letter);
+  }
+  if (!last) return text;
+  text += ']';
+  if (next != "-") text += R"(,"next":)" + json::serialize(page.at("next"));
+  return text + "}\n";
 }
 
 }  // namespace pabal::app

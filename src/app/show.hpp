@@ -19,4 +19,16 @@ namespace pabal::app {
 /// A result for people, by the command that gave it.
 [[nodiscard]] std::string show(std::string_view command, const json::value& result);
 
+/// The results of `queue list`, page after page, as one table or one JSON object.
+class QueuePages {
+ public:
+  explicit QueuePages(bool json) noexcept : json_(json) {}
+  /// What is to be printed of this page; `last`: no other comes.
+  [[nodiscard]] std::string add(const json::value& page, bool last);
+
+ private:
+  bool json_;
+  bool begun_ = false;
+};
+
 }  // namespace pabal::app

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "base/wiped.hpp"
 #include "codec/hex.hpp"
 #include "db/postgres/postgres.hpp"
 #include "db/sqlite/sqlite.hpp"
@@ -36,6 +37,8 @@ admin::Facts facts(const Config& config) {
     }
   }
   for (std::size_t i = 0; i < config.shards.size(); ++i) out.shards.push_back({static_cast<std::int64_t>(i) + 1});
+  out.dkim_algorithms = config.dkim.algorithms;
+  out.rotation = config.dkim.rotation;
   out.threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
   return out;
 }
@@ -43,6 +46,19 @@ admin::Facts facts(const Config& config) {
 }  // namespace
 
 std::string control_socket(const Config& config) { return config.data + "/control.sock"; }
+
+Result<std::optional<std::string>> key_passphrase(const Config& config, FileSystem& files) {
+  const std::string& path = config.dkim.passphrase_file;
+  if (path.empty()) return std::nullopt;
+  auto text = read_file(files, path, 64 << 10);
+  if (!text) return fail(text.error().kind, text.error().peer, "[dkim] passphrase_file: " + text.error().log);
+  const WipeAtEnd wiped(*text);
+  std::string line = text->substr(0, text->find('\n'));
+  if (line.ends_with('\r')) line.pop_back();
+  if (line.empty())
+    return fail(ErrorKind::policy, fmt::format("[dkim] passphrase_file: {}: the first line is empty", path));
+  return line;
+}
 
 Result<std::string> secret_key(FileSystem& files, Random& random, const std::string& data) {
   const std::string path = data + "/secret.key";
@@ -83,6 +99,21 @@ Result<void> Site::open_databases(const Config& config, Machine& machine) {
   return {};
 }
 
+Result<void> Site::open_keys(const Config& config, Machine& machine) {
+  auto passphrase = key_passphrase(config, machine.files);
+  if (!passphrase) return pass(passphrase);
+  const WipeAtEnd wiped(*passphrase);
+  auto keys = account::DomainKeys::open(*directory_, *directory_database_, machine.clock, *passphrase);
+  if (!keys && keys.error().kind == ErrorKind::auth) {
+    const std::string where =
+        config.dkim.passphrase_file.empty() ? "[dkim] passphrase_file" : config.dkim.passphrase_file;
+    return fail(ErrorKind::auth, fmt::format("{}: {}", where, keys.error().peer));
+  }
+  if (!keys) return pass(keys);
+  keys_ = std::move(*keys);
+  return {};
+}
+
 Result<std::unique_ptr<Site>> Site::open(const Config& config, Machine& machine, const Log& log) {
   if (auto made = machine.files.make_folder(config.data); !made) return pass(made);
   std::unique_ptr<Site> site(new Site);
@@ -103,6 +134,7 @@ Result<std::unique_ptr<Site>> Site::open(const Config& config, Machine& machine,
       machine.random, log, machine.metrics, std::move(*key), config.authenticator);
   if (!authenticator) return pass(authenticator);
   site->authenticator_ = std::move(*authenticator);
+  if (auto opened = site->open_keys(config, machine); !opened) return pass(opened);
 
   std::vector<store::ShardPlace> places;
   for (std::size_t i = 0; i < config.shards.size(); ++i) {
@@ -117,8 +149,16 @@ Result<std::unique_ptr<Site>> Site::open(const Config& config, Machine& machine,
                                   machine.metrics, config.store);
   if (!store) return pass(store);
   site->store_ = std::move(*store);
-  site->admin_ =
-      std::make_unique<admin::Service>(*site->directory_, *site->authenticator_, *site->store_, facts(config));
+  site->admin_ = std::make_unique<admin::Service>(*site->directory_, *site->authenticator_, *site->keys_, *site->store_,
+                                                  facts(config));
+  reports::BookOptions options;
+  options.keep = config.reports.keep;
+  options.keep_received = config.reports.keep_received;
+  options.spread = config.reports.spread;
+  auto book = reports::Book::open(*site->directory_database_, *site->directory_writer_, machine.clock, machine.random,
+                                  log, machine.metrics, options);
+  if (!book) return pass(book);
+  site->book_ = std::move(*book);
   site->keep_up(log);
   return site;
 }

@@ -3,7 +3,24 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "codec/body_decoder.hpp"
 #include "codec/transfer.hpp"
+
+namespace {
+
+// In two pieces, cut where the octets say, it is the same.
+void check_pieces(pabal::codec::TransferEncoding encoding, std::string_view text) {
+  using namespace pabal::codec;
+  const auto cut = text.empty() ? 0 : static_cast<unsigned char>(text.front()) * text.size() / 256;
+  BodyDecoder decoder(encoding);
+  std::string out;
+  decoder.decode(text.substr(0, cut), out);
+  decoder.decode(text.substr(cut), out);
+  decoder.finish(out);
+  if (out != decode_body(encoding, text).octets) std::abort();
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pabal::codec;
@@ -19,5 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (decode_base64_body(encode_base64_body(octets)).octets != octets) std::abort();
   if (decode_quoted_printable(encode_quoted_printable(octets)).octets != octets) std::abort();
   if (decode_quoted_printable(encode_quoted_printable(octets, true)).octets != octets) std::abort();
+  check_pieces(TransferEncoding::base64, octets);
+  check_pieces(TransferEncoding::quoted_printable, octets);
   return 0;
 }

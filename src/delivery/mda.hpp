@@ -9,6 +9,8 @@
 #include "address/email_address.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
+#include "mailauth/arc.hpp"
 #include "store/delivery.hpp"
 
 namespace pabal::delivery {
@@ -33,6 +35,34 @@ struct Origin {
   std::optional<AccountId> authenticated;
 };
 
+/// What was found out about who sent a letter, for the seal of who sends it on (RFC 8617 §5.1).
+struct Findings {
+  std::string results;  ///< what our Authentication-Results field says, authserv-id first
+  mailauth::ArcStatus chain = mailauth::ArcStatus::none;
+  std::string author = {};  ///< the From field's domain, where SPF or a signature proved it; else empty
+};
+
+/// Whose letter it is that begins here.
+enum class Writer : std::uint8_t {
+  account,    ///< who logged in (Origin::authenticated)
+  program,    ///< one of this machine: sendmail, the maildrop
+  ourselves,  ///< a notice, a report
+};
+
+/// A key that signed.
+struct SignedBy {
+  std::string domain;
+  std::string selector;
+  std::string algorithm;  ///< "rsa-sha256"
+};
+/// What we put on a letter that begins here or is sent on, for its trace.
+struct MarksTrace {
+  std::vector<SignedBy> signed_by = {};
+  std::string unsigned_because = {};  ///< a letter of ours without a signature; else empty
+  std::optional<SignedBy> sealed_by = {};
+  std::string unsealed_because = {};  ///< a letter that is sent on without a seal; else empty
+};
+
 /// A message whose data has arrived whole and whose 250 is not yet said.
 struct Letter {
   std::string id;                      ///< queue id; also in our Received field
@@ -46,7 +76,13 @@ struct Letter {
   std::vector<Recipient> recipients;
   store::Incoming content;  ///< our Received field and the message
   Origin origin;
-  bool answer_each = false;  ///< LMTP: one reply for each recipient, no local retry
+  bool begins_here = false;               ///< a user, a program of this machine or we ourselves wrote it: it is signed
+  Writer writer = Writer::account;        ///< of what begins here: what it is signed for depends on it
+  std::optional<Findings> findings = {};  ///< of a letter that came from elsewhere
+  json::object judged = {};               ///< the same for its trace; empty: it was not judged
+  bool junk = false;                      ///< into the mailboxes for junk, with the keyword $Junk
+  MarksTrace marks = {};                  ///< filled by the MDA
+  bool answer_each = false;               ///< LMTP: one reply for each recipient, no local retry
 };
 
 /// What to say to the sender. With answer_each one Result for each recipient, else exactly one for all.

@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "codec/timestamp.hpp"
+#include "message/header.hpp"
 
 namespace pabal::delivery {
 
@@ -18,6 +19,25 @@ json::string text(std::string_view value, const json::storage_ptr& storage) {
 }
 
 constexpr std::size_t kMostNamed = 100;
+
+json::object named(const SignedBy& key, const json::storage_ptr& storage) {
+  json::object out(storage);
+  out["domain"] = key.domain;
+  out["selector"] = key.selector;
+  out["algorithm"] = key.algorithm;
+  return out;
+}
+
+void put_marks(json::object& trace, const MarksTrace& marks, const json::storage_ptr& storage) {
+  if (!marks.signed_by.empty()) {
+    json::array keys(storage);
+    for (const auto& key : marks.signed_by) keys.push_back(named(key, storage));
+    trace["signed"] = std::move(keys);
+  }
+  if (!marks.unsigned_because.empty()) trace["unsigned"] = text(marks.unsigned_because, storage);
+  if (marks.sealed_by) trace["sealed"] = named(*marks.sealed_by, storage);
+  if (!marks.unsealed_because.empty()) trace["unsealed"] = text(marks.unsealed_because, storage);
+}
 
 std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
   std::array<unsigned char, 4096> buffer;
@@ -78,6 +98,8 @@ std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
     recipients.push_back(std::move(recipient));
   }
   trace["recipients"] = std::move(recipients);
+  if (!letter.judged.empty()) trace["authentication"] = json::object(letter.judged, storage);
+  put_marks(trace, letter.marks, storage);
   trace["size"] = letter.content.size();
   put("message_id", plan.delivery.message_id);
   const std::string_view where = plan.delivery.remote.empty()    ? "to the mailboxes"
@@ -136,6 +158,20 @@ std::string_view message_id(std::string_view message) noexcept {
   return {};
 }
 
+bool waives_tls(std::string_view message) noexcept {
+  bool waives = false;
+  message::HeaderReader reader(message);
+  while (const auto field = reader.next()) {
+    if (!equal_ignoring_case(field->name, "TLS-Required")) continue;
+    // More than one, or another value, says nothing.
+    auto value = trim(field->body);
+    if (value.starts_with("\r\n")) value = trim(value.substr(2));  // folded
+    if (waives || !equal_ignoring_case(value, "no")) return false;
+    waives = true;
+  }
+  return waives;
+}
+
 namespace {
 
 // Adds recipients elsewhere, each once for each reverse-path.
@@ -156,7 +192,12 @@ class Outgoing {
       if (const auto rewritten = srs_->forward(*letter_->sender, *domain, now_)) reverse_path = rewritten->text();
     }
     // RFC 3461 §5.2.7: a notice is to name the address that the sender gave.
-    const auto original = recipient.orcpt.empty() ? "rfc822;" + recipient.address.text() : recipient.orcpt;
+    auto original = recipient.orcpt;
+    if (original.empty()) {
+      // RFC 6533 §3: one in UTF-8 has a type of its own.
+      const auto text = recipient.address.text();
+      original = (is_ascii(text) ? "rfc822;" : "utf-8;") + text;
+    }
     for (const auto& address : recipient.local->remote_targets) add(address, reverse_path, recipient, original);
   }
 
@@ -199,7 +240,7 @@ Plan make_plan(Letter letter, SystemTime now, const account::Srs* srs) {
   plan.delivery.envelope_id = letter.envid;
   plan.delivery.ret = letter.ret;
   plan.delivery.smtputf8 = letter.smtputf8;
-  plan.delivery.require_tls = letter.require_tls;
+  if (letter.require_tls) plan.delivery.tls = store::TlsWish::required;
   plan.targets_of.resize(letter.recipients.size());
   plan.delivery.terms = letter.terms;
   if (letter.origin.authenticated) plan.delivery.terms.account = *letter.origin.authenticated;
@@ -212,17 +253,23 @@ Plan make_plan(Letter letter, SystemTime now, const account::Srs* srs) {
     for (const auto& target : recipient.local->targets) {
       const auto [at, fresh] = known.try_emplace({target.shard, target.account}, plan.delivery.targets.size());
       if (fresh) {
-        plan.delivery.targets.push_back({.place = {.account = target.account, .shard = target.shard},
-                                         .recipient = recipient.address.text(),
-                                         .prefix = private_prefix(letter.sender, target.delivered_to),
-                                         .keywords = {},
-                                         .notify = recipient.notify,
-                                         .original_recipient = recipient.orcpt});
+        plan.delivery.targets.push_back(
+            {.place = {.account = target.account, .shard = target.shard},
+             .recipient = recipient.address.text(),
+             .mailbox = letter.junk ? "Junk" : "INBOX",
+             .prefix = private_prefix(letter.sender, target.delivered_to),
+             .keywords = letter.junk ? std::vector<std::string>{"$junk"} : std::vector<std::string>{},
+             .notify = recipient.notify,
+             .original_recipient = recipient.orcpt});
       }
       plan.targets_of[i].push_back(at->second);
     }
   }
-  if (!plan.delivery.remote.empty()) plan.delivery.terms.form = form_of(letter);
+  if (!plan.delivery.remote.empty()) {
+    plan.delivery.terms.form = form_of(letter);
+    // The parameter goes before the field (RFC 8689 §3).
+    if (!letter.require_tls && waives_tls(letter.content.head())) plan.delivery.tls = store::TlsWish::waived;
+  }
   plan.delivery.trace = make_trace(letter, plan, now);
   plan.delivery.content = std::move(letter.content);
   return plan;

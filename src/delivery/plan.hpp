@@ -35,4 +35,7 @@ struct Plan {
 /// away where there is one in angle brackets; empty where there is none. At most 998 octets.
 [[nodiscard]] std::string_view message_id(std::string_view message) noexcept;
 
+/// Whether the header section that `message` begins with has `TLS-Required: No` (RFC 8689 §3), once.
+[[nodiscard]] bool waives_tls(std::string_view message) noexcept;
+
 }  // namespace pabal::delivery

@@ -81,6 +81,22 @@ TEST(Plan, Trace) {
   EXPECT_TRUE(parse_json(plan.delivery.trace));
 }
 
+// RFC 8689 §3.
+TEST(Plan, TlsRequiredNo) {
+  const std::pair<std::string_view, bool> cases[] = {
+      {"TLS-Required: No\r\n\r\n", true},
+      {"From: x\r\ntls-required:no\r\n", true},
+      {"TLS-Required:\r\n NO \r\n\r\n", true},
+      {"TLS-Required: Yes\r\n\r\n", false},
+      {"TLS-Required:\r\n\r\n", false},
+      {"TLS-Required: No\r\nTLS-Required: No\r\n\r\n", false},
+      {"TLS-Required: No\r\nTLS-Required: Yes\r\n\r\n", false},
+      {"X-TLS-Required: No\r\n\r\nTLS-Required: No\r\n", false},
+      {"", false},
+  };
+  for (const auto& [message, waived] : cases) EXPECT_EQ(waives_tls(message), waived) << message;
+}
+
 TEST(Plan, MessageIds) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {"Message-ID: <a@b>\r\n\r\n", "<a@b>"},
@@ -150,6 +166,11 @@ TEST(Plan, ThoseElsewhere) {
                             .local = std::make_shared<const account::LocalRecipient>(std::move(list)),
                             .notify = {},
                             .orcpt = {}});
+  account::LocalRecipient wide{.targets = {}, .remote_targets = {address("zoe@jeju.example")}};
+  out.recipients.push_back({.address = address("\xea\xb0\x80@busan.example"),
+                            .local = std::make_shared<const account::LocalRecipient>(std::move(wide)),
+                            .notify = {},
+                            .orcpt = {}});
   out.origin.authenticated = AccountId{9};
   out.terms.priority = 2;
   out.content.append("\xea\xb0\x80\r\n");
@@ -170,7 +191,8 @@ TEST(Plan, ThoseElsewhere) {
             "carl@daegu.example daegu.example - SUCCESS rfc822;c\n"
             "x@[192.0.2.9] [192.0.2.9] -  \n"
             "carl@daegu.example daegu.example srs  rfc822;list@busan.example\n"
-            "eve@jeju.example jeju.example srs  rfc822;list@busan.example\n");
+            "eve@jeju.example jeju.example srs  rfc822;list@busan.example\n"
+            "zoe@jeju.example jeju.example srs  utf-8;\xea\xb0\x80@busan.example\n");
   EXPECT_NE(plan.delivery.trace.find(R"("forwarded_to":["carl@daegu.example","eve@jeju.example"])"), std::string::npos);
   EXPECT_NE(plan.delivery.trace.find("to the mailboxes and the queue"), std::string::npos);
   auto bounce = letter(false);

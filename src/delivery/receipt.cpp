@@ -7,15 +7,11 @@
 
 namespace pabal::delivery {
 
-namespace {
-
 bool asks_for_success(std::string_view notify) {
   return !notify.empty() && std::ranges::any_of(split(notify, ','), [](std::string_view word) {
     return equal_ignoring_case(trim(word), "success");
   });
 }
-
-}  // namespace
 
 std::optional<Receipt> wanted_receipt(const Letter& letter, SystemTime now) {
   if (!letter.sender) return std::nullopt;
@@ -37,6 +33,20 @@ std::optional<Receipt> wanted_receipt(const Letter& letter, SystemTime now) {
         {.address = recipient.address.text(), .original_recipient = recipient.orcpt, .number = i});
   }
   return receipt;
+}
+
+void leave_success_untold(Letter& letter) {
+  for (auto& recipient : letter.recipients) {
+    if (!asks_for_success(recipient.notify)) continue;
+    std::string rest;
+    for (const auto word : split(recipient.notify, ',')) {
+      if (equal_ignoring_case(trim(word), "success")) continue;
+      rest.append(rest.empty() ? "" : ",").append(word);
+    }
+    // RFC 3461 §4.1: who asks for successes alone hears of nothing else.
+    recipient.notify = rest.empty() ? "NEVER" : std::move(rest);
+  }
+  if (letter.terms.deliver_by) letter.terms.deliver_by->traced = false;
 }
 
 bool keep_stored(Receipt& receipt, const Plan& plan, const std::vector<store::TargetOutcome>& outcomes) {

@@ -30,6 +30,14 @@ struct Receipt {
 /// told.
 [[nodiscard]] std::optional<Receipt> wanted_receipt(const Letter& letter, SystemTime now);
 
+/// Whether NOTIFY asks for word of success.
+[[nodiscard]] bool asks_for_success(std::string_view notify);
+
+/// For a letter of which nobody knows that it comes from where its reverse-path says: word of success, which would have
+/// its header in it, would go to whomever a stranger names. Failures are told all the same; what was asked of successes
+/// (NOTIFY=SUCCESS, RFC 2852's trace) isn't, neither here nor by those whom the letter goes on to.
+void leave_success_untold(Letter& letter);
+
 /// Leaves those out for whom the letter is not in all mailboxes; false where nobody is left.
 [[nodiscard]] bool keep_stored(Receipt& receipt, const Plan& plan, const std::vector<store::TargetOutcome>& outcomes);
 

@@ -48,6 +48,18 @@ TEST(Receipt, ForThoseOfWhomItWasAsked) {
   EXPECT_EQ(receipt->recipients[1].original_recipient, "rfc822;c@busan.example");
 }
 
+TEST(Receipt, NothingOfSuccessForStrangers) {
+  auto strange = letter();
+  strange.terms.deliver_by = store::DeliverBy{.time = {}, .returns = true, .traced = true};
+  leave_success_untold(strange);
+  std::string notify;
+  for (const auto& one : strange.recipients) notify += one.notify + " ";
+  EXPECT_EQ(notify, "NEVER FAILURE,DELAY failure  NEVER ");
+  EXPECT_TRUE(strange.terms.deliver_by->returns);
+  EXPECT_FALSE(strange.terms.deliver_by->traced);
+  EXPECT_EQ(names(wanted_receipt(strange, SystemTime{})), "nobody");
+}
+
 TEST(Receipt, NeverToTheNullSenderNorForWhatGoesOn) {
   auto bounce = letter();
   bounce.sender.reset();

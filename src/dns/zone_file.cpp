@@ -173,7 +173,7 @@ class Fields {
       if (token == nullptr) return;
       digits += token->text;
     } while (!empty());
-    if (digits.size() % 2 != 0) return expect(wanted, digits);
+    if (digits.empty() || digits.size() % 2 != 0) return expect(wanted, digits);
     for (std::size_t i = 0; i < digits.size(); i += 2) {
       const int high = hex_value(digits[i]);
       const int low = hex_value(digits[i + 1]);

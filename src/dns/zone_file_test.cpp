@@ -77,6 +77,7 @@ TEST(ZoneFile, Table) {
        "no: z:1: expected strings of at most 255 octets (put several side by side), not \"" + std::string(60, 'x') +
            "…\""},
       {"a. TLSA 3 1 1 abc", "no: z:1: expected pairs of hexadecimal digits, not \"abc\""},
+      {"a. TLSA 3 1 1 \"\"", "no: z:1: expected pairs of hexadecimal digits"},
       {"a. TLSA 3 1 1 xx", "no: z:1: expected pairs of hexadecimal digits, not \"xx\""},
       {"a. TLSA 256 1 1 ab", "no: z:1: expected a certificate usage up to 255, not \"256\""},
       {std::string("a. A\0 192.0.2.1", 15), "no: z:1: expected no control character (\\000)"},

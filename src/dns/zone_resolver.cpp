@@ -6,7 +6,8 @@
 namespace pabal::dns {
 
 Async<Answer> ZoneResolver::resolve(Name name, Type type) {
-  auto found = zones_.find(name, type);
+  const auto zones = *zones_.lock();
+  auto found = zones->find(name, type);
   if (!found) co_return co_await next_.resolve(std::move(name), type);
   if (!found->elsewhere) co_return std::move(found->answer);
   auto answer = co_await next_.resolve(std::move(found->answer.name), type);

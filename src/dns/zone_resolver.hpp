@@ -2,7 +2,10 @@
 // answers.
 #pragma once
 #include <cstddef>
+#include <memory>
+#include <utility>
 
+#include "base/guarded.hpp"
 #include "dns/resolver.hpp"
 #include "dns/zones.hpp"
 
@@ -15,11 +18,13 @@ inline constexpr std::size_t most_aliases = 16;
 class ZoneResolver final : public Resolver {
  public:
   /// `next` must outlive it.
-  ZoneResolver(Zones zones, Resolver& next) : zones_(std::move(zones)), next_(next) {}
+  ZoneResolver(Zones zones, Resolver& next) : zones_(std::make_shared<const Zones>(std::move(zones))), next_(next) {}
   [[nodiscard]] Async<Answer> resolve(Name name, Type type) override;
+  /// Other zones in place of these, from the next question on.
+  void replace(Zones zones) { *zones_.lock() = std::make_shared<const Zones>(std::move(zones)); }
 
  private:
-  Zones zones_;
+  Guarded<std::shared_ptr<const Zones>> zones_;
   Resolver& next_;
 };
 

@@ -44,7 +44,7 @@ constexpr std::array kTable = {
     Announced{Feature::partial, "PARTIAL"},
     Announced{Feature::preview, "PREVIEW"},
     Announced{Feature::qresync, "QRESYNC"},
-    Announced{Feature::quota, "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MAILBOX"},
+    Announced{Feature::quota, "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX"},
     Announced{Feature::replace, "REPLACE"},
     Announced{Feature::save_date, "SAVEDATE"},
     Announced{Feature::search_fuzzy, "SEARCH=FUZZY"},
@@ -85,6 +85,7 @@ std::string capabilities(const CapabilityFacts& facts) {
     for (const auto mechanism : facts.mechanisms) put(fmt::format("AUTH={}", mechanism));
     return out;
   }
+  if (has(Feature::quota) && facts.may_set_quotas) put("QUOTASET");
   // RFC 4978 §3: it can't be started twice.
   if (has(Feature::compress) && !facts.compressed) put("COMPRESS=DEFLATE");
   if (has(Feature::append_limit)) {

@@ -107,6 +107,7 @@ struct CapabilityFacts {
   std::optional<std::uint64_t> append_limit;     ///< the same for all mailboxes; nothing: STATUS tells
   std::optional<std::uint64_t> message_limit;    ///< RFC 9738
   std::optional<std::uint64_t> save_limit;
+  bool may_set_quotas = false;  ///< SETQUOTA works for this user
 };
 
 /// "IMAP4rev2 IMAP4rev1 …": the words behind "* CAPABILITY " and within "[CAPABILITY …]".

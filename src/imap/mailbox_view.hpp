@@ -54,6 +54,10 @@ class MailboxView {
     std::ranges::set_difference(all, gone_, std::back_inserter(changed_));
   }
 
+  /// Takes in what the session itself made of the snapshot that it has, nothing else: flags of messages, which the
+  /// client knows or is told by the session. Without a look at the messages, however many they are.
+  void take_own(Pointer newer) { snapshot_ = std::move(newer); }
+
   /// How many messages the client counts.
   [[nodiscard]] std::uint32_t exists() const noexcept {
     return static_cast<std::uint32_t>(index_behind(told_) + gone_.size());
@@ -139,6 +143,7 @@ class MailboxView {
   /// The same for many: those that are exactly as in `seen`, a snapshot that the client's picture is right for; what
   /// someone else changed since stays to be told.
   void known(const NumberSet& uids, const Snapshot& seen) {
+    if (changed_.empty()) return;
     std::erase_if(changed_, [&](std::uint32_t uid) {
       if (!uids.contains(uid)) return false;
       if (&seen == snapshot_.get()) return true;

@@ -74,4 +74,13 @@ inline constexpr std::size_t kMostDerivedOctets = 24U << 10;
 /// proportion to the octets.
 [[nodiscard]] Result<Derived> decode_derived(std::string_view octets);
 
+/// The octets of the message's own header section, with the empty line behind it.
+struct HeaderPlace {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+/// As parts[0] of decode_derived() has it, without a look at more than that takes; nothing where it has no envelope or
+/// no parts, or another version.
+[[nodiscard]] std::optional<HeaderPlace> header_in(std::string_view derived) noexcept;
+
 }  // namespace pabal::message

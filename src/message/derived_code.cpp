@@ -260,6 +260,42 @@ std::optional<CompactReader> envelope_in(std::string_view derived) noexcept {
   return in;
 }
 
+namespace {
+
+void pass_addresses(CompactReader& in) noexcept {
+  const auto groups = in.count();
+  for (std::size_t i = 1; i < groups && in.ok(); ++i) {
+    const auto head = in.number();
+    if ((head & 1U) != 0) in.known_text();
+    if (head >> 1 > in.left()) in.fail();
+    for (auto texts = (head >> 1) * 4; texts > 0 && in.ok(); --texts) in.known_text();
+  }
+}
+
+// What is missing reads as an empty text.
+void pass_envelope(CompactReader& in) noexcept {
+  for (int i = 0; i < 2; ++i) in.known_text();
+  for (int i = 0; i < 6; ++i) pass_addresses(in);
+  for (int i = 0; i < 2; ++i) in.known_text();
+  const auto references = in.count();
+  for (std::size_t i = 1; i < references && in.ok(); ++i) in.known_text();
+}
+
+}  // namespace
+
+std::optional<HeaderPlace> header_in(std::string_view derived) noexcept {
+  auto in = envelope_in(derived);
+  if (!in) return std::nullopt;
+  pass_envelope(*in);
+  if (in->count() == 0) return std::nullopt;
+  static_cast<void>(in->number());  // kind and children
+  const auto begin = in->number();
+  const auto size = in->number();
+  constexpr std::uint64_t most = std::uint64_t{1} << 48;
+  if (!in->ok() || begin > most || size > most) return std::nullopt;
+  return HeaderPlace{begin, begin + size};
+}
+
 Result<Derived> decode_derived(std::string_view octets) {
   CompactReader in(octets);
   if (in.number() != kDerivedVersion || !in.ok()) {

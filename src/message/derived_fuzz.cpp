@@ -7,9 +7,16 @@
 #include "message/imap_forms.hpp"
 
 namespace {
-// The short way to an envelope says what the long one says, and takes any octets.
+// The short ways to an envelope and to the header's place say what the long one says, and take any octets.
 void print_compact(std::string_view octets) {
   const auto decoded = pabal::message::decode_derived(octets);
+  const auto header = pabal::message::header_in(octets);
+  if (decoded) {
+    if (header.has_value() != (decoded->envelope && !decoded->parts.empty())) std::abort();
+    if (header && (header->begin != decoded->parts[0].header_begin || header->end != decoded->parts[0].body_begin)) {
+      std::abort();
+    }
+  }
   for (const pabal::message::ImapForm form :
        {pabal::message::ImapForm{}, pabal::message::ImapForm{.rev2 = true, .utf8 = true}}) {
     std::string out;

@@ -187,6 +187,22 @@ TEST(Derived, DatesAsMailersWriteThem) {
   EXPECT_EQ(derive("Date: yesterday\r\n\r\nx").sent, std::nullopt);
 }
 
+TEST(Derived, TheHeadersPlaceIsFoundWithoutTheRest) {
+  const std::string many = "To: a b <a@b>, g: c@d;, e@f\r\nReferences: <1@x> <2@x>\r\nSubject: s\r\n";
+  for (const auto& header : {std::string(), std::string("X: y\r\n"), many}) {
+    const auto octets = encode_derived(derive(header + "\r\nbody\r\n"));
+    const auto place = header_in(octets);
+    ASSERT_TRUE(place) << header;
+    EXPECT_EQ(place->begin, 0U);
+    EXPECT_EQ(place->end, header.size() + 2);
+    for (std::size_t size = 0; size < octets.size() / 2; ++size) static_cast<void>(header_in(octets.substr(0, size)));
+    EXPECT_FALSE(header_in(octets.substr(0, 6)));
+  }
+  EXPECT_FALSE(header_in("\x7F"));
+  Derived without;
+  EXPECT_FALSE(header_in(encode_derived(without)));
+}
+
 TEST(Derived, DecodingRefusesWhatIsDamaged) {
   const auto octets = encode_derived(derive(usual_letter()));
   for (std::size_t size = 0; size < octets.size(); ++size) EXPECT_FALSE(decode_derived(octets.substr(0, size)));

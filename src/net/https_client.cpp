@@ -75,25 +75,45 @@ Async<Result<HttpsResponse>> read_response(Stream* stream, std::size_t most_octe
   co_return response;
 }
 
-/// From the handshake on.
-Async<Result<HttpsResponse>> ask(Stream* stream, std::shared_ptr<const TlsClientContext> tls, HttpsRequest request,
-                                 const Budget* budget) {
+std::string words_of(const HttpsRequest& request, const std::optional<HttpsDocument>& document) {
+  if (!document) {
+    return fmt::format(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Pabal\r\nAccept: text/plain\r\nConnection: close\r\n\r\n",
+        request.path, request.host);
+  }
+  return fmt::format(
+      "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Pabal\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: "
+      "close\r\n\r\n{}",
+      request.path, request.host, document->media_type, document->octets.size(), document->octets);
+}
+
+/// From the handshake on. `written`: something may have reached the server.
+Async<Result<HttpsResponse>> ask(Stream* stream, std::shared_ptr<const TlsClientContext> tls,
+                                 const HttpsRequest* request, const std::optional<HttpsDocument>* document,
+                                 const Budget* budget, bool* written) {
   stream->set_timeout(budget->left());
-  const auto secured = co_await stream->start_tls_client(std::move(tls), request.host);
+  const auto secured = co_await stream->start_tls_client(std::move(tls), request->host);
   if (!secured) co_return pass(secured);
   if (budget->over()) co_return too_late();
   stream->set_timeout(budget->left());
-  const auto words =
-      fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Pabal\r\nAccept: text/plain\r\nConnection: close\r\n\r\n",
-                  request.path, request.host);
+  const auto words = words_of(*request, *document);
+  *written = true;
   const auto sent = co_await stream->write(words);
   if (!sent) co_return pass(sent);
-  co_return co_await read_response(stream, request.most_octets, budget);
+  co_return co_await read_response(stream, request->most_octets, budget);
 }
 
 }  // namespace
 
 Async<Result<HttpsResponse>> TlsHttpsClient::get(HttpsRequest request) {
+  return talk(std::move(request), std::nullopt);
+}
+
+Async<Result<HttpsResponse>> TlsHttpsClient::post(HttpsRequest request, HttpsDocument document) {
+  return talk(std::move(request), std::move(document));
+}
+
+Async<Result<HttpsResponse>> TlsHttpsClient::talk(HttpsRequest request, std::optional<HttpsDocument> document) {
   const Budget budget(request.time);
   Result<HttpsResponse> last = fail(ErrorKind::closed, "the host has no address");
   for (std::size_t i = 0; i < request.addresses.size(); ++i) {
@@ -105,7 +125,9 @@ Async<Result<HttpsResponse>> TlsHttpsClient::get(HttpsRequest request) {
       last = pass(stream);
       continue;
     }
-    last = co_await ask(stream->get(), tls_, request, &budget);
+    bool written = false;
+    last = co_await ask(stream->get(), tls_, &request, &document, &budget, &written);
+    if (!last && written && document) co_return last;
     if (last) {
       (*stream)->set_timeout(milliseconds(1000));
       co_await (*stream)->close();

@@ -1,9 +1,10 @@
-// HttpsClient: fetches one small document over HTTPS (RFC 9110), for MTA-STS policies. No redirects, no cookies, no
-// kept connections.
+// HttpsClient: fetches one small document over HTTPS (RFC 9110), for MTA-STS policies, or posts one, for TLS reports.
+// No redirects, no cookies, no kept connections.
 #pragma once
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,13 +37,25 @@ class HttpsClient {
   [[nodiscard]] virtual Async<Result<HttpsResponse>> get(HttpsRequest request) = 0;
 };
 
+/// What is posted.
+struct HttpsDocument {
+  std::string media_type;  ///< "application/tlsrpt+gzip"
+  std::string octets;
+};
+
 /// The real one. Any thread.
 class TlsHttpsClient final : public HttpsClient {
  public:
   explicit TlsHttpsClient(std::shared_ptr<const TlsClientContext> tls) : tls_(std::move(tls)) {}
   [[nodiscard]] Async<Result<HttpsResponse>> get(HttpsRequest request) override;
+  /// Posts a document (RFC 9110 §9.3.3), to the first address that takes the connection and the handshake: what was
+  /// written once isn't written to another. Errors and the rest as for get().
+  [[nodiscard]] Async<Result<HttpsResponse>> post(HttpsRequest request, HttpsDocument document);
 
  private:
+  /// Without a document it is a GET.
+  [[nodiscard]] Async<Result<HttpsResponse>> talk(HttpsRequest request, std::optional<HttpsDocument> document);
+
   std::shared_ptr<const TlsClientContext> tls_;
 };
 

@@ -114,7 +114,7 @@ Result<Context> make_context(const UnboundOptions& options, const std::string& a
   };
   // The library's own sizes are for a program that asks a question now and then.
   constexpr std::array<std::pair<const char*, const char*>, 9> usual = {{
-      {"outgoing-range:", "512"},
+      {"outgoing-range:", "1024"},
       {"num-queries-per-thread:", "1024"},
       {"outgoing-num-tcp:", "32"},
       {"msg-cache-size:", "8m"},
@@ -196,6 +196,7 @@ class UnboundResolver::Worker {
     Completion<Answer> done;
     std::chrono::steady_clock::time_point until;
     std::unique_ptr<Ticket> ticket;
+    std::chrono::steady_clock::time_point started{};
     int async_id = 0;
   };
   struct Shared {
@@ -246,6 +247,7 @@ class UnboundResolver::Worker {
       waiting_.pop_front();
       const std::uint64_t number = ++last_number_;
       lookup.ticket = std::make_unique<Ticket>(Ticket{this, number});
+      lookup.started = std::chrono::steady_clock::now();
       const auto name = lookup.question.name.is_root() ? "." : lookup.question.name.text() + ".";
       const auto [place, added] = under_way_.emplace(number, std::move(lookup));
       Lookup& started = place->second;
@@ -264,24 +266,37 @@ class UnboundResolver::Worker {
     if (!waiting_.empty()) next = waiting_.front().until;
     if (!under_way_.empty())
       next = std::min(next.value_or(under_way_.begin()->second.until), under_way_.begin()->second.until);
+    if (crowded()) next = std::min(*next, under_way_.begin()->second.started + hurried());
     if (!next) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::steady_clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
   }
 
+  /// Whether questions wait for those that are under way.
+  [[nodiscard]] bool crowded() const { return !waiting_.empty() && under_way_.size() >= most_under_way_; }
+  [[nodiscard]] std::chrono::milliseconds hurried() const { return timeout_ / 4; }
+
   void expire() {
     const auto now = std::chrono::steady_clock::now();
     const auto why = fmt::format("no answer within {} ms", timeout_.count());
-    while (!under_way_.empty() && under_way_.begin()->second.until <= now) {
-      Lookup& oldest = under_way_.begin()->second;
-      ub_cancel(context_.get(), oldest.async_id);  // it isn't called back any more
-      finish(oldest, Status::timed_out, why);
-      under_way_.erase(under_way_.begin());
+    // As many as wait; the oldest first, since they are in the order in which they began.
+    for (auto n = crowded() ? waiting_.size() : 0; n > 0 && !under_way_.empty(); --n) {
+      if (under_way_.begin()->second.started + hurried() > now) break;
+      give_up(fmt::format("no answer within {} ms, while others wait", hurried().count()));
     }
+    while (!under_way_.empty() && under_way_.begin()->second.until <= now) give_up(why);
     while (!waiting_.empty() && waiting_.front().until <= now) {
       finish(waiting_.front(), Status::timed_out, why);
       waiting_.pop_front();
     }
+  }
+
+  /// The oldest of those under way.
+  void give_up(std::string why) {
+    Lookup& oldest = under_way_.begin()->second;
+    ub_cancel(context_.get(), oldest.async_id);  // it isn't called back any more
+    finish(oldest, Status::timed_out, std::move(why));
+    under_way_.erase(under_way_.begin());
   }
 
   /// libunbound calls this, from ub_process.

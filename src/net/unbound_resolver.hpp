@@ -23,7 +23,8 @@ struct UnboundOptions {
   bool validate = true;
   /// After this a question is answered with `timed_out`.
   std::chrono::milliseconds timeout{20'000};
-  /// Questions that libunbound works on at once; others wait (and their time runs).
+  /// Questions that libunbound works on at once; others wait (and their time runs). While some wait, one that has had a
+  /// quarter of the time is given up: name servers that say nothing hold up nobody else for longer.
   std::size_t most_under_way = 1000;
 };
 

@@ -1,6 +1,8 @@
 #include "net/unbound_resolver.hpp"
 
 #include <arpa/inet.h>
+#include <array>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -143,9 +145,12 @@ TEST_F(Unbound, ManyAtOnce) {
   EXPECT_EQ(answers.back().status, dns::Status::ok);
 }
 
-/// A server that hears and never answers.
+/// A server that hears and never answers; but `speaks`, that there are no names that begin with "live".
 class SilentServer {
  public:
+  explicit SilentServer(bool speaks) : SilentServer() {
+    if (speaks) thread_ = std::jthread([this](const std::stop_token& stop) { answer(stop); });
+  }
   SilentServer() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -160,8 +165,26 @@ class SilentServer {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
  private:
+  void answer(const std::stop_token& stop) const {
+    const timeval patience{.tv_sec = 0, .tv_usec = 50'000};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    std::array<char, 2048> packet{};
+    while (!stop.stop_requested()) {
+      sockaddr_in from{};
+      socklen_t size = sizeof from;
+      const auto got =
+          ::recvfrom(socket_.get(), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
+      if (got < 17 || std::string_view(packet.data() + 13, 4) != "live") continue;
+      packet[2] = static_cast<char>(packet[2] | '\x80');         // an answer
+      packet[3] = static_cast<char>((packet[3] & 0x70) | 0x83);  // recursion available, no such name
+      [[maybe_unused]] const auto sent = ::sendto(socket_.get(), packet.data(), static_cast<std::size_t>(got), 0,
+                                                  reinterpret_cast<const sockaddr*>(&from), size);
+    }
+  }
+
   FileDescriptor socket_;
   std::string name_;
+  std::jthread thread_;
 };
 
 std::unique_ptr<UnboundResolver> asking(const SilentServer& server, std::chrono::milliseconds timeout,
@@ -191,6 +214,20 @@ TEST(UnboundAlone, WhoWaitsForHisTurnEndsInTimeToo) {
       dns::resolve_all(*dns, {{*dns::Name::parse("a.example"), Type::a}, {*dns::Name::parse("b.example"), Type::a}}));
   EXPECT_EQ(answers[0].status, dns::Status::timed_out);
   EXPECT_EQ(answers[1].status, dns::Status::timed_out);
+}
+
+// As many as are asked at once, and half as many again, of which nobody says anything: who comes after them waits for a
+// quarter of the time.
+TEST(UnboundAlone, NameServersThatSayNothingHoldUpNobodyForLong) {
+  const SilentServer server(true);
+  const auto dns = asking(server, 8s, 20);
+  std::vector<dns::Question> questions;
+  for (int i = 0; i < 30; ++i)
+    questions.push_back({*dns::Name::parse("dead.d" + std::to_string(i) + ".example"), Type::mx});
+  questions.push_back({*dns::Name::parse("live.example"), Type::mx});
+  const auto answers = run_blocking(dns::resolve_all(*dns, std::move(questions)));
+  EXPECT_EQ(answers.back().status, dns::Status::no_name) << answers.back().why;
+  EXPECT_EQ(answers.front().why, "no answer within 2000 ms, while others wait");
 }
 
 Async<> ask_into(dns::Resolver* resolver, dns::Answer* answer) {

@@ -69,7 +69,13 @@ void AttemptTrace::connected(const PeerFacts& facts) {
 std::string AttemptTrace::of(const store::OutgoingLetter& letter, const std::vector<Ending>& endings,
                              const std::vector<Said>& said, SystemTime now, const std::string& before) {
   json::object trace = way_;
-  if (std::exchange(told_, true)) {
+  const bool told_before = std::exchange(told_, true);
+  if (told_before && !trace.contains("host")) {
+    // Each letter's trace says why there was no way; the dialogues are with the first.
+    if (auto* others = trace.if_contains("not_connected")) {
+      for (auto& one : others->as_array()) one.as_object().erase("said");
+    }
+  } else if (told_before) {
     for (const auto* part : {"route", "not_connected", "opening"}) trace.erase(part);
     trace["connection"] = "used again";
   }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/ids.hpp"
-#include "base/json.hpp"
 #include "base/text.hpp"
 #include "queue/notice.hpp"
 
@@ -50,20 +51,6 @@ std::string status_of(const Ending& ending) {
   return "4.0.0";
 }
 
-std::string notice_trace(const store::OutgoingLetter& letter, const WrittenNotice& written, const store::Notice& notice,
-                         DsnAction action) {
-  json::object trace;
-  trace["event"] = "notice";
-  trace["id"] = notice.id;
-  trace["about"] = letter.id;
-  trace["action"] = name_of(action);
-  trace["sender"] = "";
-  trace["recipients"] = json::array{json::object{{"address", letter.author}}};
-  trace["message_id"] = written.message_id;
-  trace["size"] = written.content.size();
-  return json::serialize(trace);
-}
-
 struct Desk {
   const ConclusionOptions* options;
   OutgoingLetters* letters;
@@ -93,18 +80,16 @@ Async<Beginning> beginning_of(const Attempt* attempt, const Desk* desk) {
   co_return Beginning{*std::move(read), whole};
 }
 
-// The notices of one kind, one for each of the author's mailboxes. An error: they can't be made now.
+// The notices of one kind, one for each of the author's mailboxes; none where nobody is to be told, or the author is
+// gone. An error: they can't be made now, or, of kind syntax, never.
 Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wanted wanted, const Desk* desk) {
   std::vector<store::Notice> notices;
   const auto& letter = attempt->letter;
   if (wanted.numbers.empty() || letter.author.empty()) co_return notices;
   auto author = EmailAddress::parse(letter.author, 255);
-  if (!author) {
-    desk->log.error("notice_impossible", {{"id", letter.id}, {"why", author.error().log}});
-    co_return notices;
-  }
+  if (!author) co_return fail(ErrorKind::syntax, author.error().log);
   auto found = co_await (*desk->addressees)(*std::move(author));
-  if (!found) co_return pass(found);
+  if (!found) co_return fail(ErrorKind::busy, found.error().peer, found.error().log);
   if (found->local.empty() && found->remote.empty()) {
     desk->log.warning("notice_without_addressee", {{"id", letter.id}, {"author", letter.author}});
     co_return notices;
@@ -115,18 +100,25 @@ Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wan
   facts.letter = &letter;
   facts.recipients = std::move(wanted.recipients);
   facts.content = beginning.octets;
-  facts.whole = beginning.whole && letter.ret != "HDRS";
+  // RFC 8689 §5: what had to go over TLS isn't returned but for its header.
+  const bool secret = letter.tls == store::TlsWish::required;
+  facts.whole = beginning.whole && letter.ret != "HDRS" && !secret;
   facts.hostname = desk->options->hostname;
   facts.now = desk->clock->now();
   facts.retry_until = letter.begins + desk->options->schedule.give_up_after;
   if (letter.deliver_by && letter.deliver_by->returns) {
     facts.retry_until = std::min(facts.retry_until, letter.deliver_by->time);
   }
-  const auto written = write_notice(facts, *desk->random);
-  if (!written) {
-    // It will not be possible later either, and the letter must not wait for ever.
-    desk->log.error("notice_impossible", {{"id", letter.id}, {"why", written.error().log}});
-    co_return notices;
+  auto written = write_notice(facts, *desk->random);
+  if (!written) co_return fail(ErrorKind::syntax, written.error().log);
+  if (desk->options->sign) {
+    auto with_signature = co_await desk->options->sign(written->content);
+    // Word that comes without a signature is better than none, and than a letter that is tried again for its sake.
+    if (with_signature) {
+      written->content = *std::move(with_signature);
+    } else {
+      desk->log.error("notice_not_signed", {{"id", letter.id}, {"why", with_signature.error().log}});
+    }
   }
   const auto make = [&] {
     store::Notice notice;
@@ -135,9 +127,11 @@ Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wan
     notice.message_id = written->message_id;
     notice.smtputf8 = written->smtputf8;
     notice.form = written->form;
+    // It goes as safely as it can, and isn't lost for it.
+    if (secret) notice.tls = store::TlsWish::preferred;
     notice.about = wanted.numbers;
     notice.warns = wanted.action == DsnAction::delayed;
-    notice.trace = notice_trace(letter, *written, notice, wanted.action);
+    notice.trace = notice_trace(letter.id, letter.author, notice, wanted.action);
     return notice;
   };
   for (auto& target : found->local) {
@@ -216,13 +210,20 @@ Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* opti
       std::ranges::move(*notices, std::back_inserter(outcome.notices));
       continue;
     }
-    desk.log.error("notice_put_off", {{"id", letter.id}, {"why", notices.error().log}});
+    const bool never = notices.error().kind == ErrorKind::syntax;
+    desk.log.error(never ? "notice_impossible" : "notice_put_off", {{"id", letter.id}, {"why", notices.error().log}});
     if (!ends) continue;  // a success notice is lost, a warning comes with the next attempt
     for (auto& row : outcome.recipients) {
       if (std::ranges::find(numbers, row.number) == numbers.end()) continue;
+      --tally.failed;
+      if (never) {
+        row.end = AttemptEnd::held;
+        row.why = fmt::format("its author can't be told ({}) of: {}", notices.error().log, row.why);
+        ++tally.held;
+        continue;
+      }
       row.end = AttemptEnd::postponed;
       row.next = now + kNoticeRetry;
-      --tally.failed;
       ++tally.postponed;
     }
   }

@@ -21,6 +21,8 @@ struct Addressees {
   std::vector<store::RemoteRecipient> remote;
 };
 using FindAddressees = std::function<Async<Result<Addressees>>(EmailAddress author)>;
+/// Gives a notice back with what proves that it is ours (DKIM) before it.
+using SignNotice = std::function<Async<Result<std::string>>(std::string content)>;
 
 /// How a recipient fared.
 struct Ending {
@@ -47,6 +49,7 @@ struct ConclusionOptions {
   ScheduleOptions schedule;
   std::string hostname;
   std::uint64_t returned_at_most = 50'000;  ///< a bigger letter comes back without its body
+  SignNotice sign = {};                     ///< empty: notices go as they are
 };
 
 /// How many recipients ended how; for counting.
@@ -54,6 +57,7 @@ struct Tally {
   std::size_t delivered = 0;
   std::size_t postponed = 0;
   std::size_t failed = 0;
+  std::size_t held = 0;
   std::size_t notices = 0;
 };
 
@@ -62,7 +66,8 @@ struct Conclusion {
   Tally tally;
 };
 
-/// Never fails: where the author can't be found out or a notice not written just now, what would have ended waits.
+/// Never fails: where the author can't be found out just now, what would have ended waits; where no notice can be
+/// written at all, it is held for an operator. Nothing ends without a word that somebody should have had.
 /// The attempt must live until it ends.
 [[nodiscard]] Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* options,
                                          OutgoingLetters* letters, const FindAddressees* addressees, const Clock* clock,

@@ -31,6 +31,12 @@ std::string HostAddresses::why() const {
 
 std::chrono::seconds HostAddresses::ttl() const noexcept { return std::min(aaaa.ttl, a.ttl); }
 
+bool is_nobodys(const ip::address& address) {
+  const auto plain = *net::Endpoint::of(address, 0).address;
+  return plain.is_unspecified() || plain.is_multicast() ||
+         (plain.is_v4() && plain.to_v4() == ip::address_v4::broadcast());
+}
+
 HostAddresses addresses_from(dns::Answer aaaa, dns::Answer a, std::uint16_t port) {
   HostAddresses made;
   for (const auto& record : aaaa.all<dns::Aaaa>()) {
@@ -39,11 +45,7 @@ HostAddresses addresses_from(dns::Answer aaaa, dns::Answer a, std::uint16_t port
   for (const auto& record : a.all<dns::A>()) {
     made.addresses.push_back(net::Endpoint::of(ip::address_v4(record.octets), port));
   }
-  // What is nobody's (RFC 6890), and a group's, is no host's address.
-  std::erase_if(made.addresses, [](const net::Endpoint& one) {
-    return one.address->is_unspecified() || one.address->is_multicast() ||
-           (one.address->is_v4() && one.address->to_v4() == ip::address_v4::broadcast());
-  });
+  std::erase_if(made.addresses, [](const net::Endpoint& one) { return is_nobodys(*one.address); });
   made.aaaa = std::move(aaaa);
   made.a = std::move(a);
   return made;

@@ -27,6 +27,10 @@ struct HostAddresses {
   [[nodiscard]] std::chrono::seconds ttl() const noexcept;
 };
 
+/// An address that is nobody's (RFC 6890) or a group's: no host's. IPv4 addresses that are mapped into IPv6 are looked
+/// at as what they are.
+[[nodiscard]] bool is_nobodys(const boost::asio::ip::address& address);
+
 /// From two answers.
 [[nodiscard]] HostAddresses addresses_from(dns::Answer aaaa, dns::Answer a, std::uint16_t port);
 /// Asks for both. The resolver must live until then.

@@ -9,10 +9,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/async.hpp"
 #include "base/clock.hpp"
+#include "queue/conclusion.hpp"
 #include "store/outgoing.hpp"
 
 namespace pabal::queue {
@@ -22,6 +24,7 @@ struct Held {
   store::OutgoingLetter letter;
   int tries = 0;                          ///< how often it was put back without having been tried
   std::size_t first_hop = 0;              ///< hops before this one lack what it needs
+  std::optional<Ending> lacks = {};       ///< why those hops don't take it
   std::string before = {};                ///< the trace of a try that led to another one at once
   std::shared_ptr<const void> hold = {};  ///< its rows are in memory as long as somebody has this
 };
@@ -35,21 +38,22 @@ struct PaceOptions {
   std::chrono::milliseconds slowest = std::chrono::seconds(60);  ///< between two letters
 };
 
-/// How many connections, how fast, and whether at all: rises with success, falls with refusals.
+/// How many connections, how fast, and whether at all: rises with success, falls with refusals. By the steady clock:
+/// the time of day may be set back.
 class Pace {
  public:
   explicit Pace(const PaceOptions& options) noexcept : options_(options), limit_(options.first) {}
 
   [[nodiscard]] std::size_t connections() const noexcept { return static_cast<std::size_t>(std::max(1.0, limit_)); }
   /// Not before this moment.
-  [[nodiscard]] SystemTime rests_until() const noexcept { return rests_until_; }
-  [[nodiscard]] bool rests(SystemTime now) const noexcept { return now < rests_until_; }
+  [[nodiscard]] SteadyTime rests_until() const noexcept { return rests_until_; }
+  [[nodiscard]] bool rests(SteadyTime now) const noexcept { return now < rests_until_; }
   /// It was reached, and not failed since.
   [[nodiscard]] bool proven() const noexcept { return proven_ && failures_ == 0; }
   [[nodiscard]] bool failing() const noexcept { return failures_ != 0; }
 
   /// A letter was taken.
-  void succeeded(SystemTime now) noexcept {
+  void succeeded(SteadyTime now) noexcept {
     failures_ = 0;
     proven_ = true;
     limit_ = std::min(options_.most, limit_ + 1.0 / limit_);
@@ -57,7 +61,7 @@ class Pace {
     slow_down(now);
   }
   /// It says that it is too much: fewer connections, and time between letters.
-  void was_too_fast(SystemTime now) noexcept {
+  void was_too_fast(SteadyTime now) noexcept {
     limit_ = std::max(1.0, limit_ / 2);
     interval_ = std::clamp(interval_ * 2, std::chrono::milliseconds(100), options_.slowest);
     slow_down(now);
@@ -65,7 +69,7 @@ class Pace {
   /// It takes no more connections than those that are open.
   void has_enough(std::size_t open) noexcept { limit_ = std::max(1.0, static_cast<double>(open)); }
   /// It could not be reached at all.
-  void failed(SystemTime now) noexcept {
+  void failed(SteadyTime now) noexcept {
     limit_ = 1;
     const auto rest = options_.rest * (1LL << std::min(failures_, 20));
     ++failures_;
@@ -74,23 +78,37 @@ class Pace {
   void forgive() noexcept { rests_until_ = {}; }
 
  private:
-  void slow_down(SystemTime now) noexcept {
+  void slow_down(SteadyTime now) noexcept {
     if (interval_.count() != 0) rests_until_ = std::max(rests_until_, now + interval_);
   }
 
   PaceOptions options_;
   double limit_;
   std::chrono::milliseconds interval_{0};
-  SystemTime rests_until_{};
+  SteadyTime rests_until_{};
   int failures_ = 0;
   bool proven_ = false;
 };
 
+/// What letters of one destination that go in one lane have in common.
+struct LaneKey {
+  std::string destination;
+  store::TlsWish wish = store::TlsWish::none;  ///< its connections are made by it
+  friend auto operator<=>(const LaneKey&, const LaneKey&) = default;
+  /// No two have the same.
+  [[nodiscard]] std::string text() const {
+    static constexpr std::string_view kWishes[] = {"", "\rTLS", "\rany", "\rsafe"};
+    return destination + std::string(kWishes[static_cast<std::size_t>(wish)]);
+  }
+};
+[[nodiscard]] inline LaneKey lane_of(const store::OutgoingLetter& letter) { return {letter.destination, letter.tls}; }
+
 class Lane {
  public:
-  Lane(std::string name, const PaceOptions& options) : pace(options), name_(std::move(name)) {}
+  Lane(LaneKey key, const PaceOptions& options) : pace(options), key_(std::move(key)) {}
 
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const LaneKey& key() const noexcept { return key_; }
+  [[nodiscard]] const std::string& destination() const noexcept { return key_.destination; }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
   [[nodiscard]] std::size_t waiting_of(const std::string& author) const {
     const auto found = by_sender_.find(author);
@@ -107,7 +125,19 @@ class Lane {
   }
   void put_back(Held held) {
     ++waiting_;
+    if (held.first_hop != 0) {
+      apart_.push_back(std::move(held));
+      return;
+    }
     by_sender_[held.letter.author].push_front(std::move(held));
+  }
+  /// The next of those that the first hosts lack something for, if a connection to this hop will do.
+  [[nodiscard]] std::optional<Held> pop_apart(std::size_t hop = SIZE_MAX) {
+    if (apart_.empty() || apart_.front().first_hop > hop) return std::nullopt;
+    Held held = std::move(apart_.front());
+    apart_.pop_front();
+    --waiting_;
+    return held;
   }
   /// The next one; the senders take turns.
   [[nodiscard]] std::optional<Held> pop() {
@@ -122,17 +152,28 @@ class Lane {
     return held;
   }
 
+  /// Wakes one connection that waits.
+  void ring() {
+    if (idle.empty()) return;
+    auto* alarm = idle.front();
+    idle.erase(idle.begin());
+    ++rung;
+    alarm->ring();
+  }
+
   Pace pace;
   std::size_t sessions = 0;      ///< connections that are open or being made
   std::size_t connected = 0;     ///< of those, open ones
   std::set<ShardId> more;        ///< shards that have more letters for it than were claimed
   std::vector<Alarm*> idle;      ///< of connections that wait for a letter
+  std::size_t rung = 0;          ///< connections that were, and are on their way to take one
   std::set<std::string> closed;  ///< what is handed to nobody directly (Relay::room)
 
  private:
-  std::string name_;
+  LaneKey key_;
   std::map<std::string, std::deque<Held>> by_sender_;
   std::string last_sender_;
+  std::deque<Held> apart_;  ///< with a first hop of their own
   std::size_t waiting_ = 0;
 };
 

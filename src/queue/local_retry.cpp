@@ -1,18 +1,19 @@
 #include "queue/local_retry.hpp"
 
 #include <algorithm>
-#include <atomic>
+
+#include "base/worker.hpp"
 
 namespace pabal::queue {
 
 struct LocalRetry::State {
   State(Executor where, std::unique_ptr<LocalLetters> waiting, LocalDelivery way, const Clock& time, Random& chance,
-        const Log& lines, Metrics& metrics, RetryOptions settings, SendBack back)
-      : home(where),
-        alarm(where),
+        const Log& lines, Metrics& metrics, RetryOptions settings, SendBack back, Warn warning)
+      : worker(where),
         letters(std::move(waiting)),
         deliver(std::move(way)),
         send_back(std::move(back)),
+        warn(std::move(warning)),
         clock(&time),
         random(&chance),
         log(lines),
@@ -25,11 +26,11 @@ struct LocalRetry::State {
   static constexpr const char* kName = "pabal_queue_local_attempts_total";
   static constexpr const char* kHelp = "Tries at local letters that had to wait, by result.";
 
-  Executor home;
-  Alarm alarm;
+  Worker worker;
   std::unique_ptr<LocalLetters> letters;
   LocalDelivery deliver;
   SendBack send_back;
+  Warn warn;
   const Clock* clock;
   Random* random;
   Log log;
@@ -38,11 +39,6 @@ struct LocalRetry::State {
   Counter postponed;
   Counter held;
   Counter returned;
-
-  // At home.
-  bool working = false;
-  bool stopping = false;
-  std::move_only_function<void()> stopped;
 };
 
 std::optional<SystemTime> next_try(const store::QueuedLocal& letter, const Error& error, SystemTime now,
@@ -61,9 +57,10 @@ std::optional<SystemTime> next_try(const store::QueuedLocal& letter, const Error
 }
 
 LocalRetry::LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, LocalDelivery deliver, const Clock& clock,
-                       Random& random, const Log& log, Metrics& metrics, RetryOptions options, SendBack send_back)
+                       Random& random, const Log& log, Metrics& metrics, RetryOptions options, SendBack send_back,
+                       Warn warn)
     : state_(std::make_shared<State>(home, std::move(letters), std::move(deliver), clock, random, log, metrics, options,
-                                     std::move(send_back))) {}
+                                     std::move(send_back), std::move(warn))) {}
 
 LocalRetry::~LocalRetry() = default;
 
@@ -78,6 +75,20 @@ Async<Result<store::Delivered>> try_one(const LocalDelivery* deliver, store::Que
     thrown = std::current_exception();
   }
   co_return fail_thrown("the delivery", thrown);
+}
+
+// True: it was put off, with a warning or where none was wanted.
+Async<bool> warn_of_one(const Warn* warn, store::QueuedLocal letter, SystemTime next, Error why, const Log* log) {
+  std::exception_ptr thrown;
+  Result<void> done;
+  try {
+    done = co_await (*warn)(std::move(letter), next, std::move(why));
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown) done = fail_thrown("the warning", thrown);
+  if (!done) log->error("author_not_warned", {{"why", done.error().log}});
+  co_return done.has_value();
 }
 
 Async<bool> send_one_back(const SendBack* send_back, store::QueuedLocal letter, Error why, const Log* log) {
@@ -102,7 +113,7 @@ Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
   Round done;
   const auto& options = state->options;
   bool more = true;
-  while (more && !state->stopping) {
+  while (more && !state->worker.stopping()) {
     auto due = co_await state->letters->due(options.batch, options.claim);
     if (!due) {
       state->log.error("queue_unreadable", {{"why", due.error().log}});
@@ -111,7 +122,7 @@ Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
     }
     more = due->size() == options.batch;
     for (auto& letter : *due) {
-      if (state->stopping) break;  // the claim runs out by itself
+      if (state->worker.stopping()) break;  // the claim runs out by itself
       const store::QueuedLocal kept = letter;
       const auto delivered = co_await try_one(&state->deliver, std::move(letter));
       const Log log = state->log.with({"id", kept.delivery_id}).with({"recipient", kept.recipient});
@@ -130,9 +141,12 @@ Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
         continue;
       }
       Result<void> noted;
-      if (next) {
+      const bool warns =
+          next && state->warn && !kept.warned && state->clock->now() - kept.arrived >= options.warn_after;
+      const bool warned = warns && co_await warn_of_one(&state->warn, kept, *next, delivered.error(), &log);
+      if (next && !warned) {
         noted = co_await state->letters->postpone(kept, *next, why);
-      } else {
+      } else if (!next) {
         noted = co_await state->letters->hold(kept, why);
       }
       if (!noted) {
@@ -165,7 +179,7 @@ Async<LocalRetry::Round> LocalRetry::work_once(std::shared_ptr<State> state) {
 }
 
 Async<> LocalRetry::work(std::shared_ptr<State> state) {
-  while (!state->stopping) {
+  while (!state->worker.stopping()) {
     // What threw in one round may be gone in the next: letters must not wait for a new start.
     std::optional<Round> done;
     try {
@@ -173,48 +187,31 @@ Async<> LocalRetry::work(std::shared_ptr<State> state) {
     } catch (...) {
       state->log.error("queue_round_failed", {{"why", thrown_text(std::current_exception())}});
     }
-    if (state->stopping) break;
-    co_await state->alarm.wait(done ? done->sleep : std::chrono::milliseconds(state->options.look));
+    co_await state->worker.wait(done ? done->sleep : std::chrono::milliseconds(state->options.look));
   }
-  state->working = false;
-  if (state->stopped) std::exchange(state->stopped, nullptr)();
 }
 
 void LocalRetry::start() {
-  asio::post(state_->home, [state = state_] {
-    if (state->working || state->stopping) return;
-    state->working = true;
-    asio::co_spawn(state->home, work(state), [state](const std::exception_ptr& thrown) {
-      if (!thrown) return;
-      state->working = false;
-      state->log.error("queue_worker_ended", {{"why", thrown_text(thrown)}});
-      if (state->stopped) std::exchange(state->stopped, nullptr)();
-    });
-  });
+  state_->worker.start(
+      state_, [state = state_] { return work(state); },
+      [state = state_.get()](const std::exception_ptr& thrown) {
+        if (thrown) state->log.error("queue_worker_ended", {{"why", thrown_text(thrown)}});
+      });
 }
 
-void LocalRetry::stop(std::move_only_function<void()> stopped) {
-  asio::post(state_->home, [state = state_, stopped = std::move(stopped)]() mutable {
-    state->stopping = true;
-    if (!state->working) {
-      if (stopped) stopped();
-      return;
-    }
-    state->stopped = std::move(stopped);
-    state->alarm.ring();
-  });
-}
+void LocalRetry::stop(std::move_only_function<void()> stopped) { state_->worker.stop(state_, std::move(stopped)); }
 
 void LocalRetry::change(const RetryOptions& options) {
-  asio::post(state_->home, [state = state_, options] {
+  asio::post(state_->worker.home(), [state = state_, options] {
     state->options.retry = options.retry;
     state->options.retry_max = options.retry_max;
+    state->options.warn_after = options.warn_after;
     state->options.give_up_after = options.give_up_after;
   });
 }
 
 void LocalRetry::kick() {
-  asio::post(state_->home, [state = state_] { state->alarm.ring(); });
+  asio::post(state_->worker.home(), [state = state_] { state->worker.wake(); });
 }
 
 }  // namespace pabal::queue

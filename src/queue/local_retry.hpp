@@ -23,6 +23,9 @@ using LocalDelivery = std::function<Async<Result<store::Delivered>>(store::Queue
 /// Sends a letter back that can't be delivered, and ends its row. False: it has nobody to go back to.
 using SendBack = std::function<Async<Result<bool>>(store::QueuedLocal, Error why)>;
 
+/// Puts a letter off that has waited for long, and tells its author so where that is wanted.
+using Warn = std::function<Async<Result<void>>(store::QueuedLocal, SystemTime next, Error why)>;
+
 /// The waiting local letters, as the worker sees them.
 class LocalLetters {
  public:
@@ -38,6 +41,7 @@ struct RetryOptions {
   std::chrono::seconds retry = std::chrono::minutes(30);      ///< the first wait
   std::chrono::seconds retry_max = std::chrono::hours(4);     ///< the longest
   std::chrono::seconds give_up_after = std::chrono::days(5);  ///< age of a letter that is held instead of tried again
+  std::chrono::seconds warn_after = std::chrono::hours(4);    ///< age of a letter whose author is told that it waits
   double jitter = 0.1;                                        ///< each wait is longer or shorter by up to this part
   std::size_t batch = 100;                                    ///< letters that are claimed at once
   std::chrono::seconds claim = std::chrono::minutes(10);      ///< for so long; a worker that dies leaves them after it
@@ -51,9 +55,10 @@ struct RetryOptions {
 class LocalRetry {
  public:
   /// All must outlive it. It works at `home`.
-  /// Without `send_back` all that can't be delivered is held.
+  /// Without `send_back` all that can't be delivered is held; without `warn` nobody hears that it takes long.
   LocalRetry(Executor home, std::unique_ptr<LocalLetters> letters, LocalDelivery deliver, const Clock& clock,
-             Random& random, const Log& log, Metrics& metrics, RetryOptions options, SendBack send_back = {});
+             Random& random, const Log& log, Metrics& metrics, RetryOptions options, SendBack send_back = {},
+             Warn warn = {});
   ~LocalRetry();
   LocalRetry(const LocalRetry&) = delete;
   LocalRetry& operator=(const LocalRetry&) = delete;
@@ -63,8 +68,8 @@ class LocalRetry {
   /// Ends after the letter at hand; `stopped` is called at home when it has. Any thread; also where it was never
   /// started.
   void stop(std::move_only_function<void()> stopped);
-  /// From the next attempt on: retry, retry_max, give_up_after. Waits that have begun stay as long as they are. Any
-  /// thread.
+  /// From the next attempt on: retry, retry_max, warn_after, give_up_after. Waits that have begun stay as long as they
+  /// are. Any thread.
   void change(const RetryOptions& options);
   /// Looks for due letters now (`pabal queue retry`). Any thread.
   void kick();

@@ -7,6 +7,8 @@
 namespace pabal::queue {
 namespace {
 
+ConclusionOptions conclusion_options() { return {.schedule = {}, .hostname = "mail.seoul.example"}; }
+
 struct World : RelayWorld {
   World() {
     if (!store->create_account(store::TestStore::place(2), 10)) throw std::runtime_error("account");
@@ -33,10 +35,7 @@ struct World : RelayWorld {
     LocalRetry worker(
         io.get_executor(), letters_of(*store),
         [this](store::QueuedLocal one) { return store->retry_local(std::move(one)); }, store.clock, random, Log(),
-        metrics, {},
-        send_back(
-            std::move(services), [] { return ConclusionOptions{.schedule = {}, .hostname = "mail.seoul.example"}; },
-            Log()));
+        metrics, {}, send_back(services, conclusion_options, Log()), warn(services, conclusion_options, Log()));
     const auto done = run(worker.round());
     return fmt::format("delivered {} postponed {} held {} returned {}", done.delivered, done.postponed, done.held,
                        done.returned);
@@ -54,6 +53,23 @@ TEST(LocalReturn, AfterDaysTheAuthorIsTold) {
   EXPECT_EQ(world.told(), "failed user2@example.org 4.4.7\n");
   EXPECT_EQ(world.rows(), 0);
   EXPECT_EQ(world.store.check(), "");
+}
+
+TEST(LocalReturn, WhoWaitsForLongIsTold) {
+  World world;
+  world.deliver("a", "alice@seoul.example");
+  world.deliver("b", "alice@seoul.example", "FAILURE");
+  world.deliver("c", "");
+  world.store.clock.advance(std::chrono::hours(3));
+  EXPECT_EQ(world.tries(), "delivered 0 postponed 3 held 0 returned 0");
+  EXPECT_EQ(world.told(), "");
+  for (int i = 0; i < 3; ++i) {
+    world.store.clock.advance(std::chrono::hours(5));
+    EXPECT_EQ(world.tries(), "delivered 0 postponed 3 held 0 returned 0");
+    EXPECT_EQ(world.told(), "delayed user2@example.org 4.2.2\n") << "once";
+  }
+  const auto row = world.store->queue_rows_of("a")->front();
+  EXPECT_TRUE(row.contains(R"("attempts":5)")) << row;
 }
 
 TEST(LocalReturn, WhatHasNobodyToGoBackToIsHeld) {

@@ -1,8 +1,11 @@
 #include "queue/mta_sts.hpp"
 
 #include <algorithm>
+#include <expected>
+#include <functional>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,18 +23,22 @@ struct Kept {
   Policy policy;
   std::string id;
   SteadyTime until;
+  SteadyTime fetched;
+  SteadyTime refresh;  ///< when it is to be fetched anew
+  SteadyTime used_at;  ///< by a letter
   std::uint64_t used = 0;
 };
 struct Failure {
   std::string id;
   SteadyTime until;
-  std::string why;
+  TlsFault fault;
 };
 struct Book {
   std::map<Domain, Kept> kept;
   std::map<Domain, Failure> failures;
   std::map<Domain, std::vector<Waiter>> fetching;
   std::uint64_t uses = 0;
+  std::uint64_t changes = 0;
   StsPolicies::Counts counts;
 };
 
@@ -51,11 +58,12 @@ struct StsPolicies::State {
       return std::nullopt;
     }
     found->second.used = ++all->uses;
+    found->second.used_at = clock.steady();
     return found->second;
   }
 
   /// Why a policy with this id was not to be had just now.
-  std::optional<std::string> failed_lately(const Domain& domain, const std::string& id) {
+  std::optional<TlsFault> failed_lately(const Domain& domain, const std::string& id) {
     auto all = book.lock();
     const auto found = all->failures.find(domain);
     if (found == all->failures.end()) return std::nullopt;
@@ -64,27 +72,67 @@ struct StsPolicies::State {
       return std::nullopt;
     }
     if (found->second.id != id) return std::nullopt;
-    return found->second.why;
+    return found->second.fault;
   }
 
-  void keep(const Domain& domain, Policy policy, const std::string& id) {
+  /// When a policy that was fetched then is fetched anew.
+  [[nodiscard]] SteadyTime refresh_of(SteadyTime fetched, std::chrono::seconds max_age) const {
+    return fetched + std::min(options.refresh_after, std::max(max_age / 2, options.fetch_again));
+  }
+  void put(Book& book_, const Domain& domain, Kept kept) const {
+    if (!book_.kept.contains(domain) && book_.kept.size() >= options.most_policies) {
+      book_.kept.erase(std::ranges::min_element(book_.kept, {}, [](const auto& one) { return one.second.used; }));
+    }
+    kept.used = ++book_.uses;
+    book_.kept.insert_or_assign(domain, std::move(kept));
+    ++book_.changes;
+  }
+
+  /// `used`: by a letter, now; else it stays as it was.
+  void keep(const Domain& domain, Policy policy, const std::string& id, bool used) {
     auto all = book.lock();
     ++all->counts.fetched;
     all->failures.erase(domain);
-    if (!all->kept.contains(domain) && all->kept.size() >= options.most_policies) {
-      all->kept.erase(std::ranges::min_element(all->kept, {}, [](const auto& one) { return one.second.used; }));
-    }
+    const auto now = clock.steady();
+    const auto before = all->kept.find(domain);
+    const auto used_at = used || before == all->kept.end() ? now : before->second.used_at;
     // Also one that may not be kept at all isn't fetched for every letter.
-    const auto until = clock.steady() + std::max(policy->max_age, options.fetch_again);
-    all->kept.insert_or_assign(domain, Kept{std::move(policy), id, until, ++all->uses});
+    const auto until = now + std::max(policy->max_age, options.fetch_again);
+    const auto refresh = refresh_of(now, policy->max_age);
+    put(*all, domain,
+        Kept{.policy = std::move(policy),
+             .id = id,
+             .until = until,
+             .fetched = now,
+             .refresh = refresh,
+             .used_at = used_at});
   }
 
-  void fail_for_now(const Domain& domain, const std::string& id, const std::string& why) {
+  void fail_for_now(const Domain& domain, const std::string& id, const TlsFault& fault) {
     auto all = book.lock();
     ++all->counts.failed;
     // Names come from strangers: the memory of their failures is bounded too.
     if (all->failures.size() >= options.most_policies) all->failures.clear();
-    all->failures.insert_or_assign(domain, Failure{id, clock.steady() + options.fetch_again, why});
+    all->failures.insert_or_assign(domain, Failure{id, clock.steady() + options.fetch_again, fault});
+  }
+
+  /// Those in use that are to be fetched anew, with what is kept of them; who waits longest comes first.
+  std::vector<std::pair<Domain, Kept>> due_for_refresh(std::size_t at_most) {
+    auto all = book.lock();
+    const auto now = clock.steady();
+    std::vector<std::pair<Domain, Kept>> due;
+    for (const auto& [domain, kept] : all->kept) {
+      if (kept.until > now && kept.refresh <= now && now - kept.used_at < options.in_use)
+        due.emplace_back(domain, kept);
+    }
+    std::ranges::sort(due, {}, [](const auto& one) { return one.second.refresh; });
+    if (due.size() > at_most) due.erase(due.begin() + static_cast<std::ptrdiff_t>(at_most), due.end());
+    return due;
+  }
+  void refresh_later(const Domain& domain, std::chrono::seconds wait) {
+    auto all = book.lock();
+    const auto found = all->kept.find(domain);
+    if (found != all->kept.end()) found->second.refresh = clock.steady() + wait;
   }
 
   /// Calls `waiter` with true where nobody fetches yet: it has to then, and to call end(). With false when another's
@@ -135,26 +183,61 @@ class Duty {
   Domain domain_;
 };
 
-/// The policy as the domain's web server has it (RFC 8461 §3.3).
-Async<Result<smtp::StsPolicy>> fetch(dns::Resolver* resolver, net::HttpsClient* https, Domain domain,
-                                     StsOptions options) {
+TlsFault fault_of(TlsFailure failure, const Error& error) { return {failure, error.peer}; }
+
+/// The policy as the domain's web server has it (RFC 8461 §3.3), or what is wrong (RFC 8460 §4.3.2.2).
+Async<std::expected<smtp::StsPolicy, TlsFault>> fetch(dns::Resolver* resolver, net::HttpsClient* https, Domain domain,
+                                                      StsOptions options) {
   const std::string host = "mta-sts." + domain.ascii();
   const auto name = dns::Name::parse(host);
-  if (!name) co_return pass(name);
+  if (!name) co_return std::unexpected(fault_of(TlsFailure::sts_policy_fetch_error, name.error()));
   const auto found = co_await addresses_of(*resolver, *name, options.port);
-  if (found.addresses.empty()) co_return fail(ErrorKind::not_found, fmt::format("{} has no address", host));
+  if (found.addresses.empty()) {
+    co_return std::unexpected(TlsFault{TlsFailure::sts_policy_fetch_error, fmt::format("{} has no address", host)});
+  }
   net::HttpsRequest request{.host = host,
                             .addresses = found.addresses,
                             .path = "/.well-known/mta-sts.txt",
                             .most_octets = smtp::most_sts_policy_octets,
                             .time = options.fetch_time};
   const auto got = co_await https->get(std::move(request));
-  if (!got) co_return pass(got);
-  if (got->status != 200) co_return fail(ErrorKind::not_found, fmt::format("{} says {}", host, got->status));
-  if (got->media_type != "text/plain") {
-    co_return fail(ErrorKind::syntax, fmt::format("{} gives something else than text/plain", host));
+  if (!got) {
+    const bool certificate = got.error().kind == ErrorKind::policy;
+    co_return std::unexpected(
+        fault_of(certificate ? TlsFailure::sts_webpki_invalid : TlsFailure::sts_policy_fetch_error, got.error()));
   }
-  co_return smtp::parse_sts_policy(got->body);
+  if (got->status != 200) {
+    co_return std::unexpected(
+        TlsFault{TlsFailure::sts_policy_fetch_error, fmt::format("{} says {}", host, got->status)});
+  }
+  if (got->media_type != "text/plain") {
+    co_return std::unexpected(
+        TlsFault{TlsFailure::sts_policy_invalid, fmt::format("{} gives something else than text/plain", host)});
+  }
+  auto policy = smtp::parse_sts_policy(got->body);
+  if (!policy) co_return std::unexpected(fault_of(TlsFailure::sts_policy_invalid, policy.error()));
+  co_return *std::move(policy);
+}
+
+/// The id that the domain's record has now.
+struct Looked {
+  dns::Status status = dns::Status::failed;
+  Result<std::string> id = fail(ErrorKind::not_found, "no record");
+  std::string why;
+};
+Async<Looked> look_up(dns::Resolver* resolver, dns::Name name) {
+  const auto answer = co_await resolver->resolve(name, dns::Type::txt);
+  Looked looked;
+  looked.status = answer.status;
+  if (answer.status != dns::Status::ok) {
+    looked.why = fmt::format("TXT {}: {}", name.text(), dns::words_of(answer.status));
+    co_return looked;
+  }
+  std::vector<std::string> texts;
+  for (const auto& txt : answer.all<dns::Txt>()) texts.push_back(txt.joined());
+  looked.id = smtp::parse_sts_record(texts);
+  if (!looked.id) looked.why = fmt::format("TXT {}: {}", name.text(), looked.id.error().peer);
+  co_return looked;
 }
 
 std::string shown(const Kept& kept) {
@@ -180,32 +263,30 @@ Async<StsPolicies::Found> StsPolicies::find(Domain domain) {
     const auto kept = state->remembered(domain);
     if (!kept) return;
     found.policy = kept->policy;
+    found.unknown = false;
     found.how.push_back(fmt::format("{}: the remembered {} stays in force", why, shown(*kept)));
   };
   const auto name = dns::Name::parse("_mta-sts." + domain.ascii());
   if (!name) co_return found;  // too long a domain to have one
-  const auto answer = co_await state->resolver.resolve(*name, dns::Type::txt);
-  if (answer.status != dns::Status::ok) {
-    stay(fmt::format("TXT {}: {}", name->text(), dns::words_of(answer.status)));
+  const auto looked = co_await look_up(&state->resolver, *name);
+  if (!looked.id) {
+    found.unknown = looked.status != dns::Status::ok && looked.status != dns::Status::no_data &&
+                    looked.status != dns::Status::no_name;
+    stay(looked.why);
     co_return found;
   }
-  std::vector<std::string> texts;
-  for (const auto& txt : answer.all<dns::Txt>()) texts.push_back(txt.joined());
-  const auto id = smtp::parse_sts_record(texts);
-  if (!id) {
-    stay(fmt::format("TXT {}: {}", name->text(), id.error().peer));
-    co_return found;
-  }
+  const auto& id = *looked.id;
   for (;;) {
     const auto kept = state->remembered(domain);
-    if (kept && kept->id == *id) {
+    if (kept && kept->id == id) {
       found.policy = kept->policy;
       found.how.push_back(shown(*kept));
       co_return found;
     }
-    const auto failed = state->failed_lately(domain, *id);
-    if (failed) {
-      found.how.push_back(fmt::format("MTA-STS policy {}: {}", *id, *failed));
+    found.fault = state->failed_lately(domain, id);
+    if (found.fault) {
+      found.unknown = true;
+      found.how.push_back(fmt::format("MTA-STS policy {}: {}", id, found.fault->reason));
       stay("not fetched again so soon");
       co_return found;
     }
@@ -217,17 +298,103 @@ Async<StsPolicies::Found> StsPolicies::find(Domain domain) {
     if (fetched) {
       auto policy = std::make_shared<const smtp::StsPolicy>(*std::move(fetched));
       found.policy = policy;
-      state->keep(domain, policy, *id);
+      state->keep(domain, policy, id, true);
       found.how.push_back(
-          fmt::format("MTA-STS policy {} fetched ({}, {} hosts)", *id, smtp::name_of(policy->mode), policy->mx.size()));
+          fmt::format("MTA-STS policy {} fetched ({}, {} hosts)", id, smtp::name_of(policy->mode), policy->mx.size()));
     } else {
-      state->fail_for_now(domain, *id, fetched.error().peer);
-      found.how.push_back(fmt::format("MTA-STS policy {}: {}", *id, fetched.error().peer));
+      found.fault = fetched.error();
+      found.unknown = true;
+      state->fail_for_now(domain, id, fetched.error());
+      found.how.push_back(fmt::format("MTA-STS policy {}: {}", id, fetched.error().reason));
       stay("the new one can't be fetched");
     }
     co_return found;
   }
 }
+
+Async<StsPolicies::Refreshed> StsPolicies::refresh(std::size_t at_most) {
+  const auto state = state_;
+  Refreshed done;
+  const auto due = state->due_for_refresh(at_most);
+  for (const auto& [domain, kept] : due) {
+    // First of all, so that whatever comes of it nobody asks at once again.
+    state->refresh_later(domain, state->options.refresh_again);
+    const auto name = dns::Name::parse("_mta-sts." + domain.ascii());
+    if (!name) continue;
+    const auto looked = co_await look_up(&state->resolver, *name);
+    const bool withdrawn = !looked.id && (looked.status == dns::Status::ok || looked.status == dns::Status::no_data ||
+                                          looked.status == dns::Status::no_name);
+    if (withdrawn) {
+      // It stays in force for its time, and isn't renewed.
+      state->refresh_later(domain, state->options.refresh_after);
+      continue;
+    }
+    std::string why = looked.why;
+    if (looked.id) {
+      const bool mine = co_await await_completion<bool>(
+          [state, one = domain](Waiter waiter) { state->join(one, std::move(waiter)); });
+      if (!mine) continue;  // a letter has fetched it
+      const Duty<State> duty(state, domain);
+      auto fetched = co_await fetch(&state->resolver, &state->https, domain, state->options);
+      if (fetched) {
+        ++done.fetched;
+        state->keep(domain, std::make_shared<const smtp::StsPolicy>(*std::move(fetched)), *looked.id, false);
+        continue;
+      }
+      why = fetched.error().reason;
+    }
+    if (kept.policy->mode != smtp::StsMode::none) done.failed.emplace_back(domain, std::move(why));
+  }
+  co_return done;
+}
+
+std::vector<RememberedPolicy> StsPolicies::remembered() const {
+  auto all = state_->book.lock();
+  const auto now = state_->clock.now();
+  const auto steady = state_->clock.steady();
+  const auto at = [&](SteadyTime time) {
+    return now + std::chrono::duration_cast<std::chrono::microseconds>(time - steady);
+  };
+  std::vector<const std::pair<const Domain, Kept>*> order;
+  for (const auto& one : all->kept) order.push_back(&one);
+  std::ranges::sort(order, std::greater(), [](const auto* one) { return one->second.used; });
+  std::vector<RememberedPolicy> out;
+  for (const auto* one : order) {
+    const auto& kept = one->second;
+    if (kept.until <= steady) continue;
+    out.push_back({.domain = one->first,
+                   .id = kept.id,
+                   .policy = *kept.policy,
+                   .fetched = at(kept.fetched),
+                   .until = at(kept.until)});
+  }
+  return out;
+}
+
+void StsPolicies::remember(std::vector<RememberedPolicy> policies) {
+  auto all = state_->book.lock();
+  const auto now = state_->clock.now();
+  const auto steady = state_->clock.steady();
+  // The most lately used come last, as if they had just been used in this order.
+  for (auto& one : std::views::reverse(policies)) {
+    // A clock that was set makes no policy live longer than it says itself.
+    const auto longest = std::max(one.policy.max_age, state_->options.fetch_again);
+    const auto left = std::min<std::chrono::microseconds>(one.until - now, longest);
+    if (left <= std::chrono::microseconds(0) || all->kept.contains(one.domain)) continue;
+    const auto age = std::clamp<std::chrono::microseconds>(now - one.fetched, std::chrono::seconds(0), longest);
+    const auto fetched = steady - age;
+    const auto refresh = state_->refresh_of(fetched, one.policy.max_age);
+    state_->put(*all, one.domain,
+                Kept{.policy = std::make_shared<const smtp::StsPolicy>(std::move(one.policy)),
+                     .id = std::move(one.id),
+                     .until = steady + left,
+                     .fetched = fetched,
+                     .refresh = refresh,
+                     .used_at = steady});
+  }
+}
+
+std::uint64_t StsPolicies::changes() const { return state_->book.lock()->changes; }
 
 StsPolicies::Counts StsPolicies::counts() const {
   auto all = state_->book.lock();

@@ -243,7 +243,8 @@ Result<WrittenNotice> write_notice(const NoticeFacts& facts, Random& random) {
   const auto style = wide ? message::HeaderStyle::utf8 : message::HeaderStyle::ascii;
 
   WrittenNotice written;
-  written.subject = subject_line(facts.action, language, subject);
+  // A stranger's words stand in the text alone: our signature shall not be shown around over a Subject of his making.
+  written.subject = subject_line(facts.action, language, letter.account ? subject : std::string());
   const auto id = message::make_message_id(facts.now, random, facts.hostname);
   written.message_id = "<" + id + ">";
   written.smtputf8 = wide;
@@ -284,6 +285,20 @@ Result<WrittenNotice> write_notice(const NoticeFacts& facts, Random& random) {
   }
   written.form = is_ascii(written.content) ? store::ContentForm::seven_bit : store::ContentForm::eight_bit;
   return written;
+}
+
+std::string notice_trace(std::string_view about, std::string_view author, const store::Notice& notice,
+                         DsnAction action) {
+  json::object trace;
+  trace["event"] = "notice";
+  trace["id"] = notice.id;
+  trace["about"] = about;
+  trace["action"] = message::name_of(action);
+  trace["sender"] = "";
+  trace["recipients"] = json::array{json::object{{"address", author}}};
+  trace["message_id"] = notice.message_id;
+  trace["size"] = notice.content.size();
+  return json::serialize(trace);
 }
 
 }  // namespace pabal::queue

@@ -53,6 +53,10 @@ struct WrittenNotice {
 /// Errors: the author's address can't be written (`syntax`).
 [[nodiscard]] Result<WrittenNotice> write_notice(const NoticeFacts& facts, Random& random);
 
+/// The trace of a notice about a letter, as JSON.
+[[nodiscard]] std::string notice_trace(std::string_view about, std::string_view author, const store::Notice& notice,
+                                       message::DsnAction action);
+
 /// One sentence of what went wrong.
 [[nodiscard]] std::string_view sentence(message::BounceReason reason, Language language) noexcept;
 

@@ -57,8 +57,16 @@ struct Case {
   }
 };
 
+TEST(Notice, AStrangersSubjectStandsInTheTextAlone) {
+  Case one;
+  const auto text = one.write();
+  EXPECT_NE(text.find("\r\nSubject: Your letter could not be delivered\r\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("  Subject: hello\r\n"), std::string::npos) << text;
+}
+
 TEST(Notice, ABounce) {
   Case one;
+  one.letter.account = AccountId{7};
   const auto text = one.write();
   EXPECT_EQ(Case::report_in(text), "E 1 failed bob@busan.example 5.1.1 smtp; 550 5.1.1 No such user (b@x) message");
   for (const std::string_view part :
@@ -86,6 +94,7 @@ TEST(Notice, HeadersWhereNotTheWhole) {
 
 TEST(Notice, DelayedAndHandedOn) {
   Case one;
+  one.letter.account = AccountId{7};
   one.facts.action = DsnAction::delayed;
   one.facts.recipients.front().status = "4.4.1";
   one.facts.recipients.front().diagnostic = "connection timed out";

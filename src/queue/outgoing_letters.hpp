@@ -1,5 +1,6 @@
 // OutgoingLetters: the rows of letters on their way out as the relay sees them. The store's, or a test's.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +18,8 @@ class OutgoingLetters {
   [[nodiscard]] virtual Async<Result<std::vector<store::OutgoingLetter>>> claim(ShardId shard, std::string destination,
                                                                                 std::size_t at_most,
                                                                                 SystemTime until) = 0;
-  [[nodiscard]] virtual Async<Result<void>> forget_claims(std::chrono::seconds longest) = 0;
+  [[nodiscard]] virtual Async<Result<void>> forget_claims() = 0;
+  [[nodiscard]] virtual Async<Result<void>> bring_forward(SystemTime latest, std::function<bool()> go_on) = 0;
   [[nodiscard]] virtual Async<Result<std::shared_ptr<store::EmailOctets>>> open(ShardId shard, std::string id) = 0;
   [[nodiscard]] virtual Async<Result<void>> settle(ShardId shard, std::vector<store::AttemptOutcome> attempts) = 0;
 };

@@ -1,5 +1,7 @@
 #include "queue/peer_wire.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace pabal::queue {
@@ -16,9 +18,15 @@ std::string shortened(std::string text, std::size_t most) {
 
 }  // namespace
 
+std::chrono::milliseconds PeerWire::within(std::chrono::milliseconds timeout) const {
+  const auto now = std::chrono::steady_clock::now();
+  if (deadline_ - now > timeout) return timeout;
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(deadline_ - now), std::chrono::milliseconds(1));
+}
+
 Async<Result<smtp::ClientReply>> PeerWire::read(std::chrono::milliseconds timeout) {
   const auto now = [] { return std::chrono::steady_clock::now(); };
-  const auto deadline = now() + timeout;
+  const auto deadline = now() + within(timeout);
   while (true) {
     auto input = stream_->input();
     const auto before = input.size();
@@ -36,13 +44,13 @@ Async<Result<smtp::ClientReply>> PeerWire::read(std::chrono::milliseconds timeou
 }
 
 Async<Result<void>> PeerWire::write(std::string octets, std::chrono::milliseconds timeout) {
-  stream_->set_timeout(timeout);
+  stream_->set_timeout(within(timeout));
   co_return co_await stream_->write(octets);
 }
 
 Async<Result<void>> PeerWire::write_pieces(std::string_view first, std::string_view second,
                                            std::chrono::milliseconds timeout) {
-  stream_->set_timeout(timeout);
+  stream_->set_timeout(within(timeout));
   const std::string_view pieces[] = {first, second};
   co_return co_await stream_->write_pieces(pieces);
 }

@@ -31,6 +31,8 @@ class PeerWire {
   [[nodiscard]] Async<Result<void>> write(std::string octets, std::chrono::milliseconds timeout);
   [[nodiscard]] Async<Result<void>> write_pieces(std::string_view first, std::string_view second,
                                                  std::chrono::milliseconds timeout);
+  /// Nothing that is read or written from now on takes longer than to this moment, whatever time-out it has.
+  void set_deadline(std::chrono::steady_clock::time_point deadline) noexcept { deadline_ = deadline; }
   /// Whether something of the peer has come that nobody has read.
   [[nodiscard]] bool has_input() const noexcept { return !stream_->input().empty(); }
 
@@ -42,8 +44,11 @@ class PeerWire {
   static constexpr std::size_t kMostKept = 64UL << 10;  ///< octets of what was said
   static constexpr std::size_t kMostOfOne = 2048;
 
+  [[nodiscard]] std::chrono::milliseconds within(std::chrono::milliseconds timeout) const;
+
   std::unique_ptr<net::Stream> stream_;
   const Clock* clock_;
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
   smtp::ReplyReader reader_;
   std::vector<Said> said_;
   std::size_t kept_ = 0;

@@ -8,6 +8,7 @@ namespace pabal::queue {
 
 namespace {
 constexpr std::chrono::seconds kLookAgain{1};
+constexpr std::chrono::minutes kSetBack{1};  ///< what is less doesn't matter
 }  // namespace
 
 void Relay::Worker::ring_idle(State& state) {
@@ -19,20 +20,49 @@ void Relay::Worker::ring_idle(State& state) {
 std::chrono::milliseconds Relay::Worker::sleep_of(const State& state) {
   auto until = state.look_at;
   for (const auto& [name, lane] : state.lanes) {
-    if (lane->waiting() == 0 || !lane->pace.rests(state.now())) continue;
+    if (lane->waiting() == 0 || !lane->pace.rests(state.steady())) continue;
     until = std::min(until, lane->pace.rests_until());
   }
-  const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - state.now());
+  const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - state.steady());
   return std::clamp(time, std::chrono::milliseconds(20),
                     std::chrono::duration_cast<std::chrono::milliseconds>(state.options.look));
 }
 
+// Rows have times of day: where the clock is set back they would wait for as long as that. None waits longer than the
+// longest wait there is. Also at the start: nobody knows what the clock said before.
+void Relay::Worker::watch_clock(const Shared& state) {
+  const std::chrono::microseconds apart =
+      state->now().time_since_epoch() -
+      std::chrono::duration_cast<std::chrono::microseconds>(state->steady().time_since_epoch());
+  const auto before = std::exchange(state->clocks_apart, apart);
+  if (before && apart > *before - kSetBack) {
+    if (apart < *before) state->clocks_apart = before;  // small steps add up
+    return;
+  }
+  if (before) {
+    state->log.warning("clock_set_back",
+                       {{"seconds", std::chrono::duration_cast<std::chrono::seconds>(*before - apart).count()}});
+  }
+  in_background(state, bring_forward(state));
+}
+
+// In the background: a million rows take a while.
+Async<> Relay::Worker::bring_forward(Shared state) {
+  // With jitter it is a little more than the setting.
+  const auto latest = state->now() + state->options.schedule.retry_max * 5 / 4;
+  const auto done =
+      co_await state->services.letters->bring_forward(latest, [state = state.get()] { return !state->stopping; });
+  if (!done) state->log.error("queue_unwritable", {{"why", done.error().log}});
+  state->look_wanted = true;
+}
+
 Async<> Relay::Worker::work(Shared state) {
-  const auto forgot = co_await state->services.letters->forget_claims(state->options.claim);
+  const auto forgot = co_await state->services.letters->forget_claims();
   if (!forgot) state->log.error("queue_unwritable", {{"why", forgot.error().log}});
   while (!state->stopping) {
     std::exception_ptr thrown;
     try {
+      watch_clock(state);
       co_await fill(state);
       open_connections(state);
     } catch (...) {
@@ -65,10 +95,12 @@ Async<Relay::Round> Relay::Worker::round(Shared state) {
   auto next = state->next_seen;
   for (const auto& [name, lane] : state->lanes) {
     if (lane->waiting() == 0) continue;
-    const auto rests = std::max(lane->pace.rests_until(), state->now());
+    const auto rests = std::max(lane->pace.rests_until(), state->steady());
     next = std::min(next.value_or(rests), rests);
   }
-  co_return Round{state->tally, next};
+  std::optional<SystemTime> due;
+  if (next) due = state->now() + std::chrono::duration_cast<std::chrono::microseconds>(*next - state->steady());
+  co_return Round{state->tally, due};
 }
 
 Relay::Relay(Executor home, RelayServices services, const Log& log, RelayOptions options)
@@ -124,16 +156,20 @@ void Relay::tell() {
   });
 }
 
-std::optional<SystemTime> Relay::room(const std::string& author,
-                                      const std::vector<store::RemoteRecipient>& recipients) {
-  if (state_->free.load(std::memory_order_relaxed) <= 0) return std::nullopt;
+std::optional<SystemTime> Relay::room(const std::string& author, const std::vector<store::RemoteRecipient>& recipients,
+                                      store::TlsWish tls) {
+  // A memory full of letters for hosts that say nothing is no reason for others to wait: they have as much again,
+  // twice.
+  const auto free = state_->free.load(std::memory_order_relaxed);
+  const auto window = static_cast<std::int64_t>(state_->options.window);
+  if (free <= -2 * window) return std::nullopt;
   {
     auto closed = state_->closed.lock();
     for (const auto& recipient : recipients) {
       if (closed->empty()) break;
-      if (closed->contains(recipient.destination) || closed->contains(recipient.destination + "\n" + author)) {
-        return std::nullopt;
-      }
+      const auto lane = LaneKey{recipient.destination, tls}.text();
+      if (free <= 0 && closed->contains("\n" + lane)) return std::nullopt;
+      if (closed->contains(lane) || closed->contains(lane + "\n" + author)) return std::nullopt;
     }
   }
   return state_->now() + state_->options.claim;
@@ -142,10 +178,11 @@ std::optional<SystemTime> Relay::room(const std::string& author,
 void Relay::hand_over(std::vector<store::OutgoingLetter> letters) {
   asio::post(state_->home, [state = state_, letters = std::move(letters)]() mutable {
     for (auto& letter : letters) {
-      auto& lane = state->lane(letter.destination);
+      auto& lane = state->lane(lane_of(letter));
+      const bool fresh = lane.waiting() == 0 && lane.sessions == 0;
       Worker::take(state, lane, std::move(letter));
-      if (!lane.idle.empty()) lane.idle.front()->ring();
-      if (state->working) Worker::open_connections(state, lane);
+      lane.ring();
+      if (state->working) Worker::open_connections(state, lane, fresh);
     }
     state->tell_room();
     state->alarm.ring();

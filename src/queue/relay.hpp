@@ -30,13 +30,17 @@ struct RelayOptions {
   ScheduleOptions schedule;
   std::string hostname = "localhost";
   std::size_t max_connections = 500;  ///< to all destinations
+  /// Beside these, so many times more may be on their way to destinations that weren't reached lately: of hosts that
+  /// say nothing each takes its time-out, and nobody else's turn.
+  std::size_t tries_per_connection = 4;
   std::size_t max_connections_per_destination = 20;
   std::size_t first_connections = 2;  ///< to a destination of which nothing is known yet
   std::size_t letters_per_connection = 100;
   std::chrono::milliseconds keep_connection = std::chrono::seconds(2);  ///< open without a letter; 0: not at all
   std::size_t window = 10'000;                                          ///< letters in memory
   std::size_t window_per_destination = 500;
-  std::size_t batch = 100;  ///< letters that are claimed at once
+  std::size_t window_unproven = 5;  ///< of a destination that wasn't reached lately
+  std::size_t batch = 100;          ///< letters that are claimed at once
   std::chrono::seconds claim = std::chrono::minutes(15);
   std::chrono::seconds look = std::chrono::seconds(60);  ///< the longest time without a look at the rows
   std::chrono::seconds rest = std::chrono::seconds(60);  ///< a destination that failed is left alone; doubled each time
@@ -51,6 +55,7 @@ struct RelayServices {
   Routes* routes = nullptr;
   Peers* peers = nullptr;
   FindAddressees addressees;
+  SignNotice sign_notice = {};
   const Clock* clock = nullptr;
   Random* random = nullptr;
   Metrics* metrics = nullptr;
@@ -79,7 +84,8 @@ class Relay {
   /// For a letter that is being accepted: until when its rows shall be claimed, so that they can be handed over;
   /// nothing: there is no room, and the store is asked later. Any thread.
   [[nodiscard]] std::optional<SystemTime> room(const std::string& author,
-                                               const std::vector<store::RemoteRecipient>& recipients);
+                                               const std::vector<store::RemoteRecipient>& recipients,
+                                               store::TlsWish tls);
   /// After the commit. Any thread.
   void hand_over(std::vector<store::OutgoingLetter> letters);
   /// Rows have come that were not handed over: they are looked for, soon. Any thread.

@@ -8,55 +8,111 @@ namespace pabal::queue {
 namespace {
 
 constexpr std::size_t kSettledAtOnce = 100;
+constexpr int kTogether = 4;  ///< tries
 constexpr std::chrono::milliseconds kSettleAgain{500};
 constexpr std::chrono::seconds kSettleAgainMost{60};
 
 }  // namespace
 
+// Ends when all is written, or when the process is to end: until then the letters stay in hand, and nobody claims their
+// rows anew.
 Async<> Relay::Worker::settle(Shared state, ShardId shard, std::vector<store::AttemptOutcome> attempts) {
   auto wait = kSettleAgain;
-  while (true) {
-    Result<void> done;
-    std::exception_ptr thrown;
-    try {
-      done = co_await state->services.letters->settle(shard, attempts);
-    } catch (...) {
-      thrown = std::current_exception();
+  bool noticed = false;
+  for (int tries = 1;; ++tries) {
+    // One of them may be what can't be written: the others don't wait for it.
+    const std::size_t at_once = tries > kTogether ? 1 : attempts.size();
+    std::vector<store::AttemptOutcome> left;
+    std::string why;
+    for (std::size_t at = 0; at < attempts.size(); at += at_once) {
+      const std::vector<store::AttemptOutcome> some(
+          std::make_move_iterator(attempts.begin() + std::ptrdiff_t(at)),
+          std::make_move_iterator(attempts.begin() + std::ptrdiff_t(at + at_once)));
+      Result<void> done;
+      std::exception_ptr thrown;
+      try {
+        done = co_await state->services.letters->settle(shard, some);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      if (thrown) done = fail_thrown("the queue", thrown);
+      if (done) {
+        noticed = noticed || std::ranges::any_of(some, [](const auto& one) { return !one.notices.empty(); });
+      } else {
+        why = done.error().log;
+        left.insert(left.end(), some.begin(), some.end());
+      }
     }
-    if (thrown) done = fail_thrown("the queue", thrown);
-    if (done) break;
+    if (left.empty()) break;
+    attempts = std::move(left);
     // What was delivered must be known, or it goes out again: said until it is heard, or the process ends.
-    state->log.error("queue_unwritable", {{"why", done.error().log}});
+    state->log.error("queue_unwritable", {{"why", why}});
     if (state->stopping) break;
     co_await sleep_for(wait);
     wait = std::min<std::chrono::milliseconds>(wait * 2, kSettleAgainMost);
   }
-  const bool noticed = std::ranges::any_of(attempts, [](const auto& attempt) { return !attempt.notices.empty(); });
   if (noticed) {
     state->look_wanted = true;
     if (state->services.noticed) state->services.noticed();
   }
 }
 
-// Makes of an attempt what the store is to know, and tells it; in the background.
-void Relay::Worker::finish(const Shared& state, std::vector<Attempt> attempts) {
+void Relay::Worker::in_background(const Shared& state, Async<> work) {
   ++state->settling;
-  asio::co_spawn(state->home, settle_all(state, std::move(attempts)), [state](const std::exception_ptr& thrown) {
+  asio::co_spawn(state->home, std::move(work), [state](const std::exception_ptr& thrown) {
     --state->settling;
     if (thrown) state->log.error("relay_outcome_failed", {{"why", thrown_text(thrown)}});
     state->alarm.ring();
   });
 }
 
+// Makes of an attempt what the store is to know, and tells it; in the background.
+void Relay::Worker::finish(const Shared& state, std::vector<Attempt> attempts) {
+  in_background(state, settle_all(state, std::move(attempts)));
+}
+
+namespace {
+
+// Without notices: what was delivered is, and the rest waits.
+Conclusion plain_conclusion(const Attempt& attempt, SystemTime next) {
+  Conclusion concluded;
+  concluded.outcome.delivery_id = attempt.letter.id;
+  concluded.outcome.trace = attempt.trace;
+  for (std::size_t i = 0; i < attempt.letter.recipients.size(); ++i) {
+    const bool delivered = attempt.endings[i].fate == Fate::delivered;
+    concluded.outcome.recipients.push_back(
+        {.number = attempt.letter.recipients[i].number,
+         .end = delivered ? store::AttemptEnd::delivered : store::AttemptEnd::postponed,
+         .next = next,
+         .why = attempt.endings[i].words});
+    ++(delivered ? concluded.tally.delivered : concluded.tally.postponed);
+  }
+  return concluded;
+}
+
+}  // namespace
+
 Async<> Relay::Worker::settle_all(Shared state, std::vector<Attempt> attempts) {
   const ConclusionOptions options{.schedule = state->options.schedule,
                                   .hostname = state->options.hostname,
-                                  .returned_at_most = state->options.returned_at_most};
+                                  .returned_at_most = state->options.returned_at_most,
+                                  .sign = state->services.sign_notice};
   std::map<ShardId, std::vector<store::AttemptOutcome>> outcomes;
   for (const auto& attempt : attempts) {
     const auto shard = attempt.letter.shard;
-    auto concluded = co_await conclude(&attempt, &options, state->services.letters.get(), &state->services.addressees,
-                                       state->services.clock, state->services.random, state->log);
+    Conclusion concluded;
+    std::exception_ptr thrown;
+    try {
+      concluded = co_await conclude(&attempt, &options, state->services.letters.get(), &state->services.addressees,
+                                    state->services.clock, state->services.random, state->log);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    if (thrown) {
+      // What was delivered must not go out again for it.
+      state->log.error("relay_outcome_failed", {{"id", attempt.letter.id}, {"why", thrown_text(thrown)}});
+      concluded = plain_conclusion(attempt, state->now() + state->options.schedule.retry);
+    }
     note(*state, attempt.letter, concluded);
     auto& of_shard = outcomes[shard];
     of_shard.push_back(std::move(concluded.outcome));
@@ -76,9 +132,10 @@ void Relay::Worker::note(State& state, const store::OutgoingLetter& letter, cons
   state.count(letter.destination, "delivered", tally.delivered);
   state.count(letter.destination, "postponed", tally.postponed);
   state.count(letter.destination, "failed", tally.failed);
+  state.count(letter.destination, "held", tally.held);
   // The next look must not come too late for what waits.
   for (const auto& row : concluded.outcome.recipients) {
-    if (row.end == store::AttemptEnd::postponed) state.look_at = std::min(state.look_at, row.next);
+    if (row.end == store::AttemptEnd::postponed) state.look_at = std::min(state.look_at, state.steady_of(row.next));
   }
   const auto log = state.log.with({"id", letter.id});
   for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
@@ -86,6 +143,8 @@ void Relay::Worker::note(State& state, const store::OutgoingLetter& letter, cons
     const auto& to = letter.recipients[i].address;
     if (row.end == store::AttemptEnd::delivered) {
       log.info("relayed", {{"to", to}, {"reply", row.why}});
+    } else if (row.end == store::AttemptEnd::held) {
+      log.error("relay_holds", {{"to", to}, {"why", row.why}});
     } else if (row.end == store::AttemptEnd::failed) {
       log.warning("relay_gave_up", {{"to", to}, {"why", row.why}});
     } else {

@@ -62,7 +62,7 @@ void run(std::uint64_t seed) {
       world.start();
       if (auto opened = world.store.open(); !opened) FAIL() << opened.error().log;
       world.start();
-      EXPECT_TRUE(world.run(world.store->forget_claims(1h)));
+      EXPECT_TRUE(world.run(world.store->forget_claims()));
     }
     if (random.below(5) == 0) world.no_route["d1.example"] = {random.below(8) == 0, "4.4.3", "no", {}};
     if (random.below(2) == 0) world.no_route.clear();

@@ -1,5 +1,6 @@
 // One connection of the relay: the way, the peer, letters one after another.
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 #include "message/bounce.hpp"
@@ -13,21 +14,74 @@ constexpr int kMostTries = 3;
 
 }  // namespace
 
-// All letters that wait for a destination to which there is no way now.
-void Relay::Worker::fail_all(const Shared& state, Lane& lane, Session& session, Held first, const Ending& ending) {
+Attempt Relay::Worker::attempt_at(const State& state, Session& session, Held held, std::vector<Ending> endings,
+                                  const std::vector<Said>& said) {
+  Attempt attempt;
+  attempt.trace = session.trace.of(held.letter, endings, said, state.now(), held.before);
+  attempt.endings = std::move(endings);
+  attempt.letter = std::move(held.letter);
+  attempt.hold = std::move(held.hold);
+  attempt.lmtp = session.route.lmtp;
+  return attempt;
+}
+
+// The same for all of its recipients.
+Attempt Relay::Worker::attempt_failed(const State& state, Session& session, Held held, const Ending& ending) {
+  std::vector<Ending> endings(held.letter.recipients.size(), ending);
+  return attempt_at(state, session, std::move(held), std::move(endings), {});
+}
+
+// All letters that wait for a destination to which there is no way now: those in memory, and what is due in the rows.
+Async<> Relay::Worker::fail_all(Shared state, Lane* lane, Session* session, Held first, Ending ending) {
   std::vector<Attempt> attempts;
   std::optional<Held> held = std::move(first);
   while (held) {
-    Attempt attempt;
-    attempt.endings.assign(held->letter.recipients.size(), ending);
-    attempt.trace = session.trace.of(held->letter, attempt.endings, {}, state->now());
-    attempt.letter = std::move(held->letter);
-    attempt.hold = std::move(held->hold);
-    attempts.push_back(std::move(attempt));
-    held = pop(*state, lane);
+    attempts.push_back(attempt_failed(*state, *session, *std::move(held), ending));
+    held = pop(*state, *lane);
   }
   finish(state, std::move(attempts));
+  // Looked up each time: a lane that nobody needs may go while this waits.
+  const auto main = [&]() -> Lane& { return state->lane({lane->destination()}); };
+  while (!main().more.empty() && !state->stopping) {
+    const auto shard = *main().more.begin();
+    auto claimed = co_await state->services.letters->claim(shard, lane->destination(), state->options.batch,
+                                                           state->now() + state->options.claim);
+    std::size_t rows = 0;
+    std::vector<Attempt> rest;
+    if (claimed) {
+      for (auto& letter : *claimed) {
+        rows += letter.recipients.size();
+        if (lane_of(letter) == lane->key()) {
+          if (auto mine = in_hand(state, std::move(letter))) {
+            rest.push_back(attempt_failed(*state, *session, *std::move(mine), ending));
+          }
+        } else {
+          take(state, state->lane(lane_of(letter)), std::move(letter));
+        }
+      }
+    }
+    if (rows < state->options.batch) main().more.erase(shard);
+    // Not in the background: so there is never more than this in memory.
+    co_await settle_all(state, std::move(rest));
+  }
 }
+
+namespace {
+
+// The places of hosts to try, in their order from `first` on: the best always, of many others some in their turn.
+std::vector<std::size_t> hops_of(std::size_t count, std::size_t at_most, std::size_t first, std::size_t attempts) {
+  std::vector<std::size_t> places;
+  if (first >= count) first = 0;
+  const auto here = count - first;
+  const auto wanted = std::min(here, std::max<std::size_t>(at_most, 1));
+  if (wanted == 0) return places;
+  places.push_back(first);
+  const auto skipped = here == wanted ? 0 : attempts * (wanted - 1) % (here - 1);
+  for (std::size_t i = 0; places.size() < wanted; ++i) places.push_back(first + 1 + (skipped + i) % (here - 1));
+  return places;
+}
+
+}  // namespace
 
 Ending Relay::Worker::ending_of(const NoRoute& no) {
   return {.fate = no.lasting ? Fate::lasting : Fate::passing,
@@ -60,7 +114,7 @@ Result<Destination> Relay::Worker::destination_named(const std::string& name) {
 }
 
 void Relay::Worker::rest(State& state, Lane& lane) {
-  lane.pace.failed(state.now());
+  lane.pace.failed(state.steady());
   close_or_open(state, lane, {});
 }
 
@@ -68,13 +122,13 @@ void Relay::Worker::rest(State& state, Lane& lane) {
 Async<bool> Relay::Worker::connect(Shared state, Lane* lane, Session* session, std::optional<Held>* first) {
   session->trace.begin(state->now());
   RouteAnswer answer = std::unexpected(NoRoute{true, "5.1.2", "there is no such domain", {}});
-  if (auto destination = destination_named(lane->name())) {
-    answer = co_await state->services.routes->find(*std::move(destination));
+  if (auto destination = destination_named(lane->destination())) {
+    answer = co_await state->services.routes->find(*std::move(destination), lane->key().wish);
   }
   if (!answer) {
     session->trace.looked_up(answer.error().how);
     if (!answer.error().lasting) rest(*state, *lane);
-    fail_all(state, *lane, *session, *std::exchange(*first, std::nullopt), ending_of(answer.error()));
+    co_await fail_all(state, lane, session, *std::exchange(*first, std::nullopt), ending_of(answer.error()));
     co_return false;
   }
   session->trace.looked_up(answer->how);
@@ -82,9 +136,16 @@ Async<bool> Relay::Worker::connect(Shared state, Lane* lane, Session* session, s
   const auto& hops = session->route.hops;
   std::optional<Ending> passing;
   std::optional<Ending> lasting;
-  const std::size_t begin = (*first)->first_hop < hops.size() ? (*first)->first_hop : 0;
-  for (std::size_t i = begin; i < hops.size() && i < begin + state->options.hops_at_most && !state->stopping; ++i) {
-    auto peer = co_await state->services.peers->connect(session->route, hops[i]);
+  // A letter for which the first hosts lack something says nothing of the destination; others begin with the best, and
+  // where there are many, one attempt goes on where the one before it has ended.
+  const bool alone = (*first)->first_hop != 0;
+  const auto& recipients = (*first)->letter.recipients;
+  const auto attempts = recipients.empty() ? 0 : static_cast<std::size_t>(recipients.front().attempts);
+  for (const auto i : hops_of(hops.size(), state->options.hops_at_most, alone ? (*first)->first_hop : 0, attempts)) {
+    if (state->stopping) break;
+    auto hop = hops[i];
+    hop.hurry = session->hurry;
+    auto peer = co_await state->services.peers->connect(session->route, std::move(hop));
     if (peer) {
       session->peer = std::move(*peer);
       session->hop = i;
@@ -98,6 +159,12 @@ Async<bool> Relay::Worker::connect(Shared state, Lane* lane, Session* session, s
     lane->put_back(*std::exchange(*first, std::nullopt));
     co_return false;
   }
+  if (alone) {
+    auto held = *std::exchange(*first, std::nullopt);
+    const auto ending = passing ? *passing : held.lacks.value_or(*lasting);
+    end_one(state, *session, std::move(held), ending);
+    co_return false;
+  }
   if (lane->connected > 0) {
     // Others of our connections work: it wants no more of them.
     lane->pace.has_enough(lane->connected);
@@ -105,7 +172,7 @@ Async<bool> Relay::Worker::connect(Shared state, Lane* lane, Session* session, s
     co_return false;
   }
   if (passing) rest(*state, *lane);
-  fail_all(state, *lane, *session, *std::exchange(*first, std::nullopt), passing ? *passing : *lasting);
+  co_await fail_all(state, lane, session, *std::exchange(*first, std::nullopt), passing ? *passing : *lasting);
   co_return false;
 }
 
@@ -128,7 +195,7 @@ Result<OutgoingTransaction> Relay::Worker::transaction_of(const store::OutgoingL
                      : letter.form == store::ContentForm::eight_bit ? smtp::Body::eight_bit_mime
                                                                     : smtp::Body::seven_bit;
   transaction.smtputf8 = letter.smtputf8;
-  transaction.require_tls = letter.require_tls;
+  transaction.require_tls = letter.tls == store::TlsWish::required || letter.tls == store::TlsWish::preferred;
   if (letter.priority != 0) transaction.priority = letter.priority;
   if (letter.deliver_by) {
     transaction.by = DeliverBy{std::chrono::duration_cast<std::chrono::seconds>(letter.deliver_by->time - now).count(),
@@ -137,36 +204,50 @@ Result<OutgoingTransaction> Relay::Worker::transaction_of(const store::OutgoingL
   return transaction;
 }
 
-void Relay::Worker::end_all(const Shared& state, Session& session, Held held, const Ending& ending) {
-  Attempt attempt;
-  attempt.endings.assign(held.letter.recipients.size(), ending);
-  attempt.trace = session.trace.of(held.letter, attempt.endings, {}, state->now());
-  attempt.letter = std::move(held.letter);
-  attempt.hold = std::move(held.hold);
+void Relay::Worker::end_one(const Shared& state, Session& session, Held held, const Ending& ending) {
   std::vector<Attempt> attempts;
-  attempts.push_back(std::move(attempt));
+  attempts.push_back(attempt_failed(*state, session, std::move(held), ending));
   finish(state, std::move(attempts));
 }
+
+namespace {
+
+// Recipients of a letter that are tried again at once.
+struct Again {
+  Again(const Held& of, std::size_t first_hop)
+      : held{.letter = of.letter, .tries = of.tries + 1, .first_hop = first_hop, .lacks = of.lacks, .hold = of.hold} {
+    held.letter.recipients.clear();
+  }
+  void add(const store::OutgoingRecipient& recipient, Ending ending) {
+    held.letter.recipients.push_back(recipient);
+    endings.push_back(std::move(ending));
+  }
+  Held held;
+  std::vector<Ending> endings;
+};
+
+}  // namespace
 
 // One letter over the connection.
 Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held held) {
   const auto& letter = held.letter;
   if (letter.deliver_by && letter.deliver_by->returns && state->now() >= letter.deliver_by->time) {
-    end_all(state, *session, std::move(held),
+    end_one(state, *session, std::move(held),
             {.fate = Fate::passing, .code = 0, .status = "5.4.7", .words = "the time that the sender gave is over"});
     co_return;
   }
   auto transaction = transaction_of(letter, state->now());
   if (!transaction) {
-    end_all(state, *session, std::move(held),
-            {.fate = Fate::lasting, .code = 0, .status = "5.1.3", .words = transaction.error().log});
+    end_one(state, *session, std::move(held),
+            {.fate = Fate::lasting, .code = 0, .status = "5.1.3", .words = transaction.error().peer});
     co_return;
   }
   auto opened = co_await state->services.letters->open(letter.shard, letter.id);
   if (!opened) {
     if (opened.error().kind == ErrorKind::not_found) co_return;  // an operator dropped it meanwhile
-    end_all(state, *session, std::move(held),
-            {.fate = Fate::passing, .code = 0, .status = "4.3.0", .words = opened.error().log});
+    state->log.error("letter_unreadable", {{"id", letter.id}, {"why", opened.error().log}});
+    end_one(state, *session, std::move(held),
+            {.fate = Fate::passing, .code = 0, .status = "4.3.0", .words = opened.error().peer});
     co_return;
   }
   const auto octets = *opened;
@@ -180,51 +261,54 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
   }
   adapt(*state, *lane, outcome);
 
-  // Recipients of which nothing came about, or whom another host may serve, are tried again at once.
+  // Recipients of which nothing came about, or whom another host may serve, are tried again at once: each group by
+  // itself, since what this host lacks for some it doesn't for the others.
   const bool more_hops = session->hop + 1 < session->route.hops.size();
-  Held again{.letter = letter, .tries = held.tries + 1, .first_hop = held.first_hop, .hold = held.hold};
-  again.letter.recipients.clear();
-  std::vector<Ending> again_endings;
-  Attempt attempt;
-  attempt.letter = letter;
-  attempt.letter.recipients.clear();
+  Again untried(held, held.first_hop);
+  Again elsewhere(held, session->hop + 1);
+  Held ended{
+      .letter = letter, .tries = held.tries, .first_hop = held.first_hop, .before = held.before, .hold = held.hold};
+  ended.letter.recipients.clear();
+  std::vector<Ending> endings;
   for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
     const auto& one = outcome.recipients[i];
-    const bool elsewhere = one.host_lacks && more_hops && one.fate != Fate::delivered;
     Ending ending{.fate = one.fate,
                   .code = one.ours ? 0 : one.reply.code,
                   .status = one.reply.status,
                   .words = one.ours ? one.reply.text : one.reply.line(),
                   .smtp = !one.ours,
                   .host = session->peer->facts().host};
-    if ((one.fate == Fate::untried || elsewhere) && held.tries < kMostTries) {
-      if (elsewhere) again.first_hop = session->hop + 1;
-      again.letter.recipients.push_back(letter.recipients[i]);
-      again_endings.push_back(std::move(ending));
+    const bool lacks = one.host_lacks && more_hops && one.fate != Fate::delivered;
+    if (held.tries < kMostTries && (lacks || one.fate == Fate::untried)) {
+      (lacks ? elsewhere : untried).add(letter.recipients[i], std::move(ending));
       continue;
     }
     if (one.fate == Fate::untried) {
       ending.fate = Fate::passing;
       if (ending.status.empty()) ending.status = "4.4.2";
     }
-    attempt.letter.recipients.push_back(letter.recipients[i]);
-    attempt.endings.push_back(std::move(ending));
+    ended.letter.recipients.push_back(letter.recipients[i]);
+    endings.push_back(std::move(ending));
   }
-  if (!again.letter.recipients.empty()) {
-    if (attempt.letter.recipients.empty() && held.before.empty()) {
-      again.before = session->trace.of(again.letter, again_endings, outcome.said, state->now());
+  if (!elsewhere.endings.empty()) elsewhere.held.lacks = elsewhere.endings.front();
+  // What was seen is told with those that end now, else with the first group.
+  bool told = !ended.letter.recipients.empty();
+  for (auto* again : {&elsewhere, &untried}) {
+    if (again->endings.empty()) continue;
+    if (!std::exchange(told, true)) {
+      again->held.before = held.before.empty()
+                               ? session->trace.of(again->held.letter, again->endings, outcome.said, state->now())
+                               : held.before;
     }
-    lane->put_back(std::move(again));
+    lane->put_back(std::move(again->held));
   }
-  if (attempt.letter.recipients.empty()) co_return;
-  attempt.trace = session->trace.of(attempt.letter, attempt.endings, outcome.said, state->now(), held.before);
+  if (ended.letter.recipients.empty()) co_return;
+  std::vector<Attempt> attempts;
+  attempts.push_back(attempt_at(*state, *session, std::move(ended), std::move(endings), outcome.said));
+  auto& attempt = attempts.back();
   attempt.dsn_passed_on = outcome.dsn_passed_on;
   attempt.deliver_by_passed_on = outcome.deliver_by_passed_on;
-  attempt.lmtp = session->route.lmtp;
   attempt.octets = octets;
-  attempt.hold = held.hold;
-  std::vector<Attempt> attempts;
-  attempts.push_back(std::move(attempt));
   finish(state, std::move(attempts));
 }
 
@@ -239,9 +323,9 @@ void Relay::Worker::adapt(State& state, Lane& lane, const TransactionOutcome& ou
         message::bounce_reason(one.reply.text, one.reply.status, one.reply.code) == message::BounceReason::rate_limited;
   }
   if (too_fast) {
-    lane.pace.was_too_fast(state.now());
+    lane.pace.was_too_fast(state.steady());
   } else if (taken) {
-    lane.pace.succeeded(state.now());
+    lane.pace.succeeded(state.steady());
     close_or_open(state, lane, {});
   }
 }
@@ -249,27 +333,37 @@ void Relay::Worker::adapt(State& state, Lane& lane, const TransactionOutcome& ou
 // The next letter for this connection; waits a little for one.
 Async<std::optional<Held>> Relay::Worker::next_for(Shared state, Lane* lane, const Session* session) {
   for (int round = 0; round < 2; ++round) {
-    if (state->stopping || lane->pace.rests(state->now())) co_return std::nullopt;
-    if (auto held = pop(*state, *lane)) {
-      if (held->first_hop <= session->hop) co_return held;
-      lane->put_back(*std::move(held));
-      co_return std::nullopt;
+    if (state->stopping || lane->pace.rests(state->steady())) co_return std::nullopt;
+    if (session->hop != 0) {
+      if (auto held = lane->pop_apart(session->hop)) co_return held;
     }
+    if (auto held = pop(*state, *lane)) co_return held;
     if (round == 1 || state->options.keep_connection.count() == 0) break;
     Alarm alarm(state->home);
     lane->idle.push_back(&alarm);
     co_await alarm.wait(state->options.keep_connection);
-    std::erase(lane->idle, &alarm);
+    if (std::erase(lane->idle, &alarm) == 0) --lane->rung;
   }
   co_return std::nullopt;
 }
 
-Async<> Relay::Worker::session(Shared state, std::string name) {
-  auto& lane = state->lane(name);
-  auto held = pop(*state, lane);
+Async<> Relay::Worker::run_session(Shared state, LaneKey key, std::shared_ptr<Session> own) {
+  auto& lane = state->lane(key);
+  auto& session = *own;
+  auto held = lane.pop_apart();
+  if (!held) held = pop(*state, lane);
   if (!held) co_return;
-  Session session;
   if (!co_await connect(state, &lane, &session, &held)) co_return;
+  if (session.trying) {
+    // Too many answered at once: it gets its turn.
+    if (state->busy() >= state->options.max_connections) {
+      lane.put_back(*std::exchange(held, std::nullopt));
+      co_await session.peer->quit();
+      co_return;
+    }
+    session.trying = false;
+    --state->trying;
+  }
   ++lane.connected;
   std::exception_ptr thrown;
   try {

@@ -168,7 +168,7 @@ TEST(Relay, NoWay) {
 TEST(Relay, HandedOverWhileBeingAccepted) {
   RelayWorld world;
   auto made = world.letter("a", {"bob@busan.example"});
-  const auto until = world.relay->room(made.sender, made.remote);
+  const auto until = world.relay->room(made.sender, made.remote, made.tls);
   ASSERT_TRUE(until);
   made.claim_until = *until;
   auto letters = store::outgoing_letters(made, ShardId{1}, world.store.clock.now());
@@ -183,8 +183,8 @@ TEST(Relay, HandedOverWhileBeingAccepted) {
   world.send(world.letter("b", {"bob@busan.example"}));
   world.round();
   const auto again = world.letter("c", {"bob@busan.example"});
-  EXPECT_FALSE(world.relay->room(again.sender, again.remote));
-  EXPECT_TRUE(world.relay->room(again.sender, world.letter("d", {"x@daegu.example"}).remote));
+  EXPECT_FALSE(world.relay->room(again.sender, again.remote, again.tls));
+  EXPECT_TRUE(world.relay->room(again.sender, world.letter("d", {"x@daegu.example"}).remote, store::TlsWish::none));
 }
 
 TEST(Relay, SuccessIsToldWhereNobodyElseDoes) {
@@ -229,10 +229,34 @@ TEST(Relay, ABounceThatCantBeMadeNowKeepsTheRow) {
   EXPECT_EQ(world.round(), "delivered 0 postponed 0 failed 1 notices 1");
 }
 
+TEST(Relay, ABounceIsSignedAndOneThatCantBeGoesUnsigned) {
+  RelayWorld world;
+  bool fails = true;
+  std::string signed_one;
+  world.sign_notice = [&](std::string content) -> Async<Result<std::string>> {
+    if (fails) co_return fail(ErrorKind::busy, "no key");
+    signed_one = "DKIM-Signature: x\r\n" + content;
+    co_return signed_one;
+  };
+  world.start();
+  world.on_recipient = always(refused("550 5.1.1 no"));
+  world.send(world.letter("a", {"bob@busan.example"}));
+  EXPECT_EQ(world.round(), "delivered 0 postponed 0 failed 1 notices 1");
+  EXPECT_EQ(world.told(), "failed bob@busan.example 5.1.1\n");
+  EXPECT_EQ(signed_one, "");
+  fails = false;
+  world.send(world.letter("b", {"bob@busan.example"}));
+  EXPECT_EQ(world.round(), "delivered 0 postponed 0 failed 1 notices 1");
+  EXPECT_TRUE(signed_one.contains("Final-Recipient: rfc822; bob@busan.example")) << signed_one;
+  world.sign_notice = {};  // it refers to what ends before the world
+  world.relay.reset();
+}
+
 // Connections to hosts that don't answer leave room for those that do.
 TEST(Relay, TheDeadHoldUpNobody) {
   RelayWorld world;
   world.options.max_connections = 6;
+  world.options.tries_per_connection = 1;
   world.start();
   world.send(world.letter("live", {"x@live.example"}));
   world.round();
@@ -250,9 +274,9 @@ TEST(Relay, TheDeadHoldUpNobody) {
     for (int i = 0; i < 20'000 && !done(); ++i) world.io.run_for(std::chrono::milliseconds(1));
   };
   work_until([&] { return world.connections >= 5; });
-  EXPECT_EQ(world.connections, 1 + 4) << "two thirds for those of whom nothing is known";
+  EXPECT_EQ(world.connections, 1 + 4) << "three quarters for those that have not just come";
   auto made = world.letter("now", {"y@live.example"});
-  const auto until = world.relay->room(made.sender, made.remote);
+  const auto until = world.relay->room(made.sender, made.remote, made.tls);
   ASSERT_TRUE(until);
   made.claim_until = *until;
   auto letters = store::outgoing_letters(made, ShardId{1}, world.store.clock.now());
@@ -283,8 +307,233 @@ TEST(Relay, StartsWorksAndStops) {
   EXPECT_EQ(world.rows(), 0);
 }
 
+Async<std::optional<NoPeer>> silence(const bool* over) {
+  while (!*over) co_await sleep_for(std::chrono::milliseconds(5));
+  co_return unreachable();
+}
+// As the server does it while a letter is being accepted.
+void hand_over(RelayWorld& world, store::Delivery made) {
+  const auto room = world.relay->room(made.sender, made.remote, made.tls);
+  ASSERT_TRUE(room);
+  made.claim_until = *room;
+  auto letters = world.store->outgoing_letters(made, world.store.clock.now());
+  world.send(std::move(made));
+  world.relay->hand_over(std::move(letters));
+}
+void run_until(RelayWorld& world, const std::function<bool()>& done) {
+  world.io.restart();
+  for (int i = 0; i < 5000 && !done(); ++i) world.io.run_for(std::chrono::milliseconds(2));
+  EXPECT_TRUE(done());
+}
+
+void end(RelayWorld& world, bool& silence_is_over) {
+  silence_is_over = true;
+  bool stopped = false;
+  world.relay->stop([&] { stopped = true; });
+  run_until(world, [&] { return stopped; });
+}
+
+TEST(Relay, HostsThatSayNothingTakeNobodysTurn) {
+  auto options = RelayWorld::quick();
+  options.max_connections = 2;  // and 8 tries
+  options.window = 100;
+  RelayWorld world(options);
+  std::size_t tried = 0;
+  bool over = false;
+  world.on_connect = [&](const std::string& host) -> Async<std::optional<NoPeer>> {
+    if (host != "mx1.live.example") {
+      ++tried;
+      co_return co_await silence(&over);
+    }
+    co_return std::nullopt;
+  };
+  for (int i = 0; i < 60; ++i) {
+    for (int n = 0; n < 3; ++n)
+      world.send(world.letter(fmt::format("d{}-{}", i, n), {fmt::format("r{}@dead{}.example", n, i)}));
+  }
+  world.relay->start();
+  run_until(world, [&] { return tried >= 6; });
+  hand_over(world, world.letter("live", {"bob@live.example"}));
+  run_until(world, [&] { return !world.said.empty(); });
+  EXPECT_EQ(tried, 6) << "the last tries are for what has just come";
+  end(world, over);
+}
+
+TEST(Relay, MemoryIsBoundedWhateverWaits) {
+  auto options = RelayWorld::quick();
+  options.max_connections = 1;
+  options.window = 12;
+  options.look = std::chrono::seconds(1);
+  RelayWorld world(options);
+  bool over = false;
+  world.on_connect = [&](const std::string& /*host*/) -> Async<std::optional<NoPeer>> {
+    co_return co_await silence(&over);
+  };
+  for (int i = 0; i < 40; ++i) {
+    for (int n = 0; n < 5; ++n)
+      world.send(world.letter(fmt::format("d{}-{}", i, n), {fmt::format("r{}@d{}.example", n, i)}));
+  }
+  world.relay->start();
+  const auto in_memory = [&] {
+    const auto text = world.metrics.text();
+    const auto at = text.rfind("pabal_relay_window_letters ");
+    return at == std::string::npos
+               ? -1
+               : std::atoi(text.c_str() + at + std::string_view("pabal_relay_window_letters ").size());
+  };
+  run_until(world, [&] { return in_memory() >= 12; });
+  for (int i = 0; i < 20; ++i) {
+    world.store.clock.advance(std::chrono::seconds(2));
+    world.relay->tell();
+    world.io.run_for(std::chrono::milliseconds(25));
+    EXPECT_LE(in_memory(), 12);
+  }
+  // What was not tried is all still there.
+  EXPECT_EQ(world.rows(), 200);
+  end(world, over);
+}
+
+TEST(Relay, ALetterThatTheBestHostCantTakeSpeaksForItselfAlone) {
+  RelayWorld world;
+  world.hops = 2;
+  bool second_answers = false;
+  world.on_connect = [&](const std::string& host) -> Async<std::optional<NoPeer>> {
+    if (host.starts_with("mx2") && !second_answers) co_return unreachable();
+    co_return std::nullopt;
+  };
+  world.on_recipient = [](const auto&, const auto&, const OutgoingRecipient& recipient) {
+    if (!recipient.address.text().starts_with("odd")) return Answer();
+    return Answer{.fate = Fate::lasting, .reply = "550 5.6.7 no UTF-8 here", .host_lacks = true};
+  };
+  world.send(world.letter("a", {"odd@busan.example"}));
+  for (int i = 0; i < 8; ++i) world.send(world.letter(fmt::format("b{}", i), {"bob@busan.example"}));
+  EXPECT_EQ(world.round(), "delivered 8 postponed 1 failed 0 notices 0 next +30m");
+  // The others go on meanwhile.
+  world.send(world.letter("c", {"bob@busan.example"}));
+  EXPECT_EQ(world.round(), "delivered 1 postponed 0 failed 0 notices 0 next +30m");
+  second_answers = true;
+  world.store.clock.advance(31min);
+  EXPECT_EQ(world.round(), "delivered 0 postponed 0 failed 1 notices 1");
+  EXPECT_EQ(world.told(), "failed odd@busan.example 5.6.7\n");
+}
+
+// Whom the host lacks something for goes to the next one; who wasn't tried is tried again at this one.
+TEST(Relay, EachGroupGoesItsOwnWay) {
+  RelayWorld world;
+  world.hops = 2;
+  bool first = true;
+  world.on_recipient = [&](const std::string& host, const auto&, const OutgoingRecipient& recipient) {
+    if (host.starts_with("mx2")) return Answer();
+    if (recipient.address.text().starts_with("odd"))
+      return Answer{.fate = Fate::lasting, .reply = "550 5.6.7 no UTF-8 here", .host_lacks = true};
+    return std::exchange(first, false) ? Answer{.fate = Fate::untried, .reply = "450 4.4.2 gone"} : Answer();
+  };
+  world.send(world.letter("a", {"odd@busan.example", "bob@busan.example"}));
+  EXPECT_EQ(world.round(), "delivered 2 postponed 0 failed 0 notices 0");
+  const auto talk = world.talk();
+  EXPECT_TRUE(talk.starts_with("mx1.busan.example: odd@busan.example=lasting bob@busan.example=untried\n")) << talk;
+  EXPECT_TRUE(talk.contains("mx2.busan.example: odd@busan.example=delivered\n")) << talk;
+  EXPECT_TRUE(talk.contains("mx1.busan.example: bob@busan.example=delivered\n")) << talk;
+}
+
+/// A time of day that can be set back, over a steady clock that goes on.
+class SetClock final : public Clock {
+ public:
+  explicit SetClock(const Clock& base) : base_(&base) {}
+  [[nodiscard]] SystemTime now() const noexcept override { return base_->now() - back; }
+  [[nodiscard]] SteadyTime steady() const noexcept override { return base_->steady(); }
+  std::chrono::microseconds back{0};
+
+ private:
+  const Clock* base_;
+};
+
+TEST(Relay, AClockThatIsSetBackHoldsUpNobody) {
+  RelayWorld world;
+  SetClock clock(world.store.clock);
+  world.other_clock = &clock;
+  world.start();
+  bool dead = true;
+  world.on_connect = [&](const std::string& /*host*/) -> Async<std::optional<NoPeer>> {
+    co_return dead ? std::optional(unreachable()) : std::nullopt;
+  };
+  world.send(world.letter("a", {"bob@busan.example"}));
+  EXPECT_EQ(world.round(), "delivered 0 postponed 1 failed 0 notices 0 next +30m");
+  clock.back = 24h;
+  dead = false;
+  world.store.clock.advance(2min);
+  // Its destination rests no longer than it would have.
+  world.send(world.letter("b", {"bob@busan.example"}));
+  EXPECT_EQ(world.round().substr(0, 11), "delivered 1");
+  world.relay.reset();
+}
+
+TEST(Relay, RowsComeForwardWhereTheClockIsSetBack) {
+  RelayWorld world;
+  SetClock clock(world.store.clock);
+  world.other_clock = &clock;
+  world.start();
+  world.relay->start();
+  run_until(world, [&] { return !world.store.log->empty() || world.connections == 0; });
+  world.io.run_for(20ms);
+  clock.back = 24h;
+  world.relay->kick();
+  run_until(world, [&] {
+    return std::ranges::any_of(*world.store.log, [](const auto& line) { return line.contains("clock_set_back"); });
+  });
+  bool over = true;
+  end(world, over);
+}
+
+// A letter whose author can't be written to at all isn't thrown away: an operator decides.
+TEST(Relay, WhatNobodyCanBeToldOfIsHeld) {
+  RelayWorld world;
+  world.options.hostname = "no host";
+  world.start();
+  world.on_recipient = always(refused("550 5.1.1 no"));
+  world.send(world.letter("a", {"bob@busan.example"}));
+  EXPECT_EQ(world.round(), "delivered 0 postponed 0 failed 0 notices 0");
+  const auto row = world.store->queue_rows_of("a");
+  ASSERT_TRUE(row && row->size() == 1);
+  EXPECT_TRUE(row->front().contains(R"("state":"held")") && row->front().contains("550 5.1.1 no")) << row->front();
+  // Nobody wanted to be told of this one.
+  auto never = world.letter("b", {"bob@busan.example"});
+  never.remote.front().notify = "NEVER";
+  world.send(std::move(never));
+  EXPECT_EQ(world.round(), "delivered 0 postponed 0 failed 1 notices 0");
+}
+
+TEST(Relay, WhatSendersWishOfTlsHasConnectionsOfItsOwn) {
+  RelayWorld world;
+  for (const auto wish : {store::TlsWish::none, store::TlsWish::required, store::TlsWish::waived}) {
+    for (int i = 0; i < 2; ++i) {
+      auto made = world.letter(fmt::format("{}-{}", static_cast<int>(wish), i), {"bob@busan.example"});
+      made.tls = wish;
+      world.send(std::move(made));
+    }
+  }
+  EXPECT_EQ(world.round(), "delivered 6 postponed 0 failed 0 notices 0");
+  const auto trace = [&](const char* id) { return world.store->traces(id)->front(); };
+  EXPECT_TRUE(trace("1-0").contains(R"(["MX busan.example","required"])") || trace("1-1").contains(R"("required"])"));
+  EXPECT_TRUE(trace("2-0").contains(R"(["MX busan.example","waived"])") || trace("2-1").contains(R"("waived"])"));
+  EXPECT_FALSE(trace("0-0").contains("required") || trace("0-0").contains("waived"));
+  // A bounce of what had to go over TLS has its header alone, and goes over TLS.
+  bool bounce_requires = false;
+  world.on_recipient = [&](const auto&, const OutgoingTransaction& letter, const auto&) {
+    if (letter.sender) return refused("550 5.1.1 no");
+    bounce_requires = letter.require_tls;
+    return Answer();
+  };
+  auto made = world.letter("secret", {"bob@busan.example"}, "zoe@gwangju.example");
+  made.tls = store::TlsWish::required;
+  world.send(std::move(made));
+  EXPECT_EQ(world.round(), "delivered 1 postponed 0 failed 1 notices 1");
+  EXPECT_TRUE(bounce_requires);
+  for (const auto& [key, count] : world.taken) EXPECT_FALSE(key.starts_with("zoe") && key.contains("\r\nhello"));
+}
+
 TEST(Lane, SendersTakeTurnsAndTheUrgentComeFirst) {
-  Lane lane("busan.example", {});
+  Lane lane({"busan.example"}, {});
   const auto push = [&](std::string author, std::string id, int priority = 0) {
     Held held;
     held.letter.author = std::move(author);
@@ -305,7 +554,7 @@ TEST(Lane, SendersTakeTurnsAndTheUrgentComeFirst) {
 
 TEST(Lane, PaceFollowsThePeer) {
   Pace pace(PaceOptions{});
-  const SystemTime now{std::chrono::seconds(1'800'000'000)};
+  const SteadyTime now{std::chrono::seconds(1'800'000'000)};
   EXPECT_EQ(pace.connections(), 2);
   for (int i = 0; i < 400; ++i) pace.succeeded(now);
   EXPECT_EQ(pace.connections(), 20);

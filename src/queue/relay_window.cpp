@@ -1,6 +1,7 @@
 // What comes into the relay's memory, and which connections are made for it.
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "queue/relay_worker.hpp"
 
@@ -16,7 +17,7 @@ std::string key_of(const std::string& id, std::int64_t number) { return fmt::for
 }  // namespace
 
 // Takes a letter into its lane; rows that are in hand already are left out.
-void Relay::Worker::take(const Shared& state, Lane& lane, store::OutgoingLetter letter) {
+std::optional<Held> Relay::Worker::in_hand(const Shared& state, store::OutgoingLetter letter) {
   std::vector<std::string> keys;
   std::erase_if(letter.recipients, [&](const auto& recipient) {
     auto key = key_of(letter.id, recipient.number);
@@ -24,27 +25,35 @@ void Relay::Worker::take(const Shared& state, Lane& lane, store::OutgoingLetter 
     keys.push_back(std::move(key));
     return false;
   });
-  if (letter.recipients.empty()) return;
-  const auto author = letter.author;
-  lane.push({.letter = std::move(letter),
-             .tries = 0,
-             .first_hop = 0,
-             .hold = std::make_shared<Hold>(state, std::move(keys))});
+  if (letter.recipients.empty()) return std::nullopt;
+  return Held{.letter = std::move(letter), .hold = std::make_shared<Hold>(state, std::move(keys))};
+}
+
+void Relay::Worker::take(const Shared& state, Lane& lane, store::OutgoingLetter letter) {
+  auto held = in_hand(state, std::move(letter));
+  if (!held) return;
+  const auto author = held->letter.author;
+  lane.push(*std::move(held));
   close_or_open(*state, lane, author);
 }
 
 // Says what may be handed over directly: not to a destination that fails or has enough waiting, and of no sender
 // more than half of that. What is not handed over comes from the rows in its turn.
 void Relay::Worker::close_or_open(State& state, Lane& lane, const std::string& author) {
-  const auto most = state.options.window_per_destination;
+  const auto most = state.window_of(lane);
   const auto change = [&](const std::string& key, bool close, bool open) {
     if (close && lane.closed.insert(key).second) state.closed.lock()->insert(key);
     if (open && lane.closed.erase(key) != 0) state.closed.lock()->erase(key);
   };
   const bool failing = lane.pace.failing();
-  change(lane.name(), failing || lane.waiting() >= most, !failing && lane.waiting() < most / 2);
+  const auto name = lane.key().text();
+  change(name, failing || lane.waiting() >= most, !failing && lane.waiting() <= most / 2);
+  // Where memory is full: those that have something in it and don't move.
+  const bool stands = !lane.pace.proven() && lane.waiting() != 0;
+  change("\n" + name, stands, !stands);
   const auto own = lane.waiting_of(author);
-  change(lane.name() + "\n" + author, own >= most / 2, own < most / 4);
+  const auto share = state.options.window_per_destination / 2;
+  change(name + "\n" + author, own >= share, own < share / 2);
 }
 
 std::optional<Held> Relay::Worker::pop(State& state, Lane& lane) {
@@ -53,62 +62,81 @@ std::optional<Held> Relay::Worker::pop(State& state, Lane& lane) {
   return held;
 }
 
+// For letters of the rows.
+std::size_t Relay::Worker::room_in(const State& state) {
+  return state.options.window - std::min(state.options.window, state.letters);
+}
+
 Async<> Relay::Worker::claim(Shared state, std::string destination, ShardId shard) {
   const auto& options = state->options;
-  auto claimed =
-      co_await state->services.letters->claim(shard, destination, options.batch, state->now() + options.claim);
+  auto& lane = state->lane({destination});
+  const auto most = std::min(state->batch_of(lane), room_in(*state));
+  if (most == 0) co_return;
+  auto claimed = co_await state->services.letters->claim(shard, destination, most, state->now() + options.claim);
   if (!claimed) {
     state->log.error("queue_unreadable", {{"why", claimed.error().log}});
     co_return;
   }
-  auto& lane = state->lane(destination);
   std::size_t rows = 0;
+  std::set<Lane*> others;
   for (auto& letter : *claimed) {
     rows += letter.recipients.size();
-    take(state, lane, std::move(letter));
+    auto& own = state->lane(lane_of(letter));
+    if (&own != &lane) others.insert(&own);
+    take(state, own, std::move(letter));
   }
-  if (rows >= options.batch) {
+  if (rows >= most) {
     lane.more.insert(shard);
   } else {
     lane.more.erase(shard);
   }
   state->tell_room();
   // Now, and not after the walk: it may be long.
-  open_connections(state, lane);
+  open_connections(state, lane, false);
+  for (auto* other : others) open_connections(state, *other, false);
 }
 
 // Goes on with the walk through the destinations until the window is full or all were seen.
 Async<> Relay::Worker::look(Shared state) {
   const auto& options = state->options;
+  if (room_in(*state) == 0) {
+    // What waits in memory comes first.
+    state->look_at = state->steady() + std::chrono::seconds(1);
+    co_return;
+  }
   if (!state->cursor) state->next_seen.reset();
   state->look_wanted = false;
-  const auto note = [&](SystemTime time) { state->next_seen = std::min(state->next_seen.value_or(time), time); };
+  const auto note = [&](SteadyTime time) { state->next_seen = std::min(state->next_seen.value_or(time), time); };
   do {
     auto found = co_await state->services.letters->due(state->cursor, kDestinationsALook);
     if (!found) {
       state->log.error("queue_unreadable", {{"why", found.error().log}});
-      state->next_seen = state->now() + std::chrono::seconds(1);
+      state->next_seen = state->steady() + std::chrono::seconds(1);
       break;
     }
-    if (found->next) note(*found->next);
+    if (found->next) note(state->steady_of(*found->next));
+    std::optional<store::DestinationCursor> full;
     for (const auto& due : found->due) {
-      auto& lane = state->lane(due.destination);
-      if (lane.pace.rests(state->now())) {
+      if (room_in(*state) == 0) break;
+      full = store::DestinationCursor{due.shard, due.destination};
+      auto& lane = state->lane({due.destination});
+      if (lane.pace.rests(state->steady())) {
         note(lane.pace.rests_until());
         continue;
       }
-      if (lane.waiting() >= options.batch) {
+      if (lane.waiting() >= state->batch_of(lane)) {
         lane.more.insert(due.shard);
         continue;
       }
       co_await claim(state, due.destination, due.shard);
       // What of its letters is due next only another walk tells.
-      note(state->now() + std::chrono::seconds(1));
+      note(state->steady() + std::chrono::seconds(1));
     }
-    state->cursor = std::move(found->go_on);
+    // Where memory is full the walk goes on behind the last one that was looked at.
+    state->cursor = room_in(*state) == 0 && full ? std::move(full) : std::move(found->go_on);
   } while (state->cursor && state->letters < options.window && !state->stopping);
-  const auto latest = state->now() + options.look;
-  state->looked_at = state->now();
+  const auto latest = state->steady() + options.look;
+  state->looked_at = state->steady();
   state->look_at = std::min(latest, state->next_seen.value_or(latest));
   forget_lanes(*state);
 }
@@ -118,7 +146,7 @@ void Relay::Worker::forget_lanes(State& state) {
   if (state.lanes.size() <= kLanesKept) return;
   std::erase_if(state.lanes, [&](const auto& entry) {
     const auto& lane = *entry.second;
-    if (lane.waiting() != 0 || lane.sessions != 0 || lane.pace.rests(state.now())) return false;
+    if (lane.waiting() != 0 || lane.sessions != 0 || lane.pace.rests(state.steady())) return false;
     auto closed = state.closed.lock();
     for (const auto& key : lane.closed) closed->erase(key);
     return true;
@@ -128,45 +156,67 @@ void Relay::Worker::forget_lanes(State& state) {
 // Letters of lanes that have run low, and then the walk where it is time.
 Async<> Relay::Worker::fill(Shared state) {
   std::vector<std::pair<std::string, ShardId>> low;
-  for (const auto& [name, lane] : state->lanes) {
-    if (lane->more.empty() || lane->waiting() >= state->options.batch || lane->pace.rests(state->now())) continue;
-    for (const auto shard : lane->more) low.emplace_back(name, shard);
+  for (const auto& [key, lane] : state->lanes) {
+    if (lane->more.empty() || lane->waiting() >= state->batch_of(*lane) || lane->pace.rests(state->steady())) continue;
+    // Where nobody was reached lately the first letters tell; the rest comes, or fails, with them.
+    if (!lane->pace.proven() && lane->sessions != 0) continue;
+    for (const auto shard : lane->more) low.emplace_back(key.destination, shard);
   }
   for (auto& [name, shard] : low) {
-    if (state->letters >= state->options.window) co_return;
+    if (room_in(*state) == 0) break;
     co_await claim(state, std::move(name), shard);
   }
   const bool walks_on = state->cursor && state->letters < state->options.window / 2;
-  if (state->look_wanted || walks_on || state->now() >= state->look_at) co_await look(state);
+  if (state->look_wanted || walks_on || state->steady() >= state->look_at) co_await look(state);
 }
 
-// Those that were reached lately may use all connections, those that failed few: a flood of letters for dead
-// destinations takes nobody's turn.
-bool Relay::Worker::may_connect(const State& state, const Lane& lane) {
-  const auto most = state.options.max_connections;
-  const auto share = lane.pace.proven() ? most : lane.pace.failing() ? most / 3 : most * 2 / 3;
-  return state.sessions < std::max<std::size_t>(1, share);
+// Those that were reached lately may use all connections. Others are tried beside them, those that failed least, and
+// what has just come before what waits: a flood of letters for dead destinations takes nobody's turn.
+bool Relay::Worker::may_connect(const State& state, const Lane& lane, bool fresh) {
+  if (state.busy() >= state.options.max_connections) return false;
+  if (lane.pace.proven()) return true;
+  const auto most = state.most_tries();
+  const auto share = lane.pace.failing() ? most / 2 : fresh ? most : most * 3 / 4;
+  return state.trying < std::max<std::size_t>(1, share);
 }
+
+namespace {
+
+// The fuller it is, the less time has each.
+std::chrono::milliseconds hurry_of(std::size_t trying, std::size_t most) {
+  if (trying * 4 >= most * 3) return std::chrono::seconds(2);
+  if (trying * 2 >= most) return std::chrono::seconds(5);
+  return std::chrono::milliseconds(0);
+}
+
+}  // namespace
 
 // Whether letters wait for which there is neither a connection at rest nor one on its way.
 bool Relay::Worker::wanted(const State& state, const Lane& lane) {
-  if (lane.waiting() == 0 || lane.pace.rests(state.now()) || lane.sessions >= lane.pace.connections()) return false;
-  return lane.waiting() > lane.idle.size() + (lane.sessions - lane.connected);
+  if (lane.waiting() == 0 || lane.pace.rests(state.steady()) || lane.sessions >= lane.pace.connections()) return false;
+  return lane.waiting() > lane.idle.size() + lane.rung + (lane.sessions - lane.connected);
 }
 
-void Relay::Worker::open_connections(const Shared& state, Lane& lane) {
-  while (!state->stopping && wanted(*state, lane) && may_connect(*state, lane)) {
+void Relay::Worker::open_connections(const Shared& state, Lane& lane, bool fresh) {
+  while (!state->stopping && wanted(*state, lane) && may_connect(*state, lane, fresh)) {
+    auto session = std::make_shared<Session>();
+    session->trying = !lane.pace.proven();
+    session->hurry = session->trying ? hurry_of(state->trying, state->most_tries()) : std::chrono::milliseconds(0);
     ++lane.sessions;
     ++state->sessions;
+    if (session->trying) ++state->trying;
     state->connections.set(static_cast<double>(state->sessions));
-    asio::co_spawn(state->home, session(state, lane.name()),
-                   [state, name = lane.name()](const std::exception_ptr& thrown) {
+    asio::co_spawn(state->home, run_session(state, lane.key(), session),
+                   [state, key = lane.key(), session](const std::exception_ptr& thrown) {
                      ++state->ended;
                      --state->sessions;
-                     --state->lane(name).sessions;
+                     if (session->trying) --state->trying;
+                     --state->lane(key).sessions;
                      state->connections.set(static_cast<double>(state->sessions));
-                     if (thrown)
-                       state->log.error("relay_session_failed", {{"destination", name}, {"why", thrown_text(thrown)}});
+                     if (thrown) {
+                       state->log.error("relay_session_failed",
+                                        {{"destination", key.destination}, {"why", thrown_text(thrown)}});
+                     }
                      state->alarm.ring();
                    });
   }
@@ -179,7 +229,7 @@ void Relay::Worker::open_connections(const Shared& state) {
     if (wanted(*state, *lane)) ready[lane->pace.proven() ? 0 : lane->pace.failing() ? 2 : 1].push_back(lane.get());
   }
   for (const auto& group : ready) {
-    for (auto* lane : group) open_connections(state, *lane);
+    for (auto* lane : group) open_connections(state, *lane, false);
   }
 }
 

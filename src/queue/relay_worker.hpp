@@ -38,19 +38,21 @@ struct Relay::State {
   Gauge in_window;
 
   // At home.
-  std::unordered_map<std::string, std::unique_ptr<Lane>> lanes;
+  std::map<LaneKey, std::unique_ptr<Lane>> lanes;
   std::unordered_set<std::string> in_hand;  ///< rows that are in memory
   std::size_t letters = 0;                  ///< in lanes and on connections
   std::size_t sessions = 0;
+  std::size_t trying = 0;  ///< of those, on their way to destinations that weren't reached lately
   std::size_t settling = 0;
   std::unordered_set<std::string> labelled;
 
   // The walk through the destinations.
   bool look_wanted = true;
   std::optional<store::DestinationCursor> cursor;
-  std::optional<SystemTime> next_seen;  ///< in the walk at hand
-  SystemTime look_at{};                 ///< the next walk begins at the latest
-  SystemTime looked_at{};
+  std::optional<SteadyTime> next_seen;  ///< in the walk at hand
+  SteadyTime look_at{};                 ///< the next walk begins at the latest
+  SteadyTime looked_at{};
+  std::optional<std::chrono::microseconds> clocks_apart;  ///< the time of day, less the steady clock's
 
   Tally tally;
   std::uint64_t ended = 0;  ///< sessions
@@ -63,8 +65,24 @@ struct Relay::State {
   Guarded<std::unordered_set<std::string>> closed;
 
   [[nodiscard]] SystemTime now() const { return services.clock->now(); }
-  [[nodiscard]] Lane& lane(const std::string& destination) {
-    auto& lane = lanes[destination];
+  /// What this process waits for, it waits for by this clock; rows have times of day.
+  [[nodiscard]] SteadyTime steady() const { return services.clock->steady(); }
+  [[nodiscard]] SteadyTime steady_of(SystemTime time) const {
+    static constexpr std::chrono::microseconds most = std::chrono::days(3650);
+    return steady() + std::clamp(time - now(), -most, most);
+  }
+  /// Connections that count as such.
+  [[nodiscard]] std::size_t busy() const { return sessions - trying; }
+  [[nodiscard]] std::size_t most_tries() const { return options.max_connections * options.tries_per_connection; }
+  /// How many of its letters are worth their place in memory.
+  [[nodiscard]] std::size_t window_of(const Lane& lane) const {
+    return lane.pace.proven() ? options.window_per_destination : options.window_unproven;
+  }
+  [[nodiscard]] std::size_t batch_of(const Lane& lane) const {
+    return lane.pace.proven() ? options.batch : std::min(options.batch, options.window_unproven);
+  }
+  [[nodiscard]] Lane& lane(const LaneKey& key) {
+    auto& lane = lanes[key];
     if (!lane) {
       PaceOptions pace;
       pace.first = static_cast<double>(options.first_connections);
@@ -72,7 +90,7 @@ struct Relay::State {
       // No longer than its letters wait.
       pace.rest = std::min(options.rest, options.schedule.retry);
       pace.rest_max = std::min(options.rest_max, options.schedule.retry_max);
-      lane = std::make_unique<Lane>(destination, pace);
+      lane = std::make_unique<Lane>(key, pace);
     }
     return *lane;
   }
@@ -118,12 +136,15 @@ struct Relay::Worker {
     std::vector<std::string> keys_;
   };
 
+  /// Without recipients whose rows are in memory already; nothing where all are.
+  [[nodiscard]] static std::optional<Held> in_hand(const Shared& state, store::OutgoingLetter letter);
   static void take(const Shared& state, Lane& lane, store::OutgoingLetter letter);
 
   static void close_or_open(State& state, Lane& lane, const std::string& author);
   static std::optional<Held> pop(State& state, Lane& lane);
 
   static Async<> claim(Shared state, std::string destination, ShardId shard);
+  static std::size_t room_in(const State& state);
 
   static Async<> look(Shared state);
 
@@ -131,15 +152,17 @@ struct Relay::Worker {
 
   static Async<> fill(Shared state);
 
-  static bool may_connect(const State& state, const Lane& lane);
+  static bool may_connect(const State& state, const Lane& lane, bool fresh);
 
   static bool wanted(const State& state, const Lane& lane);
 
   static void open_connections(const Shared& state);
-  static void open_connections(const Shared& state, Lane& lane);
+  /// `fresh`: its first letter has just come.
+  static void open_connections(const Shared& state, Lane& lane, bool fresh);
 
   static Async<> settle(Shared state, ShardId shard, std::vector<store::AttemptOutcome> attempts);
 
+  static void in_background(const Shared& state, Async<> work);
   static void finish(const Shared& state, std::vector<Attempt> attempts);
   static Async<> settle_all(Shared state, std::vector<Attempt> attempts);
   static void note(State& state, const store::OutgoingLetter& letter, const Conclusion& concluded);
@@ -149,9 +172,14 @@ struct Relay::Worker {
     Route route;
     std::size_t hop = 0;  ///< the one that is connected
     std::unique_ptr<Peer> peer;
+    bool trying = false;
+    std::chrono::milliseconds hurry{0};
   };
 
-  static void fail_all(const Shared& state, Lane& lane, Session& session, Held first, const Ending& ending);
+  static Attempt attempt_at(const State& state, Session& session, Held held, std::vector<Ending> endings,
+                            const std::vector<Said>& said);
+  static Attempt attempt_failed(const State& state, Session& session, Held held, const Ending& ending);
+  static Async<> fail_all(Shared state, Lane* lane, Session* session, Held first, Ending ending);
 
   static Ending ending_of(const NoRoute& no);
   static Ending ending_of(const NoPeer& no, const NextHop& hop);
@@ -164,7 +192,7 @@ struct Relay::Worker {
 
   static Result<OutgoingTransaction> transaction_of(const store::OutgoingLetter& letter, SystemTime now);
 
-  static void end_all(const Shared& state, Session& session, Held held, const Ending& ending);
+  static void end_one(const Shared& state, Session& session, Held held, const Ending& ending);
 
   static Async<> send(Shared state, Lane* lane, Session* session, Held held);
 
@@ -172,11 +200,13 @@ struct Relay::Worker {
 
   static Async<std::optional<Held>> next_for(Shared state, Lane* lane, const Session* session);
 
-  static Async<> session(Shared state, std::string name);
+  static Async<> run_session(Shared state, LaneKey key, std::shared_ptr<Session> session);
 
   static void ring_idle(State& state);
 
   static std::chrono::milliseconds sleep_of(const State& state);
+  static void watch_clock(const Shared& state);
+  static Async<> bring_forward(Shared state);
 
   static Async<> work(Shared state);
 

@@ -29,7 +29,7 @@ struct RelayWorld {
   class Routes_ final : public Routes {
    public:
     explicit Routes_(RelayWorld& world) : world_(&world) {}
-    Async<RouteAnswer> find(Destination destination) override {
+    Async<RouteAnswer> find(Destination destination, store::TlsWish wish) override {
       const auto name = std::visit(
           [](const auto& one) {
             if constexpr (std::is_same_v<std::decay_t<decltype(one)>, Domain>) {
@@ -50,6 +50,7 @@ struct RelayWorld {
         route.hops.push_back(std::move(hop));
       }
       route.how = {"MX " + name};
+      if (wish != store::TlsWish::none) route.how.emplace_back(wish == store::TlsWish::waived ? "waived" : "required");
       co_return route;
     }
 
@@ -134,8 +135,8 @@ struct RelayWorld {
   void start(std::unique_ptr<OutgoingLetters> letters = nullptr) {
     RelayServices services;
     services.letters = letters ? std::move(letters) : outgoing_of(*store);
-    services.routes = &routes;
-    services.peers = &peers;
+    services.routes = other_routes != nullptr ? other_routes : &routes;
+    services.peers = other_peers != nullptr ? other_peers : &peers;
     services.addressees = [this](EmailAddress author) -> Async<Result<Addressees>> {
       if (addressees_fail) co_return fail(ErrorKind::busy, "no directory");
       Addressees found;
@@ -146,7 +147,8 @@ struct RelayWorld {
       }
       co_return found;
     };
-    services.clock = &store.clock;
+    services.sign_notice = sign_notice;
+    services.clock = other_clock != nullptr ? other_clock : &store.clock;
     services.random = &random;
     services.metrics = &metrics;
     relay = std::make_unique<Relay>(io.get_executor(), std::move(services), Log::to_lines(store.log), options);
@@ -222,9 +224,13 @@ struct RelayWorld {
   Peers_ peers{*this};
   std::unique_ptr<Relay> relay;
 
+  Routes* other_routes = nullptr;  ///< in place of those above, from the next start() on
+  Peers* other_peers = nullptr;
+  const Clock* other_clock = nullptr;
   int hops = 1;
   bool peers_have_dsn = false;
   bool addressees_fail = false;
+  SignNotice sign_notice = {};  ///< before start()
   std::map<std::string, NoRoute> no_route;
   OnConnect on_connect = [](const std::string& /*host*/) -> Async<std::optional<NoPeer>> { co_return std::nullopt; };
   OnRecipient on_recipient = [](const auto&, const auto&, const auto&) { return Answer(); };

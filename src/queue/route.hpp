@@ -19,6 +19,8 @@
 #include "base/async.hpp"
 #include "dns/record.hpp"
 #include "net/endpoint.hpp"
+#include "queue/tls_failure.hpp"
+#include "store/delivery.hpp"
 
 namespace pabal::queue {
 
@@ -57,11 +59,18 @@ struct NextHop {
   /// DNSSEC proved the name, from the destination on, and its addresses.
   bool secure_name = false;
   TlsPolicy tls = TlsPolicy::opportunistic;
+  /// What its domain asks for, where the letter itself asks for more: reports speak of that.
+  std::optional<TlsPolicy> domain_asks{};
   /// Those that can be used (usage 2 or 3, known selector and digest); none but with TlsPolicy::dane.
   std::vector<dns::Tlsa> tlsa{};
   /// Names of which a certificate must have one where the policy looks at names (RFC 7672 §3.2.2: for usage 2 the base
   /// of the TLSA records, the destination, …). The first is for SNI.
   std::vector<std::string> names{};
+  /// What is wrong about it although letters may go there (it is none of the hosts of an MTA-STS policy under test):
+  /// its sessions are failures in reports.
+  std::optional<TlsFault> fault{};
+  /// Who tries very many hosts has less time for each; 0: the usual.
+  std::chrono::milliseconds hurry{0};
 };
 
 struct RouteCredentials {
@@ -82,6 +91,8 @@ struct Route {
   std::chrono::seconds ttl{0};
   /// What was looked up and what it said, a line each, for the trace.
   std::vector<std::string> how;
+  /// The hops are what the domain's own DNS says, and so is how safe they must be: RFC 8460's reports speak of it.
+  bool by_dns = false;
   /// The policy that MTA-STS found, for reports (RFC 8460): its domain's own text; empty where there is none.
   std::string mta_sts_policy;
 };
@@ -103,7 +114,10 @@ class Routes {
   virtual ~Routes() = default;
   /// Looks it up; always ends, within what the resolver takes for a few questions one after another. Any executor; goes
   /// on at home.
-  [[nodiscard]] virtual Async<RouteAnswer> find(Destination destination) = 0;
+  /// Where the sender requires TLS each hop wants it verified, and a name that is proven; where the sender waives it,
+  /// what the domain publishes (DANE, MTA-STS) isn't looked at (RFC 8689 §4.2, §5). A notice about a letter that
+  /// required it goes by what the domain publishes, and over any TLS where that is nothing.
+  [[nodiscard]] virtual Async<RouteAnswer> find(Destination destination, store::TlsWish wish) = 0;
 };
 
 }  // namespace pabal::queue

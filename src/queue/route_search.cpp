@@ -50,13 +50,14 @@ void add_once(std::vector<std::string>& all, const std::string& one) {
 }  // namespace
 
 RouteSearch::RouteSearch(const DnsRoutes& routes, const RouteSettings& settings, dns::Resolver& resolver,
-                         StsPolicies* policies, Random& random, Destination destination)
+                         StsPolicies* policies, Random& random, Destination destination, store::TlsWish wish)
     : routes_(routes),
       settings_(settings),
       resolver_(resolver),
       policies_(policies),
       random_(random),
       destination_(std::move(destination)),
+      wish_(wish),
       port_(settings.remote_port) {
   route_.destination = text_of(destination_);
   route_.ttl = most_life;
@@ -64,31 +65,37 @@ RouteSearch::RouteSearch(const DnsRoutes& routes, const RouteSettings& settings,
 }
 
 Async<RouteAnswer> RouteSearch::run() {
-  if (const auto* literal = std::get_if<AddressLiteral>(&destination_)) co_return to_literal(*literal);
-  const auto domain = std::get<Domain>(destination_);
-  set_ = routes_.set_for(domain);
-  if (set_ != nullptr) {
-    route_.lmtp = set_->lmtp;
-    route_.implicit_tls = set_->implicit_tls;
-    route_.credentials = set_->credentials;
-    if (!set_->sources.empty()) route_.sources = set_->sources;
-    if (set_->port != 0) {
-      port_ = set_->port;
-    } else if (set_->implicit_tls) {
-      port_ = smtps_port;
-    } else if (set_->lmtp) {
-      port_ = lmtp_port;
-    }
-    if (!set_->host.empty()) co_return co_await to_set_host();
+  if (wish_ == store::TlsWish::waived)
+    say("the sender waives TLS (TLS-Required: No): what the domain publishes of it is not looked at");
+  if (wish_ == store::TlsWish::required) say("the sender requires TLS (REQUIRETLS)");
+  if (wish_ == store::TlsWish::preferred) say("about a letter whose sender required TLS: in plain text to nobody");
+  const auto* domain = std::get_if<Domain>(&destination_);
+  set_ = domain != nullptr ? routes_.set_for(*domain) : routes_.set_for_all();
+  if (set_ != nullptr) take_set();
+  if (set_ != nullptr && !set_->host.empty()) co_return co_await to_set_host();
+  if (domain == nullptr) co_return to_literal(std::get<AddressLiteral>(destination_));
+  co_return co_await by_mx(*domain);
+}
+
+void RouteSearch::take_set() {
+  route_.lmtp = set_->lmtp;
+  route_.implicit_tls = set_->implicit_tls;
+  route_.credentials = set_->credentials;
+  if (!set_->sources.empty()) route_.sources = set_->sources;
+  if (set_->port != 0) {
+    port_ = set_->port;
+  } else if (set_->implicit_tls) {
+    port_ = smtps_port;
+  } else if (set_->lmtp) {
+    port_ = lmtp_port;
   }
-  co_return co_await by_mx(domain);
 }
 
 RouteAnswer RouteSearch::to_literal(const AddressLiteral& literal) {
   const auto text = literal.ip();
   boost::system::error_code error;
   const auto address = text ? boost::asio::ip::make_address(std::string(*text), error) : boost::asio::ip::address();
-  if (!text || error)
+  if (!text || error || is_nobodys(address))
     return no_route(true, "5.1.2", fmt::format("{} is no address that mail can be sent to", route_.destination));
   const auto endpoint = net::Endpoint::of(address, port_);
   if (routes_.is_own(endpoint))
@@ -96,6 +103,9 @@ RouteAnswer RouteSearch::to_literal(const AddressLiteral& literal) {
   say(fmt::format("address literal {}", route_.destination));
   NextHop hop{.host = endpoint.host(), .addresses = {endpoint}};
   hop.names = {endpoint.host()};
+  if (set_ != nullptr && set_->tls) hop.tls = *set_->tls;
+  if (wish_ == store::TlsWish::required) hop.tls = TlsPolicy::verified;
+  if (wish_ == store::TlsWish::preferred) prefer_tls(hop);
   route_.hops.push_back(std::move(hop));
   return std::move(route_);
 }
@@ -106,7 +116,9 @@ Async<RouteAnswer> RouteSearch::to_set_host() {
                   host.starts_with("unix:") ? "" : fmt::format(" port {}", port_)));
   NextHop hop{.host = host};
   hop.names = {host};
-  hop.tls = set_->tls.value_or(TlsPolicy::opportunistic);
+  // A password is for the host that was meant.
+  const auto usual = set_->credentials ? TlsPolicy::verified : TlsPolicy::opportunistic;
+  hop.tls = set_->tls.value_or(usual);
   if (host.starts_with("unix:")) {
     hop.addresses = {net::Endpoint::unix_socket(host.substr(5))};
     hop.tls = set_->tls.value_or(TlsPolicy::none);
@@ -117,6 +129,9 @@ Async<RouteAnswer> RouteSearch::to_set_host() {
   const auto address = boost::asio::ip::make_address(host, error);
   if (!error) {
     hop.addresses = {net::Endpoint::of(address, port_)};
+    if (address.is_loopback()) hop.tls = set_->tls.value_or(TlsPolicy::opportunistic);
+    if (wish_ == store::TlsWish::required && !route_.lmtp) hop.tls = TlsPolicy::verified;
+    if (wish_ == store::TlsWish::preferred && !route_.lmtp && !address.is_loopback()) prefer_tls(hop);
     route_.hops.push_back(std::move(hop));
     co_return std::move(route_);
   }
@@ -125,6 +140,9 @@ Async<RouteAnswer> RouteSearch::to_set_host() {
   domain_names_ = {host};
   hosts_.push_back({.host = host, .name = *name, .preference = 0, .name_is_proven = true});
   co_await look_up_addresses();
+  if (!set_->tls) {
+    for (auto& found : hosts_) found.hop.tls = usual;
+  }
   if (may_use_dane()) co_await look_up_tlsa();
   co_return end();
 }
@@ -157,10 +175,12 @@ Async<RouteAnswer> RouteSearch::by_mx(Domain domain) {
         co_return no_route(true, "5.1.10", fmt::format("{} takes no mail (it says so in the DNS)", domain.ascii()));
       break;
   }
+  route_.by_dns = set_ == nullptr;
   co_await look_up_addresses();
   leave_out_ourselves();
   if (may_use_dane()) co_await look_up_tlsa();
-  if (policies_ != nullptr && (set_ == nullptr || !set_->tls)) co_await obey_mta_sts(std::move(domain));
+  if (may_use_mta_sts() || (wants_proven_names() && policies_ != nullptr)) co_await obey_mta_sts(std::move(domain));
+  if (wants_proven_names()) std::ranges::for_each(hosts_, [this](auto& host) { name_by_proof(host); });
   co_return end();
 }
 
@@ -268,8 +288,9 @@ Async<> RouteSearch::look_up_tlsa() {
   }
   if (set_ == nullptr || set_->tls != TlsPolicy::dane) co_return;
   for (auto& host : hosts_) {
-    if (host.refused.empty() && host.hop.tlsa.empty())
-      host.refused = "the settings want DANE, and it has no TLSA records that can be used";
+    if (!host.refused.empty() || !host.hop.tlsa.empty()) continue;
+    host.refused = "the settings want DANE, and it has no TLSA records that can be used";
+    host.refused_as = TlsFailure::dane_required;
   }
 }
 
@@ -280,6 +301,7 @@ void RouteSearch::take_tlsa(MailHost& host, const dns::Name& base, const dns::An
     // RFC 7672 §2.1.1: else who can suppress the answer can take the protection away.
     host.has_tlsa = true;
     host.refused = fmt::format("its TLSA records can't be looked up: {}", with_reason(answer.status, answer.why));
+    host.refused_as = TlsFailure::dnssec_invalid;
     return;
   }
   if (answer.status != Status::ok || !answer.secure) return;
@@ -288,8 +310,9 @@ void RouteSearch::take_tlsa(MailHost& host, const dns::Name& base, const dns::An
     if (is_usable(tlsa)) host.hop.tlsa.push_back(tlsa);
   }
   if (host.hop.tlsa.empty()) {
-    // RFC 7672 §2.2: somebody publishes that there is TLS, in words that we don't understand.
-    host.hop.tls = TlsPolicy::encrypted;
+    // RFC 7672 §2.2: somebody publishes that there is TLS, in words that we don't understand. What the settings demand
+    // (a password is for the host that was meant) is more than that.
+    host.hop.tls = std::max(host.hop.tls, TlsPolicy::encrypted);
     return;
   }
   host.hop.tls = TlsPolicy::dane;
@@ -302,15 +325,29 @@ Async<> RouteSearch::obey_mta_sts(Domain domain) {
   if (hosts_.empty()) co_return;
   auto found = co_await policies_->find(std::move(domain));
   for (auto& words : found.how) say(std::move(words));
+  sts_unknown_ = found.unknown;
+  if (found.policy) route_.mta_sts_policy = found.policy->text;
+  if (found.fault && route_.by_dns) {
+    TlsOutcome outcome{.time = {}, .domain = route_.destination, .failure = found.fault->failure};
+    outcome.reason = found.fault->reason;
+    take_sts_policy(outcome, route_.mta_sts_policy);
+    routes_.tell(std::move(outcome));
+  }
   if (!found.policy || found.policy->mode == smtp::StsMode::none) co_return;
-  route_.mta_sts_policy = found.policy->text;
   const bool enforce = found.policy->mode == smtp::StsMode::enforce;
   for (auto& host : hosts_) {
     const bool allowed = found.policy->allows(host.host);
-    if (!allowed) say(fmt::format("{} is none of the hosts of the MTA-STS policy", host.host));
-    if (!allowed && enforce && host.refused.empty()) host.refused = "it is none of the hosts of the MTA-STS policy";
+    host.in_sts_policy = allowed;
+    if (set_ != nullptr && set_->tls) continue;  // it proves names, and no more
     // DANE's proof is the stronger one, and none may stand in for it where it fails (RFC 8461 §2).
     if (host.hop.tls == TlsPolicy::dane) continue;
+    if (!allowed) say(fmt::format("{} is none of the hosts of the MTA-STS policy", host.host));
+    if (!allowed && enforce && host.refused.empty()) {
+      host.refused = "it is none of the hosts of the MTA-STS policy";
+      host.refused_as = TlsFailure::validation_failure;
+    }
+    if (!allowed && !enforce)
+      host.hop.fault = TlsFault{TlsFailure::validation_failure, "the host is none of those of the MTA-STS policy"};
     if (enforce) {
       host.hop.tls = TlsPolicy::mta_sts_enforce;
     } else if (host.hop.tls == TlsPolicy::opportunistic) {
@@ -319,14 +356,62 @@ Async<> RouteSearch::obey_mta_sts(Domain domain) {
   }
 }
 
+void RouteSearch::require_proof(MailHost& host) const {
+  const bool verifies = host.hop.tls == TlsPolicy::dane || host.hop.tls == TlsPolicy::verified ||
+                        host.hop.tls == TlsPolicy::mta_sts_enforce;
+  if (!verifies) {
+    host.hop.tls = TlsPolicy::verified;
+    host.hop.names = {host.host};
+  }
+  if (host.refused.empty() && !host.name_is_proven && !host.in_sts_policy) {
+    host.refused = "the sender requires TLS, and nothing proves that this is the domain's mail host";
+    host.proof_is_missing = true;
+  }
+}
+
+void RouteSearch::name_by_proof(MailHost& host) const {
+  if (host.name_is_proven || host.in_sts_policy) return;
+  const auto& domain = route_.destination;
+  const bool below = host.host.ends_with("." + domain);
+  host.hop.names = below ? std::vector<std::string>{host.host, domain} : std::vector<std::string>{domain};
+}
+
+void RouteSearch::prefer_tls(NextHop& hop) {
+  if (needs_tls(hop.tls)) return;
+  hop.domain_asks = hop.tls;
+  hop.tls = TlsPolicy::encrypted;
+}
+
+void RouteSearch::tell_refused(const MailHost& host) const {
+  // Of what the settings lead to the domain's reports don't speak, but where they demand what it doesn't have.
+  if (!host.refused_as) return;
+  if (set_ != nullptr && (!set_->host.empty() || *host.refused_as != TlsFailure::dane_required)) return;
+  TlsOutcome outcome{.time = {}, .domain = route_.destination, .failure = *host.refused_as};
+  outcome.receiving_host = host.host;
+  outcome.reason = host.refused;
+  if (*host.refused_as == TlsFailure::validation_failure) {
+    take_sts_policy(outcome, route_.mta_sts_policy);
+  } else {
+    outcome.policy = TlsPolicyType::tlsa;
+  }
+  routes_.tell(std::move(outcome));
+}
+
 RouteAnswer RouteSearch::end() {
+  if (wish_ == store::TlsWish::required && !route_.lmtp)
+    std::ranges::for_each(hosts_, [this](auto& host) { require_proof(host); });
+  if (wish_ == store::TlsWish::preferred && !route_.lmtp)
+    std::ranges::for_each(hosts_, [](auto& host) { prefer_tls(host.hop); });
   std::vector<std::string> passing;
   std::vector<std::string> refused;
+  bool all_lack = true;
   for (auto& host : hosts_) {
     if (host.found.failed()) {
       passing.push_back(fmt::format("{}: {}", host.host, host.found.why()));
     } else if (!host.refused.empty() && !host.found.addresses.empty()) {
       refused.push_back(fmt::format("{}: {}", host.host, host.refused));
+      all_lack = all_lack && host.proof_is_missing;
+      tell_refused(host);
     } else if (!host.found.addresses.empty()) {
       route_.hops.push_back(std::move(host.hop));
     }
@@ -335,7 +420,9 @@ RouteAnswer RouteSearch::end() {
   if (!route_.hops.empty()) return std::move(route_);
   const auto& to = route_.destination;
   if (!refused.empty()) {
-    return no_route(false, "4.7.5",
+    // What the domain lacks it will lack later; a policy that can't be had now may be had then.
+    const bool lacks = passing.empty() && all_lack && !sts_unknown_;
+    return no_route(lacks, lacks ? "5.7.10" : "4.7.5",
                     fmt::format("no mail host of {} may be trusted now ({})", to, fmt::join(refused, "; ")));
   }
   if (!passing.empty()) {

@@ -24,17 +24,23 @@ struct MailHost {
   HostAddresses found{};
   NextHop hop{};          ///< as far as it is known
   bool has_tlsa = false;  ///< something was found, so that no other name is looked at
+  bool in_sts_policy = false;
   std::string refused{};  ///< why DANE or MTA-STS don't allow it; empty: they do
+  /// The same for reports, where it is of the domain's making.
+  std::optional<TlsFailure> refused_as{};
+  bool proof_is_missing = false;  ///< that is why: what the sender requires the domain doesn't have
 };
 
 class RouteSearch {
  public:
   /// All of it must live until run() has ended.
   RouteSearch(const DnsRoutes& routes, const RouteSettings& settings, dns::Resolver& resolver, StsPolicies* policies,
-              Random& random, Destination destination);
+              Random& random, Destination destination, store::TlsWish wish);
   [[nodiscard]] Async<RouteAnswer> run();
 
  private:
+  /// What the settings say of the way, but for the host.
+  void take_set();
   [[nodiscard]] RouteAnswer to_literal(const AddressLiteral& literal);
   [[nodiscard]] Async<RouteAnswer> to_set_host();
   [[nodiscard]] Async<RouteAnswer> by_mx(Domain domain);
@@ -59,9 +65,25 @@ class RouteSearch {
   [[nodiscard]] std::vector<net::Endpoint> shuffled(const std::vector<net::Endpoint>& addresses);
   template <class T>
   void shuffle(std::vector<T>& all);
+  /// Whether the domain's own records count; not where the operator has said what is demanded, or the sender waives it.
   [[nodiscard]] bool may_use_dane() const noexcept {
-    return set_ == nullptr || !set_->tls || *set_->tls == TlsPolicy::dane;
+    if (set_ != nullptr && set_->tls) return *set_->tls == TlsPolicy::dane;
+    return wish_ != store::TlsWish::waived;
   }
+  [[nodiscard]] bool may_use_mta_sts() const noexcept {
+    return policies_ != nullptr && (set_ == nullptr || !set_->tls) && wish_ != store::TlsWish::waived;
+  }
+  /// The operator wants certificates that have a name, of hosts that MX records name.
+  [[nodiscard]] bool wants_proven_names() const noexcept {
+    return set_ != nullptr && set_->tls == TlsPolicy::verified && !implicit_mx_;
+  }
+  /// A name that nothing proves is what a forger of the DNS says: then the certificate must have the domain's own.
+  void name_by_proof(MailHost& host) const;
+  /// For a sender who requires TLS: a host that can't be verified is of no use (RFC 8689 §4.2).
+  void require_proof(MailHost& host) const;
+  /// For a notice about such a letter: TLS with whomever, where the domain asks for no more.
+  static void prefer_tls(NextHop& hop);
+  void tell_refused(const MailHost& host) const;
 
   const DnsRoutes& routes_;
   const RouteSettings& settings_;
@@ -69,6 +91,7 @@ class RouteSearch {
   StsPolicies* policies_;
   Random& random_;
   Destination destination_;
+  store::TlsWish wish_;
   const SetRoute* set_ = nullptr;
   std::uint16_t port_;
   Route route_;
@@ -76,6 +99,7 @@ class RouteSearch {
   std::vector<std::string> domain_names_;  ///< the destination, and what it is an alias of: names in certificates, too
   bool implicit_mx_ = false;
   bool left_out_ourselves_ = false;
+  bool sts_unknown_ = false;  ///< the domain may have an MTA-STS policy, which can't be had now
 };
 
 }  // namespace pabal::queue

@@ -76,23 +76,55 @@ class ScriptedHttps final : public net::HttpsClient {
     last = request;
     co_await sleep_for(delay);
     const auto found = documents.find(request.host);
+    if (error) co_return fail(*error, "refused");
     if (found == documents.end()) co_return fail(ErrorKind::closed, "refused");
     co_return found->second;
   }
 
   std::map<std::string, net::HttpsResponse> documents;
+  std::optional<ErrorKind> error;
   std::chrono::milliseconds delay{0};
   int asked = 0;
   net::HttpsRequest last;
+};
+
+/// What was told of TLS before there was a session.
+class Outcomes final : public TlsOutcomes {
+ public:
+  void note(TlsOutcome outcome) noexcept override { all.push_back(std::move(outcome)); }
+  std::string take() {
+    std::string text;
+    for (const auto& one : std::exchange(all, {})) {
+      text += fmt::format("{} {} {} {}: {}\n", one.domain, name_of(one.policy),
+                          one.failure ? name_of(*one.failure) : "success",
+                          one.receiving_host.empty() ? "-" : one.receiving_host, one.reason);
+    }
+    return text;
+  }
+  std::vector<TlsOutcome> all;
 };
 
 class SafeRoutes : public testing::Test {
  protected:
   SafeRoutes() { resolver.secure("example"); }
 
-  std::string find(std::string_view to, RouteSettings settings = {}) {
-    DnsRoutes routes(resolver, &policies, random, std::move(settings));
-    return dump(run_blocking(routes.find(*Domain::parse(to))));
+  std::string find(std::string_view to, RouteSettings settings = {}, store::TlsWish wish = store::TlsWish::none) {
+    return dump(route(to, std::move(settings), wish));
+  }
+  RouteAnswer route(std::string_view to, RouteSettings settings = {}, store::TlsWish wish = store::TlsWish::none) {
+    const DnsRoutes::Told told{.outcomes = &outcomes, .clock = &clock};
+    DnsRoutes routes(resolver, &policies, random, std::move(settings), told);
+    return run_blocking(routes.find(*Domain::parse(to), wish));
+  }
+  /// The names that certificates of the hosts must have one of.
+  std::string names(std::string_view to, RouteSettings settings) {
+    std::string text;
+    const auto found = route(to, std::move(settings));
+    if (!found) return found.error().words;
+    for (const auto& hop : found->hops) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : "; ", name_of(hop.tls), fmt::join(hop.names, ","));
+    }
+    return text;
   }
   StsPolicies::Found policy(std::string_view domain) { return run_blocking(policies.find(*Domain::parse(domain))); }
   static net::HttpsResponse document(std::string_view mode, std::string_view mx, int max_age = 1000) {
@@ -113,7 +145,154 @@ class SafeRoutes : public testing::Test {
   SeededRandom random{1};
   ScriptedHttps https;
   StsPolicies policies{resolver, https, clock};
+  Outcomes outcomes;
 };
+
+// RFC 8689: a sender who requires TLS gets hosts that can be verified under a name that is proven; one who waives it
+// gets them as if the domain published nothing.
+TEST_F(SafeRoutes, WhatTheSenderWishes) {
+  using store::TlsWish;
+  const auto required = [&](std::string_view to) { return find(to, {}, TlsWish::required); };
+  const auto waived = [&](std::string_view to) { return find(to, {}, TlsWish::waived); };
+  // DNSSEC proves these names.
+  EXPECT_EQ(required("busan.example"),
+            "mx1.busan.example dane 2 mx1.busan.example,busan.example; mx2.busan.example verified");
+  EXPECT_EQ(required("unusable.busan.example"), "mx3.busan.example verified");
+  EXPECT_EQ(waived("busan.example"), "mx1.busan.example opportunistic; mx2.busan.example opportunistic");
+  EXPECT_EQ(waived("unusable.busan.example"), "mx3.busan.example opportunistic");
+  // What the operator demands isn't the sender's to waive.
+  RouteSettings settings;
+  settings.set = {{.domain = "busan.example", .tls = TlsPolicy::verified}};
+  EXPECT_EQ(find("busan.example", settings, TlsWish::waived), "mx1.busan.example verified; mx2.busan.example verified");
+
+  publish("plain.test", "1");
+  https.documents["mta-sts.plain.test"] = document("testing", "mx.plain.test");
+  EXPECT_EQ(required("plain.test"), "mx.plain.test verified");
+  const auto before = https.asked;
+  EXPECT_EQ(waived("plain.test"), "mx.plain.test opportunistic");
+  EXPECT_EQ(https.asked, before);
+  // Nothing proves this one, and a domain that is its own host needs no proof but its certificate.
+  resolver.set_zone("$ORIGIN bare.test.\n@ MX 10 mx\nmx A 192.0.2.10\n");
+  EXPECT_TRUE(required("bare.test").starts_with("lasting 5.7.10 no mail host of bare.test may be trusted now"))
+      << required("bare.test");
+  resolver.set_zone("$ORIGIN own.test.\n@ A 192.0.2.10\n");
+  EXPECT_EQ(required("own.test"), "own.test verified");
+}
+
+// RFC 8689 §5: a notice about such a letter goes by what the domain publishes, in plain text to nobody, and isn't
+// refused for want of a proof.
+TEST_F(SafeRoutes, ANoticeAboutARequiringLetterGoesAsSafelyAsItCan) {
+  const auto preferred = [&](std::string_view to, RouteSettings settings = {}) {
+    return find(to, std::move(settings), store::TlsWish::preferred);
+  };
+  EXPECT_EQ(preferred("busan.example"),
+            "mx1.busan.example dane 2 mx1.busan.example,busan.example; mx2.busan.example encrypted");
+  resolver.set_zone("$ORIGIN bare.test.\n@ MX 10 mx\nmx A 192.0.2.10\n");
+  EXPECT_EQ(preferred("bare.test"), "mx.bare.test encrypted");
+  publish("a.test", "1");
+  https.documents["mta-sts.a.test"] = document("enforce", "mx.a.test");
+  EXPECT_EQ(preferred("a.test"), "mx.a.test mta-sts enforce");
+  publish("a.test", "2");
+  https.documents["mta-sts.a.test"] = document("testing", "mx.a.test");
+  EXPECT_EQ(preferred("a.test"), "mx.a.test encrypted");
+  RouteSettings settings;
+  settings.set = {{.domain = "*", .host = "192.0.2.7"}};
+  EXPECT_EQ(preferred("bare.test", settings), "192.0.2.7 encrypted");
+  settings.set = {{.domain = "*", .host = "127.0.0.7"}};
+  EXPECT_EQ(preferred("bare.test", settings), "127.0.0.7 opportunistic");
+}
+
+// A policy that can't be had just now may be had later: the letter waits for it.
+TEST_F(SafeRoutes, RequiringTlsWhereThePolicyIsUnknown) {
+  const auto required = [&](std::string_view to) { return find(to, {}, store::TlsWish::required).substr(0, 13); };
+  publish("a.test", "1");
+  EXPECT_EQ(required("a.test"), "passing 4.7.5") << "the record is there, and the web server isn't";
+  EXPECT_EQ(required("a.test"), "passing 4.7.5") << "not asked again so soon";
+  resolver.fail("_mta-sts.a.test", Type::txt, Status::timed_out, "slow");
+  EXPECT_EQ(required("a.test"), "passing 4.7.5");
+  resolver.set_zone("$ORIGIN a.test.\n@ MX 10 mx\nmx A 192.0.2.10\n");
+  EXPECT_EQ(required("b.test").substr(0, 7), "lasting");
+}
+
+// RFC 8460 §4.3: what is wrong before there is a session.
+TEST_F(SafeRoutes, WhatIsWrongIsTold) {
+  resolver.fail("_25._tcp.mx1.busan.example", Type::tlsa, Status::bogus, "forged");
+  EXPECT_EQ(find("busan.example"), "mx2.busan.example opportunistic");
+  EXPECT_EQ(
+      outcomes.take(),
+      "busan.example tlsa dnssec-invalid mx1.busan.example: its TLSA records can't be looked up: bogus (forged)\n");
+  RouteSettings settings;
+  settings.set = {{.domain = "*", .tls = TlsPolicy::dane}};
+  find("unusable.busan.example", settings);
+  EXPECT_EQ(outcomes.take(),
+            "unusable.busan.example tlsa dane-required mx3.busan.example: the settings want DANE, and it has no TLSA "
+            "records that can be used\n");
+  settings.set = {{.domain = "*", .host = "mx2.busan.example", .tls = TlsPolicy::dane}};
+  find("busan.example", settings);
+  EXPECT_EQ(outcomes.take(), "") << "that is not the domain's";
+
+  publish("a.test", "1");
+  find("a.test");
+  EXPECT_EQ(outcomes.take(), "a.test sts sts-policy-fetch-error -: refused\n");
+  find("a.test");
+  EXPECT_EQ(outcomes.take(), "a.test sts sts-policy-fetch-error -: refused\n") << "another letter";
+  const auto fault = [&](net::HttpsResponse response) {
+    clock.advance(std::chrono::seconds(301));
+    https.documents["mta-sts.a.test"] = std::move(response);
+    find("a.test");
+    const auto told = outcomes.take();
+    return told.substr(0, told.find(" -:"));
+  };
+  EXPECT_EQ(fault({.status = 404, .media_type = "text/plain", .body = {}}), "a.test sts sts-policy-fetch-error");
+  EXPECT_EQ(fault({.status = 200, .media_type = "text/html", .body = {}}), "a.test sts sts-policy-invalid");
+  EXPECT_EQ(fault({.status = 200, .media_type = "text/plain", .body = "x"}), "a.test sts sts-policy-invalid");
+  https.error = ErrorKind::policy;
+  EXPECT_EQ(fault({}), "a.test sts sts-webpki-invalid");
+  https.error.reset();
+  EXPECT_EQ(fault(document("enforce", "other.a.test")),
+            "a.test sts validation-failure mx.a.test: it is none of the hosts of the MTA-STS policy\n");
+  // Under test letters go there, and their sessions are the failures.
+  publish("a.test", "2");
+  https.documents["mta-sts.a.test"] = document("testing", "other.a.test");
+  const auto tested = route("a.test");
+  ASSERT_TRUE(tested);
+  ASSERT_TRUE(tested->hops.front().fault);
+  EXPECT_EQ(tested->hops.front().fault->failure, TlsFailure::validation_failure);
+  EXPECT_EQ(outcomes.take(), "");
+  // A remembered policy is in force though the new one can't be fetched, and its domain hears of it.
+  publish("a.test", "3");
+  https.documents.clear();
+  EXPECT_EQ(find("a.test"), "mx.a.test mta-sts testing");
+  ASSERT_EQ(outcomes.all.size(), 1U);
+  EXPECT_EQ(outcomes.all.front().policy_hosts, std::vector<std::string>{"other.a.test"});
+  EXPECT_EQ(outcomes.take(), "a.test sts sts-policy-fetch-error -: refused\n");
+}
+
+// What the operator demands doesn't fall to a forged MX record: names that nothing proves must be the domain's own.
+TEST_F(SafeRoutes, VerifiedByNamesThatAreProven) {
+  RouteSettings settings;
+  settings.set = {{.domain = "*", .tls = TlsPolicy::verified}};
+  EXPECT_EQ(names("busan.example", settings), "verified mx1.busan.example; verified mx2.busan.example");
+  resolver.set_zone(
+      "$ORIGIN a.test.\n@ MX 10 mx\n@ MX 20 mx.elsewhere.test.\n@ MX 30 mxa.test.\nmx A 192.0.2.10\n"
+      "mx.elsewhere.test. A 192.0.2.11\nmxa.test. A 192.0.2.12\n");
+  EXPECT_EQ(names("a.test", settings), "verified mx.a.test,a.test; verified a.test; verified a.test");
+  resolver.set_zone(
+      "$ORIGIN a.test.\n@ MX 10 mx.elsewhere.test.\nmx.elsewhere.test. A 192.0.2.11\n"
+      "_mta-sts TXT \"v=STSv1; id=1;\"\nmta-sts A 192.0.2.13\n");
+  https.documents["mta-sts.a.test"] = document("testing", "*.elsewhere.test");
+  EXPECT_EQ(names("a.test", settings), "verified mx.elsewhere.test") << "an MTA-STS policy proves it";
+  EXPECT_EQ(outcomes.take(), "");
+  resolver.set_zone("a.test. A 192.0.2.10\n");
+  EXPECT_EQ(names("a.test", settings), "verified a.test");
+}
+
+// A password is for the host that was meant, also where its TLSA records can't be used.
+TEST_F(SafeRoutes, RecordsThatCantBeUsedTakeNothingAway) {
+  RouteSettings settings;
+  settings.set = {{.domain = "*", .host = "mx3.busan.example", .credentials = RouteCredentials{"user", "secret"}}};
+  EXPECT_EQ(find("x.test", settings), "mx3.busan.example verified");
+}
 
 struct Case {
   std::string to;
@@ -213,6 +392,11 @@ TEST_F(SafeRoutes, DaneStandsAboveMtaSts) {
   https.documents["mta-sts.busan.example"] = document("enforce", "*.busan.example");
   EXPECT_EQ(find("busan.example"),
             "mx1.busan.example dane 2 mx1.busan.example,busan.example; mx2.busan.example mta-sts enforce");
+  // A policy that doesn't name the host takes nothing from what DNSSEC proves.
+  https.documents["mta-sts.busan.example"] = document("enforce", "mx2.busan.example");
+  resolver.set_zone(zone() + "$ORIGIN busan.example.\n_mta-sts TXT \"v=STSv1; id=2\"\nmta-sts A 192.0.2.11\n");
+  EXPECT_EQ(find("busan.example"),
+            "mx1.busan.example dane 2 mx1.busan.example,busan.example; mx2.busan.example mta-sts enforce");
   resolver.fail("_25._tcp.mx1.busan.example", Type::tlsa, Status::bogus, "forged");
   EXPECT_EQ(find("busan.example"), "mx2.busan.example mta-sts enforce");
 }
@@ -272,6 +456,59 @@ TEST_F(SafeRoutes, PoliciesThatAreNone) {
   EXPECT_EQ(https.asked, asked);
   resolver.set_zone("c.test. TXT x\n_mta-sts.c.test. TXT \"v=STSv1; id=1\"\n");
   EXPECT_EQ(policy("c.test").how, std::vector<std::string>{"MTA-STS policy 1: mta-sts.c.test has no address"});
+}
+
+// RFC 8461 §10.2: a policy in use is renewed long before its time is over.
+TEST_F(SafeRoutes, PoliciesInUseAreRenewed) {
+  using std::chrono::hours;
+  publish("a.test", "1");
+  https.documents["mta-sts.a.test"] = document("enforce", "mx.a.test", 10 * 86400);
+  EXPECT_TRUE(policy("a.test").policy);
+  const auto refresh = [&] {
+    const auto done = run_blocking(policies.refresh(10));
+    std::string text = fmt::format("{}", done.fetched);
+    for (const auto& [domain, why] : done.failed) text += fmt::format(" {}: {}", domain.ascii(), why);
+    return text;
+  };
+  EXPECT_EQ(refresh(), "0");
+  clock.advance(hours(23));
+  EXPECT_EQ(refresh(), "0");
+  clock.advance(hours(2));
+  EXPECT_EQ(refresh(), "1");
+  EXPECT_EQ(https.asked, 2);
+  EXPECT_EQ(refresh(), "0");
+  // It can't be fetched: tried each hour, told each time, and in force all the while.
+  https.error = ErrorKind::closed;
+  clock.advance(hours(25));
+  EXPECT_EQ(refresh(), "0 a.test: refused");
+  EXPECT_EQ(refresh(), "0");
+  clock.advance(hours(1));
+  EXPECT_EQ(refresh(), "0 a.test: refused");
+  EXPECT_EQ(policy("a.test").policy->mode, smtp::StsMode::enforce);
+  https.error.reset();
+  publish("a.test", "2");
+  https.documents["mta-sts.a.test"] = document("testing", "mx.a.test", 10 * 86400);
+  clock.advance(hours(1));
+  EXPECT_EQ(refresh(), "1") << "the new one, too";
+  EXPECT_EQ(policy("a.test").how.front(), "MTA-STS policy 2 (testing, 1 hosts)");
+  // A record that was withdrawn is no failure; the policy stays for its time.
+  resolver.set_zone("a.test. MX 10 mx.a.test.\n");
+  clock.advance(hours(25));
+  EXPECT_EQ(refresh(), "0");
+  EXPECT_TRUE(policy("a.test").policy);
+  // What no letter has needed for a week is left to end.
+  publish("a.test", "2");
+  clock.advance(hours(7 * 24));
+  EXPECT_EQ(refresh(), "0");
+  EXPECT_TRUE(policy("a.test").policy) << "its time is not over";
+  EXPECT_EQ(refresh(), "1");
+  // One with a short time: when half of that is over.
+  publish("b.test", "1");
+  https.documents["mta-sts.b.test"] = document("none", "mx.b.test", 3600);
+  EXPECT_TRUE(policy("b.test").policy);
+  clock.advance(std::chrono::minutes(31));
+  https.error = ErrorKind::closed;
+  EXPECT_EQ(refresh(), "0") << "nobody needs to hear of one that asks for nothing";
 }
 
 Async<> find_into(StsPolicies* policies, int* found) {

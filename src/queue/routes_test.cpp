@@ -86,7 +86,7 @@ class RoutesTest : public testing::Test {
     const bool literal = to.starts_with('[');
     auto destination = literal ? Destination(AddressLiteral{std::string(to.substr(1, to.size() - 2))})
                                : Destination(*Domain::parse(to));
-    return run_blocking(routes.find(std::move(destination)));
+    return run_blocking(routes.find(std::move(destination), store::TlsWish::none));
   }
   std::string find(std::string_view to, RouteSettings with = settings()) { return dump(route(to, std::move(with))); }
   static RouteSettings with(SetRoute set) {
@@ -151,7 +151,22 @@ TEST_F(RoutesTest, Literals) {
   EXPECT_EQ(find("[192.0.2.9]"), "192.0.2.9 0 opportunistic 192.0.2.9:25");
   EXPECT_EQ(find("[IPv6:2001:db8::9]"), "2001:db8::9 0 opportunistic [2001:db8::9]:25");
   EXPECT_EQ(find("[x-net:abc]"), "lasting 5.1.2 [x-net:abc] is no address that mail can be sent to");
+  // What is nobody's, and ourselves, in any form.
+  for (const auto* nobodys : {"0.0.0.0", "255.255.255.255", "224.0.0.1", "IPv6:::", "IPv6:ff02::1",
+                              "IPv6:::ffff:0.0.0.0", "IPv6:::ffff:239.1.1.1"}) {
+    EXPECT_EQ(find(fmt::format("[{}]", nobodys)),
+              fmt::format("lasting 5.1.2 [{}] is no address that mail can be sent to", nobodys));
+  }
+  EXPECT_EQ(find("[IPv6:::ffff:192.0.2.250]"), "lasting 5.4.6 [IPv6:::ffff:192.0.2.250] is this server itself");
+  EXPECT_EQ(find("[IPv6:::ffff:127.0.0.1]"), "lasting 5.4.6 [IPv6:::ffff:127.0.0.1] is this server itself");
   EXPECT_EQ(resolver.asked(), 0U);
+  // What is set for all holds for them, too.
+  EXPECT_EQ(find("[192.0.2.9]", with({.domain = "*", .host = "mx2.busan.example", .port = 26})),
+            "mx2.busan.example 0 opportunistic 192.0.2.2:26");
+  EXPECT_EQ(find("[192.0.2.9]", with({.domain = "*", .tls = TlsPolicy::verified})),
+            "192.0.2.9 0 verified 192.0.2.9:25");
+  EXPECT_EQ(find("[192.0.2.9]", with({.domain = "*.example", .tls = TlsPolicy::verified})),
+            "192.0.2.9 0 opportunistic 192.0.2.9:25");
 }
 
 TEST_F(RoutesTest, WhatFailsForNow) {
@@ -262,6 +277,12 @@ TEST_F(RoutesTest, RoutesThatAreSet) {
   made.sources = {boost::asio::ip::make_address("192.0.2.100")};
   auto found = *route("x.example", made);
   EXPECT_EQ(found.credentials->user, "user");
+  // A password is for the host that was meant, unless it is this machine.
+  EXPECT_EQ(found.hops.front().tls, TlsPolicy::verified);
+  made.set.front().host = "127.0.0.7";
+  EXPECT_EQ(route("x.example", made)->hops.front().tls, TlsPolicy::opportunistic);
+  made.set.front().host = "mx1.busan.example";
+  EXPECT_EQ(route("x.example", made)->hops.front().tls, TlsPolicy::verified);
   EXPECT_EQ(found.sources, made.sources);
   made.set[0].sources = {boost::asio::ip::make_address("192.0.2.101")};
   EXPECT_EQ(route("x.example", made)->sources, made.set[0].sources);

@@ -57,7 +57,9 @@ Async<Result<std::string>> SmtpPeer::Letter::read(std::uint64_t offset, std::siz
 
 bool SmtpPeer::takes_more() const noexcept {
   const auto most = facts_.offers.mail_max;  // RFC 9422 §4.1
-  return !broken_ && (most == 0 || transactions_ < most);
+  // What has come that nobody asked for would be taken for the next command's reply.
+  const bool talks = transactions_ > 0 && wire_->has_input();
+  return !broken_ && !talks && (most == 0 || transactions_ < most);
 }
 
 bool SmtpPeer::is_reusable() const noexcept { return takes_more() && !wire_->stream().peer_has_left(); }
@@ -83,8 +85,9 @@ std::chrono::milliseconds SmtpPeer::timeout_for(Waiting what) const noexcept {
 /// What this host would have to offer for the letter, whoever its recipients are.
 std::optional<ClientReply> SmtpPeer::lacking(const OutgoingTransaction& transaction) const {
   const auto& offers = facts_.offers;
-  // RFC 8689 §4.2.1: TLS that is verified, to a host that keeps it so. A local store is no relay.
-  if (transaction.require_tls && !lmtp_) {
+  // RFC 8689 §4.2.1: TLS that is verified, to a host that keeps it so. A local store is no relay; and a notice goes as
+  // safely as it can, but isn't lost for it (§5).
+  if (transaction.require_tls && !lmtp_ && transaction.sender) {
     if (!facts_.tls || facts_.tls->verified.empty()) {
       return own_reply(550, "5.7.10", "the sender requires TLS that is verified, which there is none of to this host");
     }
@@ -166,6 +169,11 @@ Async<Result<SmtpPeer::Letter>> SmtpPeer::fit(const OutgoingTransaction* transac
   auto done = co_await pool_.run(
       [whole = std::move(whole), carriage, smtputf8] { return convert(whole, carriage, !smtputf8); });
   if (!done) co_return pass(done);
+  if (settings_.sign_again) {
+    done = co_await settings_.sign_again(*std::move(done));
+    if (!done) co_return pass(done);
+  }
+  wire_->note("(the letter was made fit for what this host takes)", "");
   letter.converted = *std::move(done);
   letter.is_converted = true;
   letter.body = eight_bit ? Body::eight_bit_mime : Body::seven_bit;
@@ -275,6 +283,10 @@ Async<> SmtpPeer::transact(const OutgoingTransaction* transaction, const Letter*
                               .reset_first = std::exchange(needs_reset_, false),
                               .used_before = transactions_ > 0});
   ++transactions_;
+  // A host that gives each reply at the last moment holds the connection for no longer than a slow one needs.
+  wire_->set_deadline(std::chrono::steady_clock::now() + settings_.timeouts.transaction +
+                      settings_.timeouts.for_recipient * static_cast<int>(batch->size()) +
+                      std::chrono::seconds(letter->size() / settings_.slowest_octets));
   std::uint64_t offset = 0;
   while (dialogue.want() != Want::done) {
     switch (dialogue.want()) {
@@ -390,6 +402,7 @@ Async<> SmtpPeer::send_chunk(ClientTransaction* dialogue, const Letter* letter, 
 }
 
 Async<> SmtpPeer::quit() {
+  wire_->set_deadline(std::chrono::steady_clock::now() + 2 * settings_.timeouts.quit);
   if (!broken_) {
     const auto wrote = co_await wire_->write("QUIT\r\n", settings_.timeouts.quit);
     // The answer matters to nobody; that it is read spares the host an error.

@@ -214,6 +214,21 @@ TEST(SmtpPeer, EightBitLettersAreConvertedForOldHosts) {
   is_signed.body = smtp::Body::eight_bit_mime;
   told = rig.run(one(std::move(is_signed)));
   EXPECT_EQ(told.fates(), "lasting:5.6.3");
+  // Our own signature is made anew; where that can't be done now, the letter waits.
+  auto resigning = PeerRig::quick();
+  resigning.sign_again = [](std::string converted) -> Async<Result<std::string>> {
+    if (converted.contains("later")) co_return fail(ErrorKind::busy, "not now");
+    co_return "DKIM-Signature: new\r\n" + converted;
+  };
+  for (const bool now : {true, false}) {
+    PeerRig again(resigning);
+    again.host({.replies = replies});
+    auto ours = PeerRig::letter(1, fmt::format("Subject: {}\r\n\r\n\xEB\xB0\xA5\r\n", now ? "now" : "later"));
+    ours.body = smtp::Body::eight_bit_mime;
+    told = again.run(one(std::move(ours)));
+    EXPECT_EQ(told.fates(), now ? "delivered:250" : "passing:4.3.0");
+    if (now) EXPECT_TRUE(told.wrote[0].contains("DKIM-Signature: new\r\n")) << told.wrote[0];
+  }
   // Nor what is too big for it.
   auto settings = PeerRig::quick();
   settings.convert_at_most = 10;
@@ -251,6 +266,23 @@ TEST(SmtpPeer, ASilentHostEndsByItsTimeOut) {
     } else {
       EXPECT_EQ(told.fates(), count < 5 ? "passing:4.4.2" : "in_doubt:4.4.2");
     }
+  }
+}
+
+// RFC 5321 §4.5.3.2's time-outs are for each reply: a host that takes its time for each may hold a connection for
+// hours.
+TEST(SmtpPeer, ATransactionEndsHoweverLongEachReplyMayTake) {
+  auto settings = PeerRig::quick();
+  settings.timeouts.mail = settings.timeouts.recipient = settings.timeouts.end = std::chrono::hours(1);
+  settings.timeouts.transaction = std::chrono::milliseconds(30);
+  settings.timeouts.for_recipient = std::chrono::milliseconds(0);
+  for (const Replies& replies :
+       {Replies{"220 hi\r\n", "250 mx\r\n"}, Replies{"220 hi\r\n", "250 mx\r\n", "250 a\r\n"}}) {
+    PeerRig rig(settings);
+    rig.host({.replies = replies, .hangs_up = false});
+    const auto told = rig.run(letters(1, 1));
+    EXPECT_EQ(told.fates(), "passing:4.4.2");
+    EXPECT_FALSE(told.reusable);
   }
 }
 

@@ -23,6 +23,51 @@ struct SmtpPeers::TlsTry {
   std::string_view what;  ///< for the trace, where it fails and the next one comes
 };
 
+/// How TLS went over all tries of one connection: the first that failed counts, also where a later one did without.
+class SmtpPeers::TlsReport {
+ public:
+  TlsReport(TlsOutcomes* to, const Route& route, const NextHop& hop)
+      : to_(to), outcome_(to != nullptr ? tls_outcome_of(route, hop) : std::nullopt), fault_(hop.fault) {}
+
+  /// A connection stands.
+  void connected(const net::Endpoint& peer, const net::Endpoint& local) {
+    if (!outcome_ || outcome_->failure) return;
+    outcome_->receiving_ip = peer.host();
+    outcome_->sending_ip = local.host();
+  }
+  void take(const Opened& opened) {
+    if (!outcome_ || outcome_->failure) return;
+    if (opened.tls_error) {
+      outcome_->failure = tls_failure_of(*opened.tls_error);
+      outcome_->reason = opened.tls_error->log;
+    } else if (opened.answer ? !(*opened.answer)->facts().tls.has_value() : opened.answer.error().tls) {
+      outcome_->failure = TlsFailure::starttls_not_supported;
+    } else if (opened.answer && outcome_->policy == TlsPolicyType::tlsa && outcome_->policy_lines.empty()) {
+      // RFC 7672 §2.2: TLS with whomever, since none of the records can be used.
+      outcome_->failure = TlsFailure::tlsa_invalid;
+    } else {
+      known_ = known_ || opened.answer.has_value();
+    }
+  }
+  /// What became of it, unless there never was a session that could show it.
+  void end(SystemTime now) {
+    if (!outcome_ || (!known_ && !outcome_->failure)) return;
+    if (!outcome_->failure && fault_) {
+      outcome_->failure = fault_->failure;
+      outcome_->reason = fault_->reason;
+    }
+    outcome_->time = now;
+    to_->note(*std::move(outcome_));
+    outcome_.reset();
+  }
+
+ private:
+  TlsOutcomes* to_;
+  std::optional<TlsOutcome> outcome_;
+  std::optional<TlsFault> fault_;  ///< what was wrong before
+  bool known_ = false;
+};
+
 SmtpPeers::SmtpPeers(PeerSettings settings, PeerTlsContexts tls, Pool& pool, const Clock& clock, Connect connect)
     : settings_(std::move(settings)), tls_(std::move(tls)), pool_(pool), clock_(clock), connect_(std::move(connect)) {}
 
@@ -72,11 +117,13 @@ Async<PeerAnswer> SmtpPeers::connect(Route route, NextHop hop) {
   const auto tries = tries_for(route, hop);
   std::string tls_failure;
   std::vector<Said> said;
+  TlsReport report(settings_.tls_outcomes, route, hop);
   for (std::size_t i = 0;; ++i) {
     net::OutboundOptions options{.to = hop.addresses,
                                  .from = route.sources,
                                  .only_from = false,
-                                 .timeout = settings_.timeouts.connect,
+                                 .timeout = hop.hurry.count() == 0 ? settings_.timeouts.connect
+                                                                   : std::min(hop.hurry, settings_.timeouts.connect),
                                  .between = settings_.between_tries};
     auto outbound = co_await connect_(std::move(options));
     std::string why;
@@ -89,6 +136,7 @@ Async<PeerAnswer> SmtpPeers::connect(Route route, NextHop hop) {
     }
     if (!outbound.stream) {
       if (why.empty()) why = "the host has no address";
+      report.end(clock_.now());
       co_return std::unexpected(NoPeer{.reply = std::nullopt,
                                        .status = "4.4.1",
                                        .words = std::move(why),
@@ -96,8 +144,13 @@ Async<PeerAnswer> SmtpPeers::connect(Route route, NextHop hop) {
                                        .tls = false,
                                        .said = std::move(said)});
     }
+    report.connected(outbound.to, outbound.stream->local());
     auto opened = co_await open(&route, &hop, tries[i], std::move(outbound), tls_failure, std::move(said));
-    if (opened.answer || !opened.tls_failed || i + 1 == tries.size()) co_return std::move(opened.answer);
+    report.take(opened);
+    if (opened.answer || !opened.tls_failed || i + 1 == tries.size()) {
+      report.end(clock_.now());
+      co_return std::move(opened.answer);
+    }
     auto& failed = opened.answer.error();
     tls_failure += fmt::format("{}{}: {}", tls_failure.empty() ? "" : "; ", tries[i].what, failed.words);
     said = std::move(failed.said);
@@ -124,7 +177,10 @@ Async<SmtpPeers::Opened> SmtpPeers::open(const Route* route, const NextHop* hop,
   };
   const auto tls_failed = [&](const Error& error) {
     wire->note("(TLS)", fmt::format("({})", error.log));
-    return failed({.reply = std::nullopt, .status = "4.7.5", .words = error.log, .at = "TLS", .tls = true}, true);
+    auto opened =
+        failed({.reply = std::nullopt, .status = "4.7.5", .words = error.log, .at = "TLS", .tls = true}, true);
+    opened.tls_error = error;
+    return opened;
   };
 
   if (route->implicit_tls) {
@@ -152,7 +208,8 @@ Async<SmtpPeers::Opened> SmtpPeers::open(const Route* route, const NextHop* hop,
       // What the host has said before it hung up tells more.
       if (!wrote && !wire->has_input()) co_return lost(wrote.error(), "EHLO");
     } else if (want == ClientOpening::Want::read) {
-      const auto time = opening.waits_for_greeting()    ? times.greeting
+      const auto greeting_time = hop->hurry.count() == 0 ? times.greeting : std::min(hop->hurry * 5, times.greeting);
+      const auto time = opening.waits_for_greeting()    ? greeting_time
                         : opening.waits_for() == "AUTH" ? times.auth
                                                         : times.hello;
       const auto reply = co_await wire->read(time);

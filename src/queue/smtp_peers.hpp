@@ -11,6 +11,7 @@
 #include "net/tls.hpp"
 #include "queue/peer.hpp"
 #include "queue/route.hpp"
+#include "queue/tls_outcomes.hpp"
 
 namespace pabal::queue {
 
@@ -27,6 +28,8 @@ struct PeerTimeouts {
   std::chrono::milliseconds block = std::chrono::minutes(3);      ///< §4.5.3.2.5: a piece of the letter
   std::chrono::milliseconds end = std::chrono::minutes(10);       ///< §4.5.3.2.6: the reply to the letter
   std::chrono::milliseconds quit = std::chrono::seconds(5);
+  std::chrono::milliseconds transaction = std::chrono::minutes(15);  ///< all of it, and with that:
+  std::chrono::milliseconds for_recipient = std::chrono::seconds(5);
 };
 
 struct PeerSettings {
@@ -34,7 +37,11 @@ struct PeerSettings {
   PeerTimeouts timeouts = {};
   std::chrono::milliseconds between_tries = std::chrono::milliseconds(250);  ///< RFC 8305 §5
   std::size_t max_recipients = 100;             ///< of one transaction; RFC 5321 §4.5.3.1.8: every host takes so many
+  std::uint64_t slowest_octets = 8UL << 10;     ///< of a letter in a second
   std::uint64_t convert_at_most = 64ULL << 20;  ///< octets of a letter that is made 7-bit, which takes it into memory
+  TlsOutcomes* tls_outcomes = nullptr;          ///< told how TLS went in each session; null: nobody
+  /// Signs a letter that was converted once more, where we had signed it; empty: nobody does.
+  std::function<Async<Result<std::string>>(std::string letter)> sign_again = {};
 };
 
 /// What a client's TLS needs, made once.
@@ -57,11 +64,13 @@ class SmtpPeers final : public Peers {
   /// How TLS is tried in one connection.
   struct TlsTry;
   [[nodiscard]] std::vector<TlsTry> tries_for(const Route& route, const NextHop& hop) const;
-  /// `tls_failed`: the handshake was what failed.
+  /// `tls_failed`: the handshake was what failed; `tls_error`: why.
   struct Opened {
     PeerAnswer answer;
     bool tls_failed = false;
+    std::optional<Error> tls_error = std::nullopt;
   };
+  class TlsReport;
   [[nodiscard]] Async<Opened> open(const Route* route, const NextHop* hop, TlsTry how, net::Outbound outbound,
                                    std::string tls_failure, std::vector<Said> said);
 

@@ -15,7 +15,10 @@ class StoreOutgoing final : public OutgoingLetters {
                                                           SystemTime until) override {
     return store_->claim_outgoing(shard, std::move(destination), at_most, until);
   }
-  Async<Result<void>> forget_claims(std::chrono::seconds longest) override { return store_->forget_claims(longest); }
+  Async<Result<void>> forget_claims() override { return store_->forget_claims(); }
+  Async<Result<void>> bring_forward(SystemTime latest, std::function<bool()> go_on) override {
+    return store_->bring_forward(latest, std::move(go_on));
+  }
   Async<Result<std::shared_ptr<store::EmailOctets>>> open(ShardId shard, std::string id) override {
     auto opened = co_await store_->open_outgoing(shard, std::move(id));
     if (!opened) co_return pass(opened);

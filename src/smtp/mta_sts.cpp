@@ -92,7 +92,7 @@ Result<StsPolicy> parse_sts_policy(std::string_view text) {
   if (text.size() > most_sts_policy_octets)
     return refuse(fmt::format("it is longer than {} octets", most_sts_policy_octets));
   StsPolicy policy;
-  policy.text = text;
+  policy.text = text.substr(0, most_sts_text);
   bool has_version = false;
   std::optional<StsMode> mode;
   std::optional<std::chrono::seconds> max_age;
@@ -120,6 +120,7 @@ Result<StsPolicy> parse_sts_policy(std::string_view text) {
       max_age = std::min(std::chrono::seconds(*seconds), most_sts_age);
     } else if (key == "mx") {
       auto pattern = mx_pattern(value);
+      if (policy.mx.size() == most_sts_hosts) return refuse(fmt::format("there are more than {} mx", most_sts_hosts));
       if (!pattern) return refuse(fmt::format("mx isn't a host name: {}", printable(value, 60)));
       policy.mx.push_back(*std::move(pattern));
     }

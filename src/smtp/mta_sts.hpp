@@ -13,6 +13,10 @@ namespace pabal::smtp {
 
 /// RFC 8461 §3.3: a fetched policy is no longer than this by our rule (64 KB is the RFC's advice).
 inline constexpr std::size_t most_sts_policy_octets = 64UL << 10;
+/// RFC 8461 names no limit; who has so many hosts says so with a wildcard.
+inline constexpr std::size_t most_sts_hosts = 100;
+/// Of a policy's own text, which reports show (RFC 8460).
+inline constexpr std::size_t most_sts_text = 4UL << 10;
 /// RFC 8461 §3.2: a year and a bit.
 inline constexpr std::chrono::seconds most_sts_age{31557600};
 

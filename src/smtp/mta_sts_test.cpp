@@ -83,6 +83,14 @@ TEST(MtaSts, Policies) {
   for (const auto& c : cases) EXPECT_EQ(policy(c.text), c.expected) << c.text.substr(0, 200);
 }
 
+TEST(MtaSts, WhatIsKeptIsBounded) {
+  std::string text = "version: STSv1\nmode: enforce\nmax_age: 5\n";
+  for (std::size_t i = 0; i < most_sts_hosts; ++i) text += "mx: a.example\n";
+  EXPECT_TRUE(parse_sts_policy(text));
+  EXPECT_EQ(policy(text + "mx: a.example\n"), "no: there are more than 100 mx");
+  EXPECT_EQ(parse_sts_policy(text + "note: " + std::string(50'000, 'x') + "\n")->text.size(), most_sts_text);
+}
+
 TEST(MtaSts, EveryPrefixEndsWell) {
   const std::string text = "version: STSv1\nmode: enforce\nmax_age: 604800\nmx: *.example.net\n";
   for (std::size_t size = 0; size < text.size(); ++size) {

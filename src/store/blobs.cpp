@@ -22,12 +22,13 @@ RecordHeader record_header_of(const BlobRow& row) noexcept {
 Result<void> insert_blob(db::Connection& connection, const BlobRow& row) {
   const bool in_segment = row.location == Location::segment;
   const auto place = [&](std::int64_t value) { return in_segment ? db::Parameter(value) : db::Parameter(); };
+  const bool begins = in_segment || row.location == Location::file;
   auto inserted = connection.run(
       "INSERT INTO blob (blob_id, refs, size, stored, codec, key_id, location, segment, generation, start, salt, "
       "checksum) "
       "VALUES ($1, $2, $3, $3, 0, 0, $4, $5, $6, $7, $8, $9)",
       {row.id.value, row.refs, as_signed(row.size), static_cast<std::int64_t>(row.location), place(row.segment),
-       place(row.generation), place(as_signed(row.start)), as_signed(row.salt),
+       place(row.generation), begins ? db::Parameter(as_signed(row.start)) : db::Parameter(), as_signed(row.salt),
        db::Octets{{row.checksum.data(), row.checksum.size()}}});
   if (!inserted) return pass(inserted);
   return {};
@@ -86,55 +87,54 @@ std::string number_list(std::size_t first) {
 
 namespace {
 
-// Takes `count` references from each of these blobs, at most kListed. A list that is shorter repeats its last.
-Result<void> drop_listed(db::Connection& connection, std::span<const std::int64_t> blobs, std::int64_t count,
-                         SystemTime now) {
-  static const std::string drop =
-      fmt::format("UPDATE blob SET refs = refs - $1 WHERE blob_id IN ({}) RETURNING blob_id, refs", number_list(2));
-  static const std::string note = fmt::format(
-      "INSERT INTO dead_blob (blob_id, since) SELECT blob_id, $1 FROM blob WHERE refs <= 0 AND blob_id IN ({}) "
-      "ON CONFLICT (blob_id) DO NOTHING",
-      number_list(2));
-  std::array<db::Parameter, kListed + 1> parameters;
-  parameters[0] = count;
-  for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = blobs[std::min(i, blobs.size() - 1)];
-  std::size_t found = 0;
-  bool dead = false;
-  {
-    auto rows = connection.query(drop, parameters);
-    if (!rows) return pass(rows);
-    while (true) {
-      auto any = rows->next();
-      if (!any) return pass(any);
-      if (!*any) break;
-      ++found;
-      dead = dead || rows->integer(1) <= 0;
-    }
+// Blobs of the same count, by rising id: a range without gaps, or at most kListed.
+class SomeBlobs {
+ public:
+  SomeBlobs(std::span<const std::int64_t> blobs, std::int64_t count)
+      : blobs_(blobs), count_(count), range_(blobs.size() > kListed) {}
+  [[nodiscard]] std::int64_t count() const noexcept { return count_; }
+  // `sql` is for those whose ids are BETWEEN $2 AND $3, or in a list of kListed from $2 on. One that is shorter repeats
+  // its last.
+  struct Statement {
+    explicit Statement(std::string_view head, std::string_view tail = {})
+        : in_range(fmt::format("{} blob_id BETWEEN $2 AND $3{}", head, tail)),
+          in_list(fmt::format("{} blob_id IN ({}){}", head, number_list(2), tail)) {}
+    std::string in_range;
+    std::string in_list;
+  };
+  Result<std::int64_t> run(db::Connection& connection, const Statement& sql, std::int64_t first) const {
+    if (range_) return connection.run(sql.in_range, {first, blobs_.front(), blobs_.back()});
+    std::array<db::Parameter, kListed + 1> parameters;
+    parameters[0] = first;
+    for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = blobs_[std::min(i, blobs_.size() - 1)];
+    return connection.run(sql.in_list, parameters);
   }
-  if (found != blobs.size()) {
-    return fail(ErrorKind::io, "local error",
-                fmt::format("{} blobs from {} on are missing", blobs.size() - found, blobs.front()));
+  // The same, which must find all of them.
+  Result<void> change(db::Connection& connection, const Statement& sql, std::int64_t first) const {
+    auto changed = run(connection, sql, first);
+    if (!changed) return pass(changed);
+    if (static_cast<std::size_t>(*changed) == blobs_.size()) return {};
+    return fail(ErrorKind::io, "local error", fmt::format("blobs from {} on are missing", blobs_.front()));
   }
-  if (!dead) return {};
-  parameters[0] = to_database(now);
-  auto noted = connection.run(note, parameters);
-  if (!noted) return pass(noted);
-  return {};
-}
 
-}  // namespace
+ private:
+  std::span<const std::int64_t> blobs_;
+  std::int64_t count_;
+  bool range_;
+};
 
-namespace {
-
-// Nearly all gain or lose one, and go together: calls with lists of at most kListed blobs of the same count.
+// Nearly all gain or lose one, and go together.
 template <class Change>
-Result<void> by_lists(const ReferenceCounts& counts, Change change) {
+Result<void> by_lots(const ReferenceCounts& counts, Change change) {
   std::map<std::int64_t, std::vector<std::int64_t>> by_count;
   for (const auto& [blob, count] : counts) by_count[count].push_back(blob);
-  for (const auto& [count, blobs] : by_count) {
-    for (std::size_t at = 0; at < blobs.size(); at += kListed) {
-      auto changed = change(std::span(blobs).subspan(at, std::min(kListed, blobs.size() - at)), count);
-      if (!changed) return changed;
+  for (const auto& [count, all] : by_count) {
+    for (std::span<const std::int64_t> rest(all); !rest.empty();) {
+      std::size_t run = 1;
+      while (run < rest.size() && rest[run] == rest[run - 1] + 1) ++run;
+      const auto some = rest.first(run > kListed ? run : std::min(kListed, rest.size()));
+      if (auto changed = change(SomeBlobs(some, count)); !changed) return changed;
+      rest = rest.subspan(some.size());
     }
   }
   return {};
@@ -142,25 +142,33 @@ Result<void> by_lists(const ReferenceCounts& counts, Change change) {
 
 }  // namespace
 
+ReferenceCounts counted(std::vector<std::int64_t> blobs) {
+  std::ranges::sort(blobs);
+  ReferenceCounts counts;
+  for (const auto blob : blobs) {
+    if (counts.empty() || counts.back().first != blob) counts.emplace_back(blob, 0);
+    ++counts.back().second;
+  }
+  return counts;
+}
+
 Result<void> drop_references(db::Connection& connection, const ReferenceCounts& counts, SystemTime now) {
-  return by_lists(counts, [&](std::span<const std::int64_t> blobs, std::int64_t count) {
-    return drop_listed(connection, blobs, count, now);
+  // Not with RETURNING, for which SQLite fills a temporary table.
+  static const SomeBlobs::Statement drop("UPDATE blob SET refs = refs - $1 WHERE");
+  static const SomeBlobs::Statement note(
+      "INSERT INTO dead_blob (blob_id, since) SELECT blob_id, $1 FROM blob WHERE refs <= 0 AND",
+      " ON CONFLICT (blob_id) DO NOTHING");
+  return by_lots(counts, [&](const SomeBlobs& some) -> Result<void> {
+    if (auto dropped = some.change(connection, drop, some.count()); !dropped) return dropped;
+    auto noted = some.run(connection, note, to_database(now));
+    if (!noted) return pass(noted);
+    return {};
   });
 }
 
 Result<void> add_references(db::Connection& connection, const ReferenceCounts& counts) {
-  static const std::string sql = fmt::format("UPDATE blob SET refs = refs + $1 WHERE blob_id IN ({})", number_list(2));
-  return by_lists(counts, [&](std::span<const std::int64_t> blobs, std::int64_t count) -> Result<void> {
-    std::array<db::Parameter, kListed + 1> parameters;
-    parameters[0] = count;
-    for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = blobs[std::min(i, blobs.size() - 1)];
-    auto changed = connection.run(sql, parameters);
-    if (!changed) return pass(changed);
-    if (static_cast<std::size_t>(*changed) != blobs.size()) {
-      return fail(ErrorKind::io, "local error", fmt::format("blobs from {} on are missing", blobs.front()));
-    }
-    return {};
-  });
+  static const SomeBlobs::Statement add("UPDATE blob SET refs = refs + $1 WHERE");
+  return by_lots(counts, [&](const SomeBlobs& some) { return some.change(connection, add, some.count()); });
 }
 
 BlobRow blob_row(const db::Rows& rows) {
@@ -172,8 +180,8 @@ BlobRow blob_row(const db::Rows& rows) {
   if (row.location == Location::segment) {
     row.segment = rows.integer(4);
     row.generation = rows.integer(5);
-    row.start = as_unsigned(rows.integer(6));
   }
+  if (!rows.is_null(6)) row.start = as_unsigned(rows.integer(6));
   row.salt = as_unsigned(rows.integer(7));
   const auto checksum = rows.octets(8);
   std::ranges::copy_n(checksum.begin(), static_cast<std::ptrdiff_t>(std::min(checksum.size(), row.checksum.size())),

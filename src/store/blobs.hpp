@@ -30,7 +30,7 @@ struct BlobRow {
   Location location = Location::row;
   std::int64_t segment = 0;
   std::int64_t generation = 0;
-  std::uint64_t start = 0;
+  std::uint64_t start = 0;  ///< within its segment or its file
   std::uint64_t salt = 0;
   Checksum checksum{};
 };
@@ -49,8 +49,10 @@ struct BlobRow {
 [[nodiscard]] Result<void> drop_references(db::Connection& connection, std::span<const Piece> pieces,
                                            std::int64_t count, SystemTime now);
 
-/// By blob id.
-using ReferenceCounts = std::map<std::int64_t, std::int64_t>;
+/// Blobs and how many refer to them, by rising id, each once.
+using ReferenceCounts = std::vector<std::pair<std::int64_t, std::int64_t>>;
+/// How often each stands there.
+[[nodiscard]] ReferenceCounts counted(std::vector<std::int64_t> blobs);
 [[nodiscard]] Result<void> add_references(db::Connection& connection, const ReferenceCounts& counts);
 /// The same for many at once.
 [[nodiscard]] Result<void> drop_references(db::Connection& connection, const ReferenceCounts& counts, SystemTime now);

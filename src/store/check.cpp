@@ -258,7 +258,7 @@ class BlobCheck {
     std::uint64_t at = 0;
     while (at < row.size) {
       const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(part.size(), row.size - at));
-      auto read = (*file)->read_at(std::span(part).first(count), at);
+      auto read = (*file)->read_at(std::span(part).first(count), row.start + at);
       if (!read) return pass(read);
       if (*read == 0) break;
       maker.add(std::string_view(part).substr(0, *read));

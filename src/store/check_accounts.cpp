@@ -7,6 +7,8 @@
 #include "store/compact.hpp"
 #include "store/facts.hpp"
 #include "store/keywords.hpp"
+#include "store/leaving_emails.hpp"
+#include "store/pending_flags.hpp"
 #include "store/schema.hpp"
 
 namespace pabal::store {
@@ -44,8 +46,19 @@ class AccountCheck {
                       [&](const db::Rows& row) { keywords_.insert(row.integer(0)); }, {account_});
     if (!known) return known;
     if (auto read = mailboxes(uid_validity); !read) return read;
+    auto pending = PendingFlags::read_all(*connection_, AccountId{account_});
+    if (!pending && pending.error().kind != ErrorKind::damaged) return pass(pending);
+    if (!pending) teller_->tell(where(), "changes of flags that are pending: {}", pending.error().log);
+    if (pending) pending_ = std::move(*pending);
     if (auto read = memberships(); !read) return read;
+    auto leaving = read_leaving(*connection_, AccountId{account_});
+    if (!leaving && leaving.error().kind != ErrorKind::damaged) return pass(leaving);
+    if (!leaving) teller_->tell(where(), "emails that are leaving: {}", leaving.error().log);
+    for (const auto email : leaving ? *leaving : std::vector<std::int64_t>()) {
+      if (!leaving_.insert(email).second) teller_->tell(where(), "email {} is leaving twice", email);
+    }
     if (auto read = emails(); !read) return read;
+    for (const auto email : leaving_) teller_->tell(where(), "email {} is leaving and is not there", email);
     if (auto read = removals(); !read) return read;
     if (auto read = attachments(); !read) return read;
     compare(used_bytes, used_emails);
@@ -84,18 +97,30 @@ class AccountCheck {
                 [&](const db::Rows& row) { membership(row); }, {account_});
   }
 
+  // As it is with what is pending.
+  PendingFlags::Flagged flagged(std::int64_t mailbox, std::int64_t uid, PendingFlags::Flagged stored) {
+    const auto pending = pending_.find(MailboxId{mailbox});
+    if (pending == pending_.end()) return stored;
+    auto now = pending->second.applied(static_cast<std::uint32_t>(uid), stored);
+    if (now) return *now;
+    teller_->tell(where(), "mailbox {} uid {}: {}", mailbox, uid, now.error().log);
+    return stored;
+  }
+
   void membership(const db::Rows& row) {
     const auto mailbox = row.integer(0);
     const auto uid = row.integer(1);
     const auto size = row.integer(3);
+    const auto now = flagged(mailbox, uid, {row.octets(4), row.integer(6) != 0, row.integer(5)});
+    const std::int64_t deleted = now.deleted ? 1 : 0;
     auto& sums = found_[mailbox];
     sums.uid_next = std::max(sums.uid_next, uid + 1);
-    sums.change = std::max(sums.change, row.integer(5));
+    sums.change = std::max(sums.change, now.change);
     sums.emails += 1;
     sums.bytes += size;
-    sums.deleted += row.integer(6);
-    sums.deleted_bytes += row.integer(6) * size;
-    auto keywords = decode_numbers(row.octets(4));
+    sums.deleted += deleted;
+    sums.deleted_bytes += deleted * size;
+    auto keywords = decode_numbers(now.keywords);
     if (!keywords) {
       teller_->tell(where(), "mailbox {} uid {}: {}", mailbox, uid, keywords.error().log);
     } else {
@@ -110,7 +135,7 @@ class AccountCheck {
                     row.integer(2));
     }
     standing_[row.integer(2)].emplace_back(Standing{MailboxId{mailbox}, uid},
-                                           MembershipSeen{size, std::string(row.octets(4)), row.integer(7) != 0});
+                                           MembershipSeen{size, std::string(now.keywords), row.integer(7) != 0});
   }
 
   // Removals are known by a change that their mailbox has reached, and their UIDs have been given.
@@ -136,7 +161,7 @@ class AccountCheck {
 
   // What hangs on mailboxes hangs on none that is gone; and a name without a mailbox has none.
   Result<void> attachments() {
-    for (const std::string_view table : {"annotation", "access", "reader_seen"}) {
+    for (const std::string_view table : {"annotation", "access", "reader_seen", "pending_flags"}) {
       auto found = each(*connection_, fmt::format("SELECT DISTINCT mailbox_id FROM {} WHERE account_id = $1", table),
                         [&](const db::Rows& row) {
                           if (row.integer(0) != 0 && !claimed_.contains(row.integer(0)))
@@ -165,8 +190,9 @@ class AccountCheck {
   void email(const db::Rows& row) {
     const auto id = row.integer(0);
     const auto size = row.integer(2);
-    ++emails_;
-    bytes_ += size;
+    const bool leaves = leaving_.erase(id) != 0;
+    emails_ += leaves ? 0 : 1;
+    bytes_ += leaves ? 0 : size;
     if (id > change_ || row.integer(1) > change_ || row.integer(1) < id) {
       teller_->tell(where(), "email {} was changed at {}, the account is at {}", id, row.integer(1), change_);
     }
@@ -186,6 +212,8 @@ class AccountCheck {
       }
       if (length != size) teller_->tell(where(), "email {} says {} octets and has {}", id, size, length);
     }
+    // Where it stood is not kept up to date; that it stands nowhere, compare() sees.
+    if (leaves) return;
     auto standings = decode_standings(row.octets(5));
     if (!standings || standings->empty()) {
       teller_->tell(where(), "email {} stands in no mailbox that can be read", id);
@@ -249,6 +277,8 @@ class AccountCheck {
   std::int64_t bytes_ = 0;
   std::int64_t emails_ = 0;
   std::unordered_set<std::int64_t> keywords_;  ///< that have names
+  std::unordered_set<std::int64_t> leaving_;   ///< emails whose rows go later, and haven't been seen yet
+  std::map<MailboxId, PendingFlags> pending_;  ///< flags that the rows do not say yet
   std::unordered_map<std::int64_t, MailboxSums> claimed_;
   std::unordered_map<std::int64_t, MailboxSums> found_;
   std::unordered_map<std::int64_t, std::vector<std::pair<Standing, MembershipSeen>>> standing_;
@@ -274,8 +304,8 @@ Result<void> check_accounts(db::Connection& connection, Teller& teller, Wanted& 
       return checked;
   }
   for (const std::string_view table :
-       {"mailbox", "email", "membership", "removed_email", "removed_membership", "changed_membership", "mailbox_pack",
-        "keyword", "subscription", "annotation", "access", "reader_seen"}) {
+       {"mailbox", "email", "membership", "removed_email", "removed_membership", "changed_membership", "pending_flags",
+        "leaving_email", "mailbox_pack", "keyword", "subscription", "annotation", "access", "reader_seen"}) {
     auto orphans =
         each(connection,
              fmt::format("SELECT DISTINCT t.account_id FROM {} t LEFT JOIN account a ON a.account_id = t.account_id "

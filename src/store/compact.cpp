@@ -173,4 +173,14 @@ Result<std::vector<std::int64_t>> decode_numbers(std::string_view octets, std::s
   return list;
 }
 
+std::string encode_list(std::span<const std::uint64_t> numbers) {
+  std::string out(1, kVersion);
+  for (const auto number : numbers) put(out, number);
+  return out;
+}
+
+Result<std::vector<std::uint64_t>> decode_list(std::string_view octets) {
+  return decode<std::uint64_t>(octets, "list", [](Taker& taker) { return taker.number(); });
+}
+
 }  // namespace pabal::store

@@ -53,4 +53,8 @@ struct Reached {
 /// At most `limit` numbers, so that a few octets can't ask for all memory.
 [[nodiscard]] Result<std::vector<std::int64_t>> decode_numbers(std::string_view octets, std::size_t limit = 10'000'000);
 
+/// Any numbers from 0 to INT64_MAX, in their order.
+[[nodiscard]] std::string encode_list(std::span<const std::uint64_t> numbers);
+[[nodiscard]] Result<std::vector<std::uint64_t>> decode_list(std::string_view octets);
+
 }  // namespace pabal::store

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "store/compact.hpp"
+#include "store/flag_effect.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pabal::store;
@@ -11,5 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (auto list = decode_standings(octets); list && encode_standings(*list) != octets) std::abort();
   if (auto list = decode_reached(octets); list && encode_reached(*list) != octets) std::abort();
   if (auto list = decode_numbers(octets, 10'000); list && encode_numbers(*list) != octets) std::abort();
+  if (auto list = decode_list(octets); list && encode_list(*list) != octets) std::abort();
+  if (auto effect = decode_effect(octets); effect && encode_effect(*effect) != octets) std::abort();
   return 0;
 }

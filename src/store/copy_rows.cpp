@@ -1,16 +1,16 @@
 // Messages are copied and moved between mailboxes of one shard. A copy is a new email of the same content; a move keeps
 // the email and gives it another place.
 #include <algorithm>
-#include <array>
 #include <map>
-#include <unordered_map>
 
 #include "base/text.hpp"
 #include "store/blobs.hpp"
 #include "store/change_log.hpp"
 #include "store/delivery_rows.hpp"
 #include "store/facts.hpp"
+#include "store/insert_rows.hpp"
 #include "store/mailbox_rows.hpp"
+#include "store/reader_by_id.hpp"
 
 namespace pabal::store {
 
@@ -24,15 +24,17 @@ Copied copied_to(const MailboxInfo& target) {
   return copied;
 }
 
-Result<void> insert_membership(db::Connection& connection, AccountId account, MailboxId mailbox, std::int64_t uid,
+const InsertStatement& membership_statement() {
+  static const InsertStatement statement(
+      "membership (account_id, mailbox_id, uid, email_id, size, keywords, deleted, change, saved, shared)", 10);
+  return statement;
+}
+
+// `row` must live until the inserter's end.
+Result<void> insert_membership(RowInserter& memberships, AccountId account, MailboxId mailbox, std::int64_t uid,
                                const MembershipRow& row, EmailId email, ChangeNumber change, SystemTime saved) {
-  auto stands = connection.run(
-      "INSERT INTO membership (account_id, mailbox_id, uid, email_id, size, keywords, deleted, change, saved, shared) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-      {account.value, mailbox.value, uid, email.value, row.size, db::Octets{row.keywords}, std::int64_t{row.deleted},
-       change.value, to_database(saved), std::int64_t{row.shared}});
-  if (!stands) return pass(stands);
-  return {};
+  return memberships.add({account.value, mailbox.value, uid, email.value, row.size, db::Octets{row.keywords},
+                          std::int64_t{row.deleted}, change.value, to_database(saved), std::int64_t{row.shared}});
 }
 
 // Encoded keywords of one account in the numbers of another. Those that are too many there, or can't be one (a letter
@@ -73,6 +75,7 @@ class KeywordsAcross {
 
 // An email as it is copied.
 struct Original {
+  EmailId email;
   std::int64_t thread = 0;
   std::int64_t received = 0;
   std::int64_t size = 0;
@@ -81,32 +84,53 @@ struct Original {
   std::string delivery_id;
   std::int64_t parsed_version = 0;
   std::vector<Piece> pieces;
+  std::int64_t zone = 0;
 };
-using Originals = std::unordered_map<EmailId, Original>;
 
-// At most kListed, looked up together.
-Result<Originals> read_originals(db::Connection& connection, AccountId account, std::span<const MembershipRow> rows) {
-  static const std::string sql = fmt::format(
-      "SELECT email_id, thread_id, received, size, prefix, pieces, delivery_id, parsed_version FROM email WHERE "
-      "account_id = $1 AND email_id IN ({})",
-      number_list(2));
-  std::array<db::Parameter, kListed + 1> parameters{account.value};
-  for (std::size_t i = 0; i < kListed; ++i) parameters[i + 1] = rows[std::min(i, rows.size() - 1)].email.value;
-  auto found = connection.query(sql, parameters);
-  if (!found) return pass(found);
-  Originals originals;
-  while (true) {
-    auto any = found->next();
-    if (!any) return pass(any);
-    if (!*any) return originals;
-    auto pieces = decode_pieces(found->octets(5));
-    if (!pieces) return pass(pieces);
-    originals.emplace(
-        EmailId{found->integer(0)},
-        Original{found->integer(1), found->integer(2), found->integer(3), std::string(found->octets(4)),
-                 std::string(found->octets(5)), std::string(found->text(6)), found->integer(7), std::move(*pieces)});
+// Of so many messages at once, so that little lies in memory.
+constexpr std::size_t kOriginalsAtOnce = 1024;
+
+// By id.
+class Originals {
+ public:
+  Result<void> read(db::Connection& connection, AccountId account, std::span<const MembershipRow> rows) {
+    static const std::string columns =
+        "SELECT email_id, thread_id, received, size, prefix, pieces, delivery_id, parsed_version, zone FROM email "
+        "WHERE account_id = $1 AND email_id ";
+    static const std::string in_list = fmt::format("{} IN ({}) ORDER BY email_id", columns, number_list(2));
+    static const std::string in_range = columns + "BETWEEN $2 AND $3 ORDER BY email_id";
+    std::vector<std::int64_t> ids;
+    ids.reserve(rows.size());
+    for (const auto& row : rows) ids.push_back(row.email.value);
+    std::ranges::sort(ids);
+    ids.erase(std::ranges::unique(ids).begin(), ids.end());
+    found_.clear();
+    found_.reserve(ids.size());
+    next_ = 0;
+    ReaderById reader(connection, in_range, in_list, [&](const db::Rows& row) { return take(row); });
+    return reader.read(account.value, ids);
   }
-}
+  // Null where it is missing. Quickest by rising id.
+  const Original* find(EmailId email) {
+    if (next_ < found_.size() && found_[next_].email == email) return &found_[next_++];
+    const auto at = std::ranges::lower_bound(found_, email, {}, &Original::email);
+    if (at == found_.end() || at->email != email) return nullptr;
+    next_ = static_cast<std::size_t>(at - found_.begin()) + 1;
+    return &*at;
+  }
+
+ private:
+  Result<void> take(const db::Rows& row) {
+    auto pieces = decode_pieces(row.octets(5));
+    if (!pieces) return pass(pieces);
+    found_.push_back({EmailId{row.integer(0)}, row.integer(1), row.integer(2), row.integer(3),
+                      std::string(row.octets(4)), std::string(row.octets(5)), std::string(row.text(6)), row.integer(7),
+                      std::move(*pieces), row.integer(8)});
+    return {};
+  }
+  std::vector<Original> found_;
+  std::size_t next_ = 0;
+};
 
 // The thread of a copy in another account: found there as a delivery's is.
 Result<void> take_thread_there(db::Connection& connection, AccountId account, EmailId email,
@@ -127,21 +151,22 @@ struct CopyPlace {
   MailboxId mailbox;
 };
 
-// One email anew; what it refers to is counted.
-Result<void> copy_email(db::Connection& connection, const CopyPlace& place, const Original& original, EmailId email,
-                        std::int64_t uid, ReferenceCounts& references) {
+const InsertStatement& email_statement() {
+  static const InsertStatement statement(
+      "email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, standings, delivery_id, "
+      "parsed_version, zone)",
+      12);
+  return statement;
+}
+
+// One email anew. `original` must live until the inserter's end.
+Result<void> copy_email(RowInserter& emails, const CopyPlace& place, const Original& original, EmailId email,
+                        std::int64_t uid) {
   const Standing standing{place.mailbox, uid};
-  const auto standings = encode_standings({&standing, 1});
-  auto copied = connection.run(
-      "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, standings, "
-      "delivery_id, parsed_version) VALUES ($1, $2, $3, $2, $4, $5, $6, $7, $8, $9, $10)",
-      {place.account.value, email.value, original.thread, original.received, original.size, db::Octets{original.prefix},
-       db::Octets{original.encoded_pieces}, db::Octets{standings}, std::string_view(original.delivery_id),
-       original.parsed_version});
-  if (!copied) return pass(copied);
-  for (const auto& piece : original.pieces) ++references[piece.blob.value];
-  if (place.from == place.account) return {};
-  return take_thread_there(connection, place.account, email, original.pieces);
+  const auto standings = emails.keep(encode_standings({&standing, 1}));
+  return emails.add({place.account.value, email.value, original.thread, email.value, original.received, original.size,
+                     db::Octets{original.prefix}, db::Octets{original.encoded_pieces}, db::Octets{standings},
+                     std::string_view(original.delivery_id), original.parsed_version, original.zone});
 }
 
 }  // namespace
@@ -165,38 +190,44 @@ Result<Copied> copy_messages(db::Connection& connection, AccountId account, Mail
   auto keywords = KeywordsAcross::make(connection, account, target_account);
   if (!keywords) return pass(keywords);
   const CopyPlace place{account, target_account, target};
-  ReferenceCounts references;
   std::int64_t number = last->value - counts->emails;  // the change that makes an email is its id
   std::int64_t uid = *first_uid;
+  std::vector<std::int64_t> blobs;
   Originals originals;
-  for (std::size_t i = 0; i < rows->size(); ++i) {
-    if (i % kListed == 0) {
-      auto read = read_originals(connection, account, std::span(*rows).subspan(i, std::min(kListed, rows->size() - i)));
-      if (!read) return pass(read);
-      originals = std::move(*read);
+  RowInserter emails(connection, email_statement());
+  RowInserter memberships(connection, membership_statement());
+  copied.uids.reserve(rows->size());
+  for (std::size_t begin = 0; begin < rows->size(); begin += kOriginalsAtOnce) {
+    const auto some = std::span(*rows).subspan(begin, std::min(kOriginalsAtOnce, rows->size() - begin));
+    if (auto read = originals.read(connection, account, some); !read) return pass(read);
+    for (auto& row : some) {
+      const auto* const original = originals.find(row.email);
+      if (original == nullptr) {
+        return fail(ErrorKind::io, "local error",
+                    fmt::format("account {}: email {} is missing", account.value, row.email.value));
+      }
+      const EmailId email{++number};
+      if (auto made = copy_email(emails, place, *original, email, uid); !made) return pass(made);
+      for (const auto& piece : original->pieces) blobs.push_back(piece.blob.value);
+      if (account != target_account) {
+        if (auto made = emails.end(); !made) return pass(made);
+        auto thread = take_thread_there(connection, target_account, email, original->pieces);
+        if (!thread) return pass(thread);
+        auto theirs = keywords->translate(row.keywords);
+        if (!theirs) return pass(theirs);
+        row.keywords = std::move(*theirs);
+      }
+      row.shared = false;
+      auto stands =
+          insert_membership(memberships, target_account, target, uid, row, email, ChangeNumber{email.value}, now);
+      if (!stands) return pass(stands);
+      copied.uids.push_back({row.uid, static_cast<std::uint32_t>(uid)});
+      ++uid;
     }
-    auto& row = (*rows)[i];
-    const auto original = originals.find(row.email);
-    if (original == originals.end()) {
-      return fail(ErrorKind::io, "local error",
-                  fmt::format("account {}: email {} is missing", account.value, row.email.value));
-    }
-    const EmailId email{++number};
-    auto made = copy_email(connection, place, original->second, email, uid, references);
-    if (!made) return pass(made);
-    if (account != target_account) {
-      auto theirs = keywords->translate(row.keywords);
-      if (!theirs) return pass(theirs);
-      row.keywords = std::move(*theirs);
-    }
-    row.shared = false;
-    auto stands =
-        insert_membership(connection, target_account, target, uid, row, email, ChangeNumber{email.value}, now);
-    if (!stands) return pass(stands);
-    copied.uids.push_back({row.uid, static_cast<std::uint32_t>(uid)});
-    ++uid;
+    if (auto made = emails.end(); !made) return pass(made);
   }
-  if (auto added = add_references(connection, references); !added) return pass(added);
+  if (auto made = memberships.end(); !made) return pass(made);
+  if (auto added = add_references(connection, counted(std::move(blobs))); !added) return pass(added);
   copied.change = *last;
   if (auto counted = count_mailbox(connection, target_account, target, *last, *counts); !counted) return pass(counted);
   return copied;
@@ -267,6 +298,8 @@ Result<Copied> move_messages(db::Connection& connection, AccountId account, Mail
   std::int64_t uid = *first_uid;
   std::vector<std::int64_t> removed;
   std::vector<MembershipRow> arrived;
+  arrived.reserve(rows->size());  // rows that are being inserted stay where they are
+  RowInserter memberships(connection, membership_statement());
   for (auto& row : *rows) {
     removed.push_back(row.uid);
     NewPlace place{uid, true};
@@ -280,10 +313,11 @@ Result<Copied> move_messages(db::Connection& connection, AccountId account, Mail
     }
     copied.uids.push_back({row.uid, static_cast<std::uint32_t>(place.uid)});
     if (!place.fresh) continue;
-    auto stands = insert_membership(connection, account, target, uid++, row, row.email, *change, now);
+    const auto& arriving = arrived.emplace_back(std::move(row));
+    auto stands = insert_membership(memberships, account, target, uid++, arriving, arriving.email, *change, now);
     if (!stands) return pass(stands);
-    arrived.push_back(std::move(row));
   }
+  if (auto came = memberships.end(); !came) return pass(came);
   copied.change = copied.source_change = *change;
   auto left =
       count_mailbox(connection, account, mailbox, *change,

@@ -41,16 +41,10 @@ void finish(std::unique_ptr<DeliveryWrite> write, const Result<void>& outcome) {
   done({std::move(outcomes), nullptr});
 }
 
-// A commit in doubt is looked at again after these times: until a database that was started anew, or another one that
-// took over, answers.
-constexpr std::array kLookAgain = {std::chrono::milliseconds(50), std::chrono::milliseconds(500),
-                                   std::chrono::milliseconds(2000), std::chrono::milliseconds(4000),
-                                   std::chrono::milliseconds(8000)};
-
 }  // namespace
 
 Result<void> Shard::keep_file(Incoming& content, BlobRow& blob) {
-  if (auto spilled = content.spill_now(); !spilled) return spilled;
+  if (auto finished = content.finish_file(); !finished) return finished;
   auto& file = *content.file_;
   if (auto flushed = file.file->sync(); !flushed) {
     flush_failed_ = true;
@@ -64,8 +58,9 @@ Result<void> Shard::keep_file(Incoming& content, BlobRow& blob) {
     return flushed;
   }
   blob.size = file.written;
+  blob.start = file.start;
   blob.salt = file.salt;
-  blob.checksum = file.checksum.checksum();
+  blob.checksum = file.checksum->checksum();
   blob.location = Location::file;
   return {};
 }
@@ -85,12 +80,12 @@ Async<Result<void>> Shard::place_blob(Incoming* content, BlobRow* blob, bool alo
   if (to_file) co_return co_await around_.pool->run([this, content, blob] { return keep_file(*content, *blob); });
   if (content->has_file()) {
     // Received into a file, and from there into the database piece by piece.
-    auto spilled = co_await content->spill();
-    if (!spilled) co_return pass(spilled);
+    auto finished = co_await around_.pool->run([content] { return content->finish_file(); });
+    if (!finished) co_return pass(finished);
     const auto& file = *content->file_;
     blob->size = file.written;
     blob->salt = file.salt;
-    blob->checksum = file.checksum.checksum();
+    blob->checksum = file.checksum->checksum();
     blob->location = Location::database;
     co_return Result<void>{};
   }
@@ -125,6 +120,12 @@ Async<Result<Shard::Outcomes>> Shard::deliver(Delivery delivery, std::vector<Del
   write->now = around_.clock->now();
   write->blob.id = *blob;
 
+  write->shard = place_.id;
+  for (const auto& receipt : write->delivery.receipts) {
+    auto prepared = notice_write(receipt);
+    if (!prepared) co_return pass(prepared);
+    write->receipts.push_back(*std::move(prepared));
+  }
   auto& content = write->delivery.content;
   auto placed = co_await place_blob(&content, &write->blob, under_way.before() == 0);
   if (!placed) co_return pass(placed);
@@ -261,6 +262,11 @@ void Shard::settle(std::unique_ptr<DeliveryWrite> write, const Result<void>& out
       around_.watchers->tell(write->delivery.targets[i].place.account, reached->change);
     }
     if (write->blob.location == Location::row && write->wrote_blob) came_in_row();
+    for (const auto& receipt : write->receipts) {
+      if (!receipt.reached) continue;
+      noticed(*receipt.reached);
+      if (receipt.blob.location == Location::row) came_in_row();
+    }
   }
   finish(std::move(write), outcome);
 }

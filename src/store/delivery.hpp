@@ -16,7 +16,7 @@ namespace pabal::store {
 struct DeliveryTarget {
   Place place;
   std::string recipient;              ///< the envelope's address, for the queue row and the trace
-  std::string mailbox = "INBOX";      ///< made if it isn't there
+  std::string mailbox = "INBOX";      ///< made if it isn't there; "Junk": or the mailbox with that role
   std::string prefix;                 ///< private header octets that stand before the common content
   std::vector<std::string> keywords;  ///< JMAP's names (RFC 8621 §4.1.1), "$seen"
   std::string notify;                 ///< RFC 3461 NOTIFY, for the queue row; may be empty
@@ -35,6 +35,18 @@ struct RemoteRecipient {
 /// What a way must be able to carry (RFC 6152, RFC 3030).
 enum class ContentForm : std::uint8_t { seven_bit, eight_bit, binary };
 
+/// What the sender wants of TLS on the way out (RFC 8689).
+enum class TlsWish : std::uint8_t {
+  none,       ///< what the receiving domain wants
+  required,   ///< REQUIRETLS: verified, all the way
+  waived,     ///< `TLS-Required: No`: delivery counts for more than what the receiving domain publishes
+  preferred,  ///< a notice about a letter with REQUIRETLS: never in plain text, verified where the domain lets it be
+};
+/// As it stands in the database; what isn't one is the nearest.
+[[nodiscard]] constexpr TlsWish tls_wish_of(std::int64_t stored) noexcept {
+  return static_cast<TlsWish>(stored < 0 ? 0 : stored > 3 ? 3 : stored);
+}
+
 /// RFC 2852 §4: by when, and what then.
 struct DeliverBy {
   SystemTime time;
@@ -51,6 +63,25 @@ struct OutgoingTerms {
   std::optional<DeliverBy> deliver_by = std::nullopt;  ///< RFC 2852
 };
 
+/// A letter that begins here and goes in with what it is about, outcomes or a delivery: a bounce, a notice. It has the
+/// null reverse-path, and goes to a mailbox here or to a recipient elsewhere.
+struct Notice {
+  std::string id;
+  std::string content;  ///< at most a few hundred KiB; it stands in memory
+  std::optional<DeliveryTarget> local = std::nullopt;
+  std::optional<RemoteRecipient> remote = std::nullopt;
+  std::string message_id = {};
+  std::string trace = {};  ///< JSON
+  bool smtputf8 = false;
+  TlsWish tls = TlsWish::none;  ///< `preferred` about a letter that required it (RFC 8689 §5)
+  ContentForm form = ContentForm::seven_bit;
+  /// With outcomes (settle), the rows that it tells of: it goes in only where one of them ends (or, for `warns`, had
+  /// not been warned of) by this very write. So a write that is repeated, and an operator who was faster, make no
+  /// second one.
+  std::vector<std::int64_t> about;
+  bool warns = false;
+};
+
 /// A message for mailboxes here, each once, and for recipients elsewhere.
 struct Delivery {
   std::string id;      ///< unique; the same id and account again changes nothing
@@ -60,13 +91,15 @@ struct Delivery {
   std::vector<RemoteRecipient> remote = {};  ///< rows of the queue, committed with the targets
   ShardId home = {};                         ///< where those rows go when there are no targets; none: the first shard
   OutgoingTerms terms = {};                  ///< for `remote`
-  SystemTime claim_until{};   ///< of `remote`: a worker of the caller's has them until then; none: nobody has
-  std::string trace;          ///< JSON; commits with the delivery
-  std::string message_id;     ///< as in the header field, for traces(); may be empty
-  std::string envelope_id;    ///< RFC 3461 ENVID, for the queue row; may be empty
-  std::string ret;            ///< RFC 3461 RET, for the queue row; may be empty
-  bool smtputf8 = false;      ///< for the queue row
-  bool require_tls = false;   ///< for the queue row
+  SystemTime claim_until{};     ///< of `remote`: a worker of the caller's has them until then; none: nobody has
+  std::string trace;            ///< JSON; commits with the delivery
+  std::string message_id;       ///< as in the header field, for traces(); may be empty
+  std::string envelope_id;      ///< RFC 3461 ENVID, for the queue row; may be empty
+  std::string ret;              ///< RFC 3461 RET, for the queue row; may be empty
+  bool smtputf8 = false;        ///< for the queue row
+  TlsWish tls = TlsWish::none;  ///< for the queue row
+  /// Go in with it where all of its targets are in one shard and are stored by this very write; else not at all.
+  std::vector<Notice> receipts = {};
   bool retry_locally = true;  ///< false: a target that fails for a passing reason is only reported (LMTP)
 };
 

@@ -77,6 +77,35 @@ Result<std::optional<Slot>> take_uid(db::Connection& connection, AccountId accou
   return Slot{MailboxId{rows->integer(0)}, rows->integer(1)};
 }
 
+// A letter for "Junk" goes where the account's junk is, whatever that is called by now.
+constexpr std::string_view kJunk = "Junk";
+constexpr std::string_view kJunkRole = "junk";
+
+// A UID in the mailbox; where there is none of that name, for Junk in the one with that role, else in a new one.
+Result<Slot> take_uid_or_make(db::Connection& connection, AccountId account, std::string_view path, std::int64_t change,
+                              bool seen, std::uint64_t size, SystemTime now) {
+  auto slot = take_uid(connection, account, path, change, seen, size);
+  if (!slot) return pass(slot);
+  if (*slot) return **slot;
+  const auto role = path == kJunk ? kJunkRole : std::string_view();
+  std::string found(path);
+  if (!role.empty()) {
+    auto rows = connection.query("SELECT path FROM mailbox WHERE account_id = $1 AND role = $2 ORDER BY mailbox_id",
+                                 {account.value, role});
+    if (!rows) return pass(rows);
+    auto any = rows->next();
+    if (!any) return pass(any);
+    if (*any) found = rows->text(0);
+  }
+  if (found == path) {
+    if (auto made = make_mailbox(connection, account, path, role, now, true); !made) return pass(made);
+  }
+  slot = take_uid(connection, account, found, change, seen, size);
+  if (!slot) return pass(slot);
+  if (!*slot) return fail(ErrorKind::io, "local error", "a mailbox that was just made is not there");
+  return **slot;
+}
+
 Result<void> queue_message(db::Connection& connection, const DeliveryWrite& write, std::span<const Piece> pieces) {
   const auto& delivery = write.delivery;
   return insert_queue_message(connection, {.id = delivery.id,
@@ -87,7 +116,7 @@ Result<void> queue_message(db::Connection& connection, const DeliveryWrite& writ
                                            .envelope_id = delivery.envelope_id,
                                            .ret = delivery.ret,
                                            .smtputf8 = delivery.smtputf8,
-                                           .require_tls = delivery.require_tls,
+                                           .tls = delivery.tls,
                                            .terms = delivery.terms});
 }
 
@@ -160,6 +189,20 @@ Result<Stored> stored_before(db::Connection& connection, const DeliveryWrite& wr
   return Stored{};
 }
 
+// The author hears that it is delivered only where all of it is.
+Result<void> insert_receipts(db::Connection& connection, DeliveryWrite& write) {
+  for (auto& receipt : write.receipts) receipt.reached.reset();
+  if (!write.elsewhere.empty() ||
+      !std::ranges::all_of(write.outcomes, [](const auto& one) { return one.result.has_value(); }))
+    return {};
+  for (auto& receipt : write.receipts) {
+    auto inserted = insert_notice(connection, write.shard, receipt, write.now);
+    if (!inserted) return pass(inserted);
+    receipt.reached = *inserted;
+  }
+  return {};
+}
+
 // A target under its own savepoint: what goes wrong with it is its own outcome.
 Result<Result<Reached>> write_target_alone(db::Connection& connection, const DeliveryTarget& target,
                                            std::span<const Piece> pieces, const MessageFacts& facts,
@@ -216,10 +259,11 @@ Result<std::string> mailbox_path(std::string_view name) {
 Result<void> insert_email(db::Connection& connection, const NewEmail& email, const MessageFacts& facts) {
   auto inserted = connection.run(
       "INSERT INTO email (account_id, email_id, thread_id, modified, received, size, prefix, pieces, standings, "
-      "delivery_id, parsed_version) VALUES ($1, $2, $3, $2, $4, $5, $6, $7, $8, $9, $10)",
+      "delivery_id, parsed_version, zone) VALUES ($1, $2, $3, $2, $4, $5, $6, $7, $8, $9, $10, $11)",
       {email.account.value, email.email.value, email.thread, to_database(email.received),
        static_cast<std::int64_t>(email.size), db::Octets{email.prefix}, db::Octets{encode_pieces(email.pieces)},
-       db::Octets{encode_standings({&email.standing, 1})}, email.delivery_id, kept_version(email.pieces, facts)});
+       db::Octets{encode_standings({&email.standing, 1})}, email.delivery_id, kept_version(email.pieces, facts),
+       std::int64_t{email.zone_minutes}});
   if (!inserted) return pass(inserted);
   return {};
 }
@@ -233,8 +277,8 @@ Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryT
   const std::uint64_t size = target.prefix.size() + length_of(pieces);
   auto change = connection.number(
       "UPDATE account SET change = change + 1, used_bytes = used_bytes + $2, used_emails = used_emails + 1 "
-      "WHERE account_id = $1 AND state = 0 AND (quota_bytes IS NULL OR used_bytes + $2 <= quota_bytes) RETURNING "
-      "change",
+      "WHERE account_id = $1 AND state = 0 AND (quota_bytes IS NULL OR used_bytes + $2 <= quota_bytes) AND "
+      "(quota_emails IS NULL OR used_emails < quota_emails) RETURNING change",
       {account.value, static_cast<std::int64_t>(size)});
   if (!change) return pass(change);
   if (!*change) return refusal(connection, account);
@@ -242,15 +286,9 @@ Result<Result<Reached>> write_target(db::Connection& connection, const DeliveryT
 
   auto keywords = keywords_of(connection, target);
   if (!keywords) return pass(keywords);
-  auto slot = take_uid(connection, account, *path, email, keywords->seen, size);
+  auto slot = take_uid_or_make(connection, account, *path, email, keywords->seen, size, now);
   if (!slot) return pass(slot);
-  if (!*slot) {
-    if (auto made = make_mailbox(connection, account, *path, {}, now, true); !made) return pass(made);
-    slot = take_uid(connection, account, *path, email, keywords->seen, size);
-    if (!slot) return pass(slot);
-    if (!*slot) return fail(ErrorKind::io, "local error", "a mailbox that was just made is not there");
-  }
-  const auto standing = Standing{(*slot)->mailbox, (*slot)->uid};
+  const auto standing = Standing{slot->mailbox, slot->uid};
   auto thread = take_thread(connection, account, EmailId{email}, facts.thread_keys);
   if (!thread) return pass(thread);
   auto inserted = insert_email(connection,
@@ -391,7 +429,7 @@ Result<void> write_delivery_rows(db::Connection& connection, DeliveryWrite& writ
                   {delivery.id, to_database(write.now), key_of_message_id(delivery.message_id),
                    db::Octets{reached_octets}, document});
   if (!traced) return pass(traced);
-  return {};
+  return known ? Result<void>() : insert_receipts(connection, write);
 }
 
 }  // namespace pabal::store

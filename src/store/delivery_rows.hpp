@@ -1,6 +1,8 @@
 // The rows of a delivery: what is written in the shard's transaction. A delivery to one mailbox is six small
 // statements.
 #pragma once
+#include <array>
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +11,7 @@
 #include "store/appender.hpp"
 #include "store/blobs.hpp"
 #include "store/facts.hpp"
+#include "store/notice_rows.hpp"
 #include "store/store.hpp"
 
 namespace pabal::store {
@@ -28,6 +31,8 @@ struct DeliveryWrite final : AppendJob {
   SystemTime now;
   BlobRow blob;
   MessageFacts facts;
+  std::vector<NoticeWrite> receipts;    ///< of delivery.receipts
+  ShardId shard;                        ///< where it is written
   std::vector<TargetOutcome> outcomes;  ///< of delivery.targets
   bool wrote_blob = false;              ///< the rows refer to the blob
   bool rows_done = false;               ///< all rows are written; what is left is the commit
@@ -35,12 +40,19 @@ struct DeliveryWrite final : AppendJob {
   Completion<DeliverySettled> done;
 };
 
+/// A commit in doubt is looked at again after these times: until a database that was started anew, or another one that
+/// took over, answers.
+inline constexpr std::array kLookAgain = {std::chrono::milliseconds(50), std::chrono::milliseconds(500),
+                                          std::chrono::milliseconds(2000), std::chrono::milliseconds(4000),
+                                          std::chrono::milliseconds(8000)};
+
 /// A new email's row. Views must live until insert_email() returns.
 struct NewEmail {
   AccountId account;
   EmailId email;
   std::int64_t thread = 0;
   SystemTime received;
+  std::int32_t zone_minutes = 0;
   std::uint64_t size = 0;
   std::string_view prefix;
   std::span<const Piece> pieces;

@@ -45,6 +45,36 @@ TEST_F(StoreDelivery, ACommitInDoubtIsLookedAt) {
   EXPECT_EQ(files_in("files"), 0);
 }
 
+// A client that is told of a failure would append once more.
+TEST_F(StoreDelivery, AnAppendInDoubtIsLookedAt) {
+  const auto append = [this](std::size_t size) {
+    std::vector<AppendedLetter> letters(2);
+    for (auto& letter : letters) {
+      letter.content = store->receive(0);
+      letter.content.append(letter_text(size, size));
+    }
+    return store.run(store->append(TestStore::place(1), {"INBOX"}, std::move(letters)));
+  };
+  std::size_t there = 0;
+  for (const bool happened : {true, false}) {
+    for (const std::size_t size : {200U, 40'000U}) {
+      // To begin a segment has a commit of its own.
+      ASSERT_TRUE(append(size));
+      there += 2;
+      store.fail_now({.commit = 1, .commit_happened = happened});
+      const auto appended = append(size);
+      EXPECT_TRUE(store.struck());
+      store.fail_now({});
+      ASSERT_EQ(appended.has_value(), happened);
+      there += happened ? 2 : 0;
+      if (happened) EXPECT_EQ(appended->uids.back(), there);
+      maintain();
+      EXPECT_EQ(store.read(1)->size(), there);
+      reopen();
+    }
+  }
+}
+
 TEST_F(StoreDelivery, AGroupInDoubt) {
   ASSERT_TRUE(store->set_quota(TestStore::place(3), 100));
   std::vector<Async<TestStore::Outcomes>> works;

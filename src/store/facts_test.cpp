@@ -202,7 +202,11 @@ TEST_P(Facts, ThoseOfAnOlderSchemaAreDerivedAnew) {
     auto old =
         (*connection)
             ->script(
-                "DROP INDEX removed_mailbox_path; DROP INDEX mailbox_leaving; "
+                "DROP INDEX removed_mailbox_path; DROP INDEX mailbox_leaving; DROP TABLE pending_flags; DROP TABLE "
+                "leaving_email; ALTER TABLE "
+                "email DROP COLUMN zone; "
+                "ALTER TABLE account DROP COLUMN quota_emails; DROP INDEX "
+                "membership_shared; "
                 "DROP TABLE search_state; DROP TABLE search_segment; DROP TABLE search_data; "
                 "DROP TABLE subscription; DROP TABLE annotation; DROP TABLE access; DROP TABLE reader_seen; "
                 "DROP TABLE changed_membership; DROP TABLE mailbox_pack; ALTER TABLE membership DROP COLUMN saved; "
@@ -263,8 +267,8 @@ class FactsOnABadDisk : public testing::Test {
     ASSERT_EQ(names->size(), 1U);
     auto file = disk.open("/data/shard1/files/" + names->front(), OpenMode::read_write);
     ASSERT_TRUE(file);
-    ASSERT_TRUE((*file)->read_at(std::span(&before, 1), 30'000));
-    ASSERT_TRUE((*file)->write_at(std::string(1, octet), 30'000));
+    ASSERT_TRUE((*file)->read_at(std::span(&before, 1), Incoming::head_room + 30'000));
+    ASSERT_TRUE((*file)->write_at(std::string(1, octet), Incoming::head_room + 30'000));
   }
 
   MemoryFileSystem disk;

@@ -18,6 +18,8 @@ Incoming::Spilled::~Spilled() {
 
 void Incoming::append(std::string_view octets) { memory_.append(octets); }
 
+void Incoming::cut(std::size_t offset, std::size_t count) { memory_.erase(offset, count); }
+
 std::uint64_t Incoming::size() const noexcept { return memory_.size() + (file_ ? file_->written : 0); }
 
 Result<void> Incoming::spill_now() {
@@ -35,10 +37,37 @@ Result<void> Incoming::spill_now() {
     file_ = std::move(spilled);
     head_ = memory_.substr(0, 16 << 10);
   }
-  if (auto written = file_->file->write_at(memory_, file_->written); !written) return written;
-  file_->checksum.add(memory_);
+  if (auto written = file_->file->write_at(memory_, file_->start + file_->written); !written) return written;
+  file_->checksum->add(memory_);
   file_->written += memory_.size();
   memory_.clear();
+  return {};
+}
+
+Result<void> Incoming::put_before_now(std::string_view octets) {
+  if (octets.size() > file_->start)
+    return fail(ErrorKind::limit, "local error", file_->path + ": no head room is left");
+  const auto start = file_->start - octets.size();
+  if (auto written = file_->file->write_at(octets, start); !written) return written;
+  file_->start = start;
+  file_->written += octets.size();
+  file_->summed = false;
+  head_.insert(0, octets);
+  return {};
+}
+
+// What was put before the rest came after it, so that the sum begins anew; the octets are in the system's memory still.
+Result<void> Incoming::finish_file() {
+  if (auto spilled = spill_now(); !spilled || !file_ || file_->summed) return spilled;
+  file_->checksum.emplace(file_->salt);
+  std::string buffer;
+  for (std::uint64_t at = 0; at < file_->written;) {
+    auto read = part(at, 256 << 10, buffer);
+    if (!read) return pass(read);
+    file_->checksum->add(*read);
+    at += read->size();
+  }
+  file_->summed = true;
   return {};
 }
 
@@ -49,7 +78,7 @@ Result<std::string_view> Incoming::part(std::uint64_t offset, std::size_t count,
     return std::string_view(memory_).substr(static_cast<std::size_t>(at), count);
   }
   buffer.resize(static_cast<std::size_t>(std::min<std::uint64_t>(count, in_file - offset)));
-  auto read = file_->file->read_at(buffer, offset);
+  auto read = file_->file->read_at(buffer, file_->start + offset);
   if (!read) return pass(read);
   if (*read != buffer.size()) return fail(ErrorKind::io, "local error", file_->path + ": shorter than written");
   return std::string_view(buffer);
@@ -58,6 +87,15 @@ Result<std::string_view> Incoming::part(std::uint64_t offset, std::size_t count,
 Async<Result<void>> Incoming::spill() {
   if (!spilling_) co_return Result<void>{};
   co_return co_await spilling_->pool->run([this] { return spill_now(); });
+}
+
+Async<Result<void>> Incoming::put_before(std::string octets) {
+  if (octets.empty()) co_return Result<void>{};
+  if (!file_) {
+    memory_.insert(0, octets);
+    co_return Result<void>{};
+  }
+  co_return co_await spilling_->pool->run([this, &octets] { return put_before_now(octets); });
 }
 
 }  // namespace pabal::store

@@ -116,6 +116,7 @@ struct AppendedLetter {
   Incoming content;  ///< from Store::receive()
   FlagSet flags;
   std::optional<SystemTime> received;  ///< the date given (INTERNALDATE); now where there is none
+  std::int32_t zone_minutes = 0;       ///< east of UTC, in which it was given
 };
 /// Where to. A name may come to be another mailbox's: with `mailbox` it must still be this one's (else `not_found`).
 struct AppendTarget {
@@ -145,6 +146,7 @@ struct EmailRow {
   EmailId email;
   ThreadId thread;
   SystemTime received;            ///< INTERNALDATE
+  std::int32_t zone_minutes = 0;  ///< east of UTC, in which it was given
   std::uint64_t size = 0;         ///< octets of prefix and content together
   std::uint32_t prefix_size = 0;  ///< octets of the private header fields before the content
   /// message::decode_derived's input; empty where parsed_version is not above 0 (not derived yet, or not kept):
@@ -165,8 +167,14 @@ struct Quota {
   std::uint64_t bytes = 0;
   std::uint64_t emails = 0;
   std::optional<std::uint64_t> bytes_limit;
+  std::optional<std::uint64_t> emails_limit;
   std::uint64_t mailboxes = 0;
   std::optional<std::uint64_t> mailboxes_limit;
+};
+/// What an account may have; nothing: any number.
+struct QuotaLimits {
+  std::optional<std::uint64_t> bytes;
+  std::optional<std::uint64_t> emails;
 };
 /// Of an account, whatever the settings allow; more are refused (`limit`).
 inline constexpr std::size_t kMostMailboxes = 10'000;

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "store/delivery_rows.hpp"
+#include "store/pending_flags.hpp"
 #include "store/schema.hpp"
 
 namespace pabal::store {
@@ -120,7 +121,8 @@ Result<ChangeNumber> take_space(db::Connection& connection, AccountId account, s
                                 std::int64_t emails) {
   auto change = connection.number(
       "UPDATE account SET change = change + $3, used_bytes = used_bytes + $2, used_emails = used_emails + $3 WHERE "
-      "account_id = $1 AND state = 0 AND (quota_bytes IS NULL OR used_bytes + $2 <= quota_bytes) RETURNING change",
+      "account_id = $1 AND state = 0 AND (quota_bytes IS NULL OR used_bytes + $2 <= quota_bytes) AND (quota_emails IS "
+      "NULL OR used_emails + $3 <= quota_emails) RETURNING change",
       {account.value, bytes, emails});
   if (!change) return pass(change);
   if (!*change) return refusal(connection, account);
@@ -254,8 +256,9 @@ Result<std::optional<std::uint64_t>> read_room(db::Connection& connection, Accou
 Result<Quota> read_quota(db::Connection& connection, AccountId account, std::size_t most) {
   Quota quota;
   {
-    auto rows = connection.query("SELECT used_bytes, used_emails, quota_bytes FROM account WHERE account_id = $1",
-                                 {account.value});
+    auto rows =
+        connection.query("SELECT used_bytes, used_emails, quota_bytes, quota_emails FROM account WHERE account_id = $1",
+                         {account.value});
     if (!rows) return pass(rows);
     auto any = rows->next();
     if (!any) return pass(any);
@@ -263,6 +266,7 @@ Result<Quota> read_quota(db::Connection& connection, AccountId account, std::siz
     quota.bytes = count(rows->integer(0));
     quota.emails = count(rows->integer(1));
     if (!rows->is_null(2)) quota.bytes_limit = count(rows->integer(2));
+    if (!rows->is_null(3)) quota.emails_limit = count(rows->integer(3));
   }
   auto mailboxes =
       connection.number("SELECT COUNT(*) FROM mailbox WHERE account_id = $1 AND path >= ' '", {account.value});
@@ -272,8 +276,39 @@ Result<Quota> read_quota(db::Connection& connection, AccountId account, std::siz
   return quota;
 }
 
+Result<ChangeNumber> write_quota(db::Connection& connection, AccountId account, const QuotaLimits& limits) {
+  const auto or_null = [](std::optional<std::uint64_t> limit) {
+    return limit ? db::Parameter(static_cast<std::int64_t>(std::min<std::uint64_t>(*limit, INT64_MAX)))
+                 : db::Parameter();
+  };
+  auto change =
+      connection.number("UPDATE account SET quota_bytes = $2, quota_emails = $3 WHERE account_id = $1 RETURNING change",
+                        {account.value, or_null(limits.bytes), or_null(limits.emails)});
+  if (!change) return pass(change);
+  if (!*change) return no_mailbox(account, "no such account");
+  return ChangeNumber{**change};
+}
+
 Result<std::vector<MembershipRow>> read_memberships(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                     const UidRanges& ranges) {
+  auto rows = read_stored_memberships(connection, account, mailbox, ranges);
+  if (!rows || rows->empty()) return rows;
+  auto pending = PendingFlags::read(connection, account, mailbox);
+  if (!pending) return pass(pending);
+  if (pending->empty()) return rows;
+  for (auto& row : *rows) {
+    auto now = pending->applied(row.uid, {row.keywords, row.deleted, row.change});
+    if (!now) return pass(now);
+    if (now->change == row.change) continue;
+    row.keywords = now->keywords;
+    row.deleted = now->deleted;
+    row.change = now->change;
+  }
+  return rows;
+}
+
+Result<std::vector<MembershipRow>> read_stored_memberships(db::Connection& connection, AccountId account,
+                                                           MailboxId mailbox, const UidRanges& ranges) {
   std::vector<MembershipRow> found;
   const auto take = [&](const db::Rows& row) -> Result<void> {
     found.push_back({static_cast<std::uint32_t>(row.integer(0)), EmailId{row.integer(1)}, row.integer(2),

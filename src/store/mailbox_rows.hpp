@@ -37,6 +37,9 @@ namespace pabal::store {
 [[nodiscard]] Result<MailboxInfo> read_mailbox(db::Connection& connection, AccountId account, std::string_view path);
 /// `most`: mailboxes that there may be.
 [[nodiscard]] Result<Quota> read_quota(db::Connection& connection, AccountId account, std::size_t most);
+/// The account's change, which stays.
+[[nodiscard]] Result<ChangeNumber> write_quota(db::Connection& connection, AccountId account,
+                                               const QuotaLimits& limits);
 /// Octets that the account has left; nothing: no limit.
 [[nodiscard]] Result<std::optional<std::uint64_t>> read_room(db::Connection& connection, AccountId account);
 
@@ -50,9 +53,17 @@ struct MembershipRow {
   bool shared = false;
   std::int64_t change = 0;
 };
+/// The UIDs of a mailbox's ($2 of account $1) messages that stand in others too, rising; mostly none.
+inline constexpr std::string_view kSharedUids =
+    "SELECT uid FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND shared = 1 ORDER BY uid";
+inline constexpr std::string_view kFirstSharedUid =
+    "SELECT uid FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND shared = 1 ORDER BY uid LIMIT 1";
 /// By UID. The ranges are normalised. Neighbours in a range are neighbours in the mailbox.
 [[nodiscard]] Result<std::vector<MembershipRow>> read_memberships(db::Connection& connection, AccountId account,
                                                                   MailboxId mailbox, const UidRanges& ranges);
+/// The same without the changes of flags that are pending (pending_flags.hpp).
+[[nodiscard]] Result<std::vector<MembershipRow>> read_stored_memberships(db::Connection& connection, AccountId account,
+                                                                         MailboxId mailbox, const UidRanges& ranges);
 
 /// What a change adds to a mailbox's counters (less than 0: takes away).
 struct MailboxCounts {
@@ -116,8 +127,10 @@ struct RenewedPack {
   std::string octets;  ///< empty where the one that is kept is just so, or the mailbox is gone
   std::uint32_t uid_next = 1;
 };
-/// The packed form of the mailbox as it is now.
-[[nodiscard]] Result<RenewedPack> renew_pack(db::Connection& connection, AccountId account, MailboxId mailbox);
+/// The packed form of the mailbox as it is now. `held`: a snapshot of it that is at hand, or null; no row is read where
+/// it is of now, or (`nearly` is enough) newer than the form that is kept.
+[[nodiscard]] Result<RenewedPack> renew_pack(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                             const MailboxSnapshot* held, bool nearly);
 /// UIDNEXT as the packed form has it; 0 where there is none that can be used.
 [[nodiscard]] Result<std::uint32_t> packed_uid_next(db::Connection& connection, AccountId account, MailboxId mailbox);
 /// Nothing where the mailbox is gone.
@@ -131,6 +144,14 @@ struct RenewedPack {
 // flag_rows.cpp
 [[nodiscard]] Result<FlagsChanged> change_flags(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                 const FlagChange& change);
+// many_flags.cpp
+/// The same for `from` messages and more of a mailbox whose snapshot `base` somebody holds: they are looked up there,
+/// and one row says what became of all of them (pending_flags.hpp). Nothing where that can't be: change_flags() is then
+/// to be asked.
+[[nodiscard]] Result<std::optional<FlagsChanged>> change_many_flags(db::Connection& connection, AccountId account,
+                                                                    MailboxId mailbox, const FlagChange& change,
+                                                                    std::shared_ptr<const MailboxSnapshot> base,
+                                                                    std::size_t from);
 
 // reader_rows.cpp
 /// The UIDs of a mailbox that a reader has seen, normalised; some may be gone.
@@ -155,10 +176,13 @@ void show_seen(const UidRanges& seen, std::span<MessageRow> rows);
 
 // expunge_rows.cpp
 enum class Which : std::uint8_t { all, deleted };
+struct ExpungeHow {
+  std::shared_ptr<const MailboxSnapshot> base;  ///< of the mailbox, or null: the \Deleted ones are looked up in it
+  std::size_t leave_from = SIZE_MAX;            ///< of so many the emails' rows are left for later (leaving_emails.hpp)
+};
 /// The ranges are normalised.
 [[nodiscard]] Result<Expunged> expunge(db::Connection& connection, AccountId account, MailboxId mailbox,
-                                       const UidRanges& ranges, Which which, SystemTime now);
-/// Removes emails that stand nowhere any more, and what they refer to.
+                                       const UidRanges& ranges, Which which, SystemTime now, ExpungeHow how = {});
 struct EmailPieces {
   std::int64_t email = 0;
   std::int64_t size = 0;
@@ -168,6 +192,10 @@ struct EmailPieces {
 /// At most `limit` emails of the account, in no order.
 [[nodiscard]] Result<std::vector<EmailPieces>> some_emails(db::Connection& connection, AccountId account,
                                                            std::int64_t limit);
+/// Those of these (which rise) that are there, in the order of their ids.
+[[nodiscard]] Result<std::vector<EmailPieces>> listed_emails(db::Connection& connection, AccountId account,
+                                                             std::span<const std::int64_t> emails);
+/// Removes the rows; what they refer to is the caller's.
 [[nodiscard]] Result<void> remove_emails(db::Connection& connection, AccountId account,
                                          std::span<const std::int64_t> emails);
 [[nodiscard]] Result<std::vector<Standing>> read_standings(db::Connection& connection, AccountId account,

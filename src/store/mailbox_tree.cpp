@@ -251,7 +251,7 @@ Result<void> begin_leaving(db::Connection& connection, AccountId account, Mailbo
 
 Result<void> remove_mailbox_rows(db::Connection& connection, AccountId account, MailboxId mailbox) {
   if (auto removed = remove_attachments(connection, account, mailbox); !removed) return removed;
-  for (const std::string_view table : {"changed_membership", "removed_membership", "mailbox"}) {
+  for (const std::string_view table : {"changed_membership", "removed_membership", "pending_flags", "mailbox"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1 AND mailbox_id = $2", table),
                                   {account.value, mailbox.value});
     if (!removed) return pass(removed);

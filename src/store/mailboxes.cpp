@@ -4,7 +4,9 @@
 
 #include "base/text.hpp"
 #include "store/delivery_rows.hpp"
+#include "store/leaving_emails.hpp"
 #include "store/mailbox_rows.hpp"
+#include "store/pending_flags.hpp"
 #include "store/shard.hpp"
 
 namespace pabal::store {
@@ -35,9 +37,18 @@ Result<void> remove_standing(db::Connection& connection, AccountId account, cons
 
 // One piece of an account's removal: some of its emails, or, when none is left, all else. True while there is more.
 Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTime now) {
+  auto list = next_leaving(connection, {account, 0}, account);
+  if (!list) return pass(list);
+  if (*list) {
+    auto left = remove_leaving(connection, **list, now);
+    // What it doesn't name is removed with the others below.
+    if (!left && left.error().kind == ErrorKind::damaged) left = forget_leaving(connection, **list);
+    if (!left) return pass(left);
+    return true;
+  }
   auto emails = some_emails(connection, account, kRemoveAtOnce);
   if (!emails) return pass(emails);
-  ReferenceCounts references;
+  std::vector<std::int64_t> references;
   std::vector<std::int64_t> ids;
   for (const auto& row : *emails) {
     // The counters go along, so that check() finds nothing wrong in between.
@@ -45,18 +56,18 @@ Result<bool> remove_some(db::Connection& connection, AccountId account, SystemTi
       if (auto gone = remove_standing(connection, account, standing); !gone) return pass(gone);
     }
     ids.push_back(row.email);
-    for (const auto& piece : row.pieces) ++references[piece.blob.value];
+    for (const auto& piece : row.pieces) references.push_back(piece.blob.value);
     auto used = connection.run(
         "UPDATE account SET used_bytes = used_bytes - $2, used_emails = used_emails - 1 WHERE account_id = $1",
         {account.value, row.size});
     if (!used) return pass(used);
   }
   if (auto removed = remove_emails(connection, account, ids); !removed) return pass(removed);
-  if (auto dropped = drop_references(connection, references, now); !dropped) return pass(dropped);
+  if (auto dropped = drop_references(connection, counted(std::move(references)), now); !dropped) return pass(dropped);
   if (!emails->empty()) return true;
-  for (const std::string_view table :
-       {"removed_email", "removed_membership", "changed_membership", "mailbox_pack", "removed_mailbox", "thread_key",
-        "keyword", "subscription", "annotation", "access", "reader_seen", "search_state", "mailbox", "account"}) {
+  for (const std::string_view table : {"removed_email", "removed_membership", "changed_membership", "pending_flags",
+                                       "mailbox_pack", "removed_mailbox", "thread_key", "keyword", "subscription",
+                                       "annotation", "access", "reader_seen", "search_state", "mailbox", "account"}) {
     auto removed = connection.run(fmt::format("DELETE FROM {} WHERE account_id = $1", table), {account.value});
     if (!removed) return pass(removed);
   }
@@ -84,18 +95,22 @@ Async<Result<MailboxListing>> Shard::list_mailbox(AccountId account, std::string
         listing.uid_next = rows->integer(2);
         listing.entries.reserve(static_cast<std::size_t>(std::max<std::int64_t>(rows->integer(3), 0)));
       }
-      auto rows = connection.query(
-          "SELECT uid, email_id, size FROM membership WHERE account_id = $1 AND mailbox_id = $2 AND deleted = 0 ORDER "
-          "BY uid",
-          {account.value, listing.mailbox.value});
-      if (!rows) return pass(rows);
-      while (true) {
-        auto any = rows->next();
-        if (!any) return pass(any);
-        if (!*any) break;
-        listing.entries.push_back(
-            {rows->integer(0), EmailId{rows->integer(1)}, static_cast<std::uint64_t>(rows->integer(2))});
-      }
+      auto pending = PendingFlags::read(connection, account, listing.mailbox);
+      if (!pending) return pass(pending);
+      auto read = each_row(
+          connection,
+          "SELECT uid, email_id, size, keywords, deleted, change FROM membership WHERE account_id = $1 AND mailbox_id "
+          "= $2 ORDER BY uid",
+          {account.value, listing.mailbox.value}, [&](const db::Rows& row) -> Result<void> {
+            auto now = pending->applied(static_cast<std::uint32_t>(row.integer(0)),
+                                        {row.octets(3), row.integer(4) != 0, row.integer(5)});
+            if (!now) return pass(now);
+            if (now->deleted) return {};
+            listing.entries.push_back(
+                {row.integer(0), EmailId{row.integer(1)}, static_cast<std::uint64_t>(row.integer(2))});
+            return {};
+          });
+      if (!read) return pass(read);
       return listing;
     });
   });

@@ -1,5 +1,6 @@
 // What the tests of the store's mailbox calls share: the calls without coroutines, and mailboxes as one line of text.
 #pragma once
+#include "store/compact.hpp"
 #include "store/store_case.hpp"
 
 namespace pabal::store {
@@ -90,6 +91,34 @@ class MailboxesTest : public StoreTest {
     for (const auto& name : all->subscribed_names) text += fmt::format("({}) ", name);
     if (!text.empty()) text.pop_back();
     return text;
+  }
+  // What JMAP will do: the email of INBOX's uid 1 stands in these, which are empty, too.
+  void stand_also_in(const std::vector<std::string>& paths) {
+    const auto email = (*snapshot("INBOX"))[0].email;
+    const auto change = info("INBOX").change.value + 1;
+    std::vector<Standing> standings{{id("INBOX"), 1}};
+    for (const auto& path : paths) standings.push_back({id(path), 1});
+    auto connection = store.database().connect();
+    ASSERT_TRUE(connection);
+    auto& rows = **connection;
+    ASSERT_TRUE(rows.begin(true));
+    ASSERT_TRUE(rows.run("UPDATE account SET change = $1 WHERE account_id = 1", {change}));
+    ASSERT_TRUE(rows.run("UPDATE email SET standings = $1, modified = $2 WHERE account_id = 1 AND email_id = $3",
+                         {db::Octets{encode_standings(standings)}, change, email.value}));
+    ASSERT_TRUE(rows.run("UPDATE membership SET shared = 1 WHERE account_id = 1 AND email_id = $1", {email.value}));
+    for (std::size_t i = 1; i < standings.size(); ++i) {
+      ASSERT_TRUE(
+          rows.run("INSERT INTO membership (account_id, mailbox_id, uid, email_id, size, keywords, deleted, "
+                   "change, shared) SELECT 1, $1, 1, email_id, size, keywords, 0, $2, 1 FROM membership WHERE "
+                   "account_id = 1 AND mailbox_id = $3 AND uid = 1",
+                   {standings[i].mailbox.value, change, standings[0].mailbox.value}));
+      ASSERT_TRUE(
+          rows.run("UPDATE mailbox SET uid_next = 2, emails = 1, unseen = 1, bytes = (SELECT size FROM email "
+                   "WHERE account_id = 1 AND email_id = $3), change = $2 WHERE account_id = 1 AND mailbox_id "
+                   "= $1",
+                   {standings[i].mailbox.value, change, email.value}));
+    }
+    ASSERT_TRUE(rows.commit());
   }
   template <class T>
   static std::string kind(const Result<T>& result) {

@@ -370,32 +370,7 @@ TEST_P(Mailboxes, MovesKeepEmails) {
 // What JMAP will do: the email of INBOX's uid 1 stands in Archive and Sent too.
 TEST_P(Mailboxes, AnEmailInSeveralMailboxesHasItsKeywordsInAll) {
   fill("INBOX", 2);
-  const auto email = (*snapshot("INBOX"))[0].email;
-  const std::array standings = {Standing{id("INBOX"), 1}, Standing{id("Archive"), 1}, Standing{id("Sent"), 1}};
-  const auto change = info("INBOX").change.value + 1;
-  {
-    auto connection = store.database().connect();
-    ASSERT_TRUE(connection);
-    auto& rows = **connection;
-    ASSERT_TRUE(rows.begin(true));
-    ASSERT_TRUE(rows.run("UPDATE account SET change = $1 WHERE account_id = 1", {change}));
-    ASSERT_TRUE(rows.run("UPDATE email SET standings = $1, modified = $2 WHERE account_id = 1 AND email_id = $3",
-                         {db::Octets{encode_standings(standings)}, change, email.value}));
-    ASSERT_TRUE(rows.run("UPDATE membership SET shared = 1 WHERE account_id = 1 AND email_id = $1", {email.value}));
-    for (const auto& there : {standings[1], standings[2]}) {
-      ASSERT_TRUE(
-          rows.run("INSERT INTO membership (account_id, mailbox_id, uid, email_id, size, keywords, deleted, "
-                   "change, shared) SELECT 1, $1, 1, email_id, size, keywords, 0, $2, 1 FROM membership WHERE "
-                   "account_id = 1 AND mailbox_id = $3 AND uid = 1",
-                   {there.mailbox.value, change, standings[0].mailbox.value}));
-      ASSERT_TRUE(
-          rows.run("UPDATE mailbox SET uid_next = 2, emails = 1, unseen = 1, bytes = (SELECT size FROM email "
-                   "WHERE account_id = 1 AND email_id = $3), change = $2 WHERE account_id = 1 AND mailbox_id "
-                   "= $1",
-                   {there.mailbox.value, change, email.value}));
-    }
-    ASSERT_TRUE(rows.commit());
-  }
+  stand_also_in({"Archive", "Sent"});
   ASSERT_EQ(store.check(), "");
   auto changed = flags("INBOX", {.uids = {{1, 2}}, .flags = {flag::seen | flag::deleted, {"own"}}});
   ASSERT_TRUE(changed) << changed.error().log;

@@ -130,7 +130,7 @@ Result<bool> StoredEmail::append_blob(const BlobSource& source, std::uint64_t of
     if (!may_wait) return false;
     auto file = shard_->around_.files->open(shard_->path_of_file(row.id), OpenMode::read);
     if (!file) return pass(file);
-    auto read = read_file_part(**file, offset, count, out, true);
+    auto read = read_file_part(**file, row.start + offset, count, out, true);
     if (!read) return read;
   } else if (source.loaded) {
     out.append(source.octets, static_cast<std::size_t>(offset), count);
@@ -194,7 +194,7 @@ Result<bool> Shard::read_moved(BlobId blob, std::uint64_t offset, std::size_t co
   }
   File* const file = own ? own.get() : source->file;
   if (file == nullptr) return damaged(**row, "its octets are missing");
-  auto read = read_file_part(*file, (own ? 0 : (*row)->start) + offset, count, out, true);
+  auto read = read_file_part(*file, (*row)->start + offset, count, out, true);
   if (!read) return read;
   if (count == (*row)->size &&
       checksum_of(std::string_view(out).substr(out.size() - count), (*row)->salt) != (*row)->checksum) {

@@ -33,7 +33,7 @@ std::vector<OutgoingLetter> outgoing_letters(const Delivery& delivery, ShardId s
       letter.envelope_id = delivery.envelope_id;
       letter.ret = delivery.ret;
       letter.smtputf8 = delivery.smtputf8;
-      letter.require_tls = delivery.require_tls;
+      letter.tls = delivery.tls;
       letter.form = delivery.terms.form;
       letter.priority = delivery.terms.priority;
       letter.deliver_by = delivery.terms.deliver_by;
@@ -66,13 +66,13 @@ Async<Result<std::vector<OutgoingLetter>>> Shard::claim_outgoing(std::string des
   co_return co_await write<std::vector<OutgoingLetter>>(std::move(work));
 }
 
-Async<Result<void>> Shard::forget_claims(std::chrono::seconds longest) {
+Async<Result<void>> Shard::forget_claims() {
   std::move_only_function<Result<bool>(db::Connection&)> work =
-      [longest, now = around_.clock->now()](db::Connection& connection) -> Result<bool> {
+      [now = around_.clock->now()](db::Connection& connection) -> Result<bool> {
     const auto done = connection.run(
         "UPDATE queue_recipient SET next_attempt = $1, claimed_until = 0 WHERE kind = 2 AND state = 0 AND "
-        "next_attempt > $1 AND next_attempt <= $2 AND claimed_until = next_attempt",
-        {to_database(now), to_database(now + longest)});
+        "claimed_until = next_attempt AND claimed_until <> 0",
+        {to_database(now)});
     if (!done) return pass(done);
     return true;
   };
@@ -81,12 +81,44 @@ Async<Result<void>> Shard::forget_claims(std::chrono::seconds longest) {
   co_return Result<void>{};
 }
 
+Async<Result<void>> Shard::bring_forward(SystemTime latest, std::function<bool()> go_on) {
+  // A local letter that is delivered twice is there once: no claim of one need last for as long.
+  std::move_only_function<Result<bool>(db::Connection&)> unclaim =
+      [latest](db::Connection& connection) -> Result<bool> {
+    const auto done = connection.run(
+        "UPDATE queue_recipient SET claimed_until = $1 WHERE kind = $2 AND state = 0 AND claimed_until > $1",
+        {to_database(latest), static_cast<std::int64_t>(RecipientKind::local)});
+    if (!done) return pass(done);
+    return true;
+  };
+  const auto unclaimed = co_await write<bool>(std::move(unclaim));
+  if (!unclaimed) co_return pass(unclaimed);
+  for (const auto kind : {RecipientKind::local, RecipientKind::remote}) {
+    std::optional<WaitingRow> from = WaitingRow{.next = to_database(latest)};
+    // Some at a time: deliveries go between.
+    while (from && go_on()) {
+      std::move_only_function<Result<std::optional<WaitingRow>>(db::Connection&)> work =
+          [kind, after = *std::move(from), latest](db::Connection& connection) {
+            return bring_rows_forward(connection, kind, after, latest);
+          };
+      auto done = co_await write<std::optional<WaitingRow>>(std::move(work));
+      if (!done) co_return pass(done);
+      from = *std::move(done);
+    }
+  }
+  co_return Result<void>{};
+}
+
 Async<Result<std::unique_ptr<EmailOctets>>> Shard::open_outgoing(std::string delivery_id) {
   using Opened = Result<std::unique_ptr<EmailOctets>>;
   co_return co_await around_.pool->run([this, delivery_id = std::move(delivery_id)]() -> Opened {
     const ReadGate::Pass inside(gate_);
     auto pieces = readers_.read([&](db::Connection& connection) -> Result<std::vector<Piece>> {
-      auto rows = connection.query("SELECT pieces FROM queue_message WHERE delivery_id = $1", {delivery_id});
+      // Not where all of it is held: what an operator stops goes nowhere, also from memory.
+      auto rows = connection.query(
+          "SELECT pieces FROM queue_message WHERE delivery_id = $1 AND EXISTS (SELECT 1 FROM queue_recipient WHERE "
+          "delivery_id = $1 AND state = 0)",
+          {delivery_id});
       if (!rows) return pass(rows);
       auto any = rows->next();
       if (!any) return pass(any);
@@ -112,19 +144,10 @@ Async<Result<void>> Shard::settle(std::vector<AttemptOutcome> attempts) {
   for (const auto& attempt : settling->attempts) {
     auto& writes = settling->notices.emplace_back();
     for (const auto& notice : attempt.notices) {
-      auto number = numbers_.take();
-      if (!number) co_return pass(number);
-      NoticeWrite write;
-      write.notice = &notice;
-      write.content.append(notice.content);
-      write.blob.id = *number;
-      write.blob.size = notice.content.size();
-      write.blob.salt = mix(around_.key, salts_.fetch_add(1, std::memory_order_relaxed));
-      write.blob.checksum = checksum_of(notice.content, write.blob.salt);
-      write.blob.location = segments_ && !place_.blobs_in_database ? Location::row : Location::database;
-      in_row = in_row || write.blob.location == Location::row;
-      write.facts = facts_of(notice.content);
-      writes.push_back(std::move(write));
+      auto write = notice_write(notice);
+      if (!write) co_return pass(write);
+      in_row = in_row || write->blob.location == Location::row;
+      writes.push_back(*std::move(write));
     }
   }
   std::move_only_function<Result<std::vector<NoticeReached>>(db::Connection&)> work =
@@ -134,12 +157,29 @@ Async<Result<void>> Shard::settle(std::vector<AttemptOutcome> attempts) {
   auto reached = co_await write<std::vector<NoticeReached>>(std::move(work));
   if (!reached) co_return pass(reached);
   if (in_row) came_in_row();
-  for (const auto& one : *reached) {
-    to_index(one.account);
-    to_pack(one.account, 1);
-    around_.watchers->tell(one.account, one.change);
-  }
+  for (const auto& one : *reached) noticed(one);
   co_return Result<void>{};
+}
+
+Result<NoticeWrite> Shard::notice_write(const Notice& notice) {
+  auto number = numbers_.take();
+  if (!number) return pass(number);
+  NoticeWrite write;
+  write.notice = &notice;
+  write.content.append(notice.content);
+  write.blob.id = *number;
+  write.blob.size = notice.content.size();
+  write.blob.salt = mix(around_.key, salts_.fetch_add(1, std::memory_order_relaxed));
+  write.blob.checksum = checksum_of(notice.content, write.blob.salt);
+  write.blob.location = segments_ && !place_.blobs_in_database ? Location::row : Location::database;
+  write.facts = facts_of(notice.content);
+  return write;
+}
+
+void Shard::noticed(const NoticeReached& reached) {
+  to_index(reached.account);
+  to_pack(reached.account, 1);
+  around_.watchers->tell(reached.account, reached.change);
 }
 
 Async<Result<DueDestinations>> Store::due_destinations(std::optional<DestinationCursor> from, std::size_t at_most) {
@@ -162,9 +202,17 @@ Async<Result<std::vector<OutgoingLetter>>> Store::claim_outgoing(ShardId shard, 
   co_return co_await home->claim_outgoing(std::move(destination), at_most, until);
 }
 
-Async<Result<void>> Store::forget_claims(std::chrono::seconds longest) {
+Async<Result<void>> Store::forget_claims() {
   for (const auto& shard : state_->shards) {
-    auto done = co_await shard->forget_claims(longest);
+    auto done = co_await shard->forget_claims();
+    if (!done) co_return done;
+  }
+  co_return Result<void>{};
+}
+
+Async<Result<void>> Store::bring_forward(SystemTime latest, std::function<bool()> go_on) {
+  for (const auto& shard : state_->shards) {
+    auto done = co_await shard->bring_forward(latest, go_on);
     if (!done) co_return done;
   }
   co_return Result<void>{};

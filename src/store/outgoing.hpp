@@ -40,7 +40,7 @@ struct OutgoingLetter {
   std::string envelope_id;  ///< RFC 3461 ENVID
   std::string ret;          ///< RFC 3461 RET
   bool smtputf8 = false;
-  bool require_tls = false;
+  TlsWish tls = TlsWish::none;
   ContentForm form = ContentForm::seven_bit;
   int priority = 0;
   std::optional<DeliverBy> deliver_by;
@@ -73,29 +73,13 @@ enum class AttemptEnd : std::uint8_t {
   failed,     ///< its row goes
   postponed,
   released,  ///< not tried: its claim ends
+  held,      ///< it stays until an operator releases or drops it
 };
 struct RecipientOutcome {
   std::int64_t number = 0;
   AttemptEnd end = AttemptEnd::released;
   SystemTime next{};     ///< of what stays
   std::string why = {};  ///< last_error of what stays
-};
-
-/// A letter that begins here and goes in with the outcomes that it is about: a bounce, a notice. It has the null
-/// reverse-path, and goes to a mailbox here or to a recipient elsewhere.
-struct Notice {
-  std::string id;
-  std::string content;  ///< at most a few hundred KiB; it stands in memory
-  std::optional<DeliveryTarget> local = std::nullopt;
-  std::optional<RemoteRecipient> remote = std::nullopt;
-  std::string message_id = {};
-  std::string trace = {};  ///< JSON
-  bool smtputf8 = false;
-  ContentForm form = ContentForm::seven_bit;
-  /// Rows that it tells of: it goes in only where one of them ends (or, for `warns`, had not been warned of) by this
-  /// very write. So a write that is repeated, and an operator who was faster, make no second one.
-  std::vector<std::int64_t> about;
-  bool warns = false;
 };
 
 /// What came of an attempt at a letter; all of it in one transaction.
@@ -113,6 +97,9 @@ struct QueueFilter {
   std::string recipient = {};  ///< an address
   std::optional<SystemTime> arrived_before = std::nullopt;
   std::optional<bool> held = std::nullopt;
+  /// Only what comes behind this row: the id and number of the last one that was seen.
+  std::string after_id = {};
+  std::int64_t after_number = -1;
   std::size_t at_most = SIZE_MAX;
 };
 

@@ -25,7 +25,7 @@ OutgoingLetter letter_of(const db::Rows& rows, ShardId shard, std::string_view d
   letter.envelope_id = rows.text(11);
   letter.ret = rows.text(12);
   letter.smtputf8 = rows.integer(13) != 0;
-  letter.require_tls = rows.integer(14) != 0;
+  letter.tls = tls_wish_of(rows.integer(14));
   letter.account = AccountId{rows.integer(15)};
   letter.form = static_cast<ContentForm>(std::clamp<std::int64_t>(rows.integer(16), 0, 2));
   letter.priority = static_cast<int>(rows.integer(17));
@@ -39,6 +39,14 @@ OutgoingLetter letter_of(const db::Rows& rows, ShardId shard, std::string_view d
 
 Result<bool> postpone(db::Connection& connection, const std::string& id, const RecipientOutcome& outcome) {
   const auto why = safe_text(std::string_view(outcome.why).substr(0, 1000));
+  if (outcome.end == AttemptEnd::held) {
+    const auto held = connection.run(
+        "UPDATE queue_recipient SET state = $3, claimed_until = 0, attempts = attempts + 1, last_error = $4 WHERE "
+        "delivery_id = $1 AND number = $2",
+        {id, outcome.number, static_cast<std::int64_t>(RecipientState::held), why});
+    if (!held) return pass(held);
+    return *held != 0;
+  }
   const auto changed =
       outcome.end == AttemptEnd::released
           ? connection.run(
@@ -53,8 +61,15 @@ Result<bool> postpone(db::Connection& connection, const std::string& id, const R
   return *changed != 0;
 }
 
-// Whether one of the rows that the notice warns of had not been warned of.
+// Whether some of the rows that the notice warns of are there, and none of them had been warned of. Where another
+// attempt was quicker with one, the others are warned of by the next.
 Result<bool> mark_warned(db::Connection& connection, const std::string& id, const Notice& notice) {
+  for (const auto number : notice.about) {
+    const auto warned = connection.number(
+        "SELECT number FROM queue_recipient WHERE delivery_id = $1 AND number = $2 AND notified <> 0", {id, number});
+    if (!warned) return pass(warned);
+    if (*warned) return false;
+  }
   bool any = false;
   for (const auto number : notice.about) {
     const auto marked = connection.run(
@@ -66,55 +81,6 @@ Result<bool> mark_warned(db::Connection& connection, const std::string& id, cons
   return any;
 }
 
-Result<void> queue_notice(db::Connection& connection, const NoticeWrite& write, std::span<const Piece> pieces,
-                          SystemTime now, std::string_view why) {
-  const auto& notice = *write.notice;
-  QueueMessageRow row;
-  row.id = notice.id;
-  row.arrived = now;
-  row.size = write.blob.size;
-  row.pieces = pieces;
-  row.smtputf8 = notice.smtputf8;
-  row.terms.form = notice.form;
-  if (auto queued = insert_queue_message(connection, row); !queued) return queued;
-  if (notice.local) {
-    return insert_local_recipient(connection, notice.id, 0, *notice.local,
-                                  {.next = now, .claimed = {}, .attempts = 0, .error = why});
-  }
-  return insert_remote_recipient(connection, notice.id, kRemoteNumber, *notice.remote, now, {});
-}
-
-Result<std::optional<NoticeReached>> insert_notice(db::Connection& connection, ShardId shard, NoticeWrite& write,
-                                                   SystemTime now) {
-  const auto& notice = *write.notice;
-  const Piece piece{write.blob.id, 0, write.blob.size};
-  const std::span<const Piece> pieces(&piece, 1);
-  write.blob.refs = 1;
-  if (auto inserted = insert_blob(connection, write.blob); !inserted) return pass(inserted);
-  if (auto inserted = insert_blob_data(connection, write.blob.id, write.content); !inserted) return pass(inserted);
-  std::vector<Reached> reached;
-  if (notice.local && notice.local->place.shard == shard) {
-    auto written = write_target(connection, *notice.local, pieces, write.facts, notice.id, now);
-    if (!written) return pass(written);
-    if (*written) {
-      reached.push_back(**written);
-      if (auto kept = keep_facts(connection, pieces, write.facts); !kept) return pass(kept);
-    } else if (auto queued = queue_notice(connection, write, pieces, now, written->error().log); !queued) {
-      return pass(queued);
-    }
-  } else if (auto queued = queue_notice(connection, write, pieces, now, {}); !queued) {
-    return pass(queued);
-  }
-  const auto document = safe_text(notice.trace);
-  const std::string octets = encode_reached(reached);
-  const auto traced = connection.run(
-      "INSERT INTO trace (delivery_id, made, message_key, reached, document) VALUES ($1, $2, $3, $4, $5)",
-      {notice.id, to_database(now), key_of_message_id(notice.message_id), db::Octets{octets}, document});
-  if (!traced) return pass(traced);
-  if (reached.empty()) return std::nullopt;
-  return NoticeReached{reached.front().account, ChangeNumber{reached.front().email.value}};
-}
-
 }  // namespace
 
 Result<DueDestinations> due_rows(db::Connection& connection, ShardId shard, std::string_view after, std::size_t at_most,
@@ -122,10 +88,7 @@ Result<DueDestinations> due_rows(db::Connection& connection, ShardId shard, std:
   DueDestinations found;
   std::string last(after);
   for (std::size_t seen = 0; seen < at_most; ++seen) {
-    auto rows = connection.query(
-        "SELECT destination, next_attempt FROM queue_recipient WHERE kind = 2 AND state = 0 AND destination > $1 "
-        "ORDER BY destination, next_attempt LIMIT 1",
-        {std::string_view(last)});
+    auto rows = connection.query(kNextDestination, {std::string_view(last)});
     if (!rows) return pass(rows);
     const auto any = rows->next();
     if (!any) return pass(any);
@@ -188,6 +151,38 @@ Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, Shard
   }
   std::erase_if(letters, [](const auto& letter) { return letter.recipients.empty(); });
   return letters;
+}
+
+Result<std::optional<WaitingRow>> bring_rows_forward(db::Connection& connection, RecipientKind kind,
+                                                     const WaitingRow& after, SystemTime latest) {
+  std::vector<WaitingRow> seen;
+  std::vector<bool> moves;
+  {
+    auto rows = connection.query(
+        "SELECT r.next_attempt, r.delivery_id, r.number, r.claimed_until, m.not_before FROM queue_recipient r JOIN "
+        "queue_message m ON m.delivery_id = r.delivery_id WHERE r.kind = $1 AND r.state = 0 AND (r.next_attempt, "
+        "r.delivery_id, r.number) > ($2, $3, $4) ORDER BY r.next_attempt, r.delivery_id, r.number LIMIT $5",
+        {static_cast<std::int64_t>(kind), after.next, std::string_view(after.id), after.number,
+         static_cast<std::int64_t>(kMostClaimed)});
+    if (!rows) return pass(rows);
+    while (true) {
+      const auto any = rows->next();
+      if (!any) return pass(any);
+      if (!*any) break;
+      seen.push_back({rows->integer(0), std::string(rows->text(1)), rows->integer(2)});
+      const bool claimed = rows->integer(3) >= rows->integer(0);
+      moves.push_back(!claimed && rows->integer(4) <= to_database(latest));
+    }
+  }
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (!moves[i]) continue;
+    const auto moved =
+        connection.run("UPDATE queue_recipient SET next_attempt = $3 WHERE delivery_id = $1 AND number = $2",
+                       {seen[i].id, seen[i].number, to_database(latest)});
+    if (!moved) return pass(moved);
+  }
+  if (seen.size() < kMostClaimed) return std::nullopt;
+  return std::move(seen.back());
 }
 
 Result<std::vector<NoticeReached>> settle_rows(db::Connection& connection, ShardId shard,

@@ -118,6 +118,65 @@ TEST_P(StoreOutgoing, ALetterForBothWays) {
   EXPECT_EQ(store.check(), "");
 }
 
+// Word that a letter is delivered goes in with the delivery, where it is all in this shard, and with a later try.
+TEST_P(StoreOutgoing, ReceiptsGoInWithTheDelivery) {
+  ASSERT_TRUE(store->set_quota(TestStore::place(2), 0));
+  int number = 0;
+  const auto receipt = [&](std::optional<RemoteRecipient> remote = std::nullopt) {
+    Notice notice;
+    notice.id = fmt::format("receipt{}", ++number);
+    notice.content = fmt::format("Subject: delivered {}\r\n\r\nit is there\r\n", number);
+    notice.trace = R"({"event":"notice"})";
+    if (remote) {
+      notice.remote = std::move(remote);
+    } else {
+      notice.local = TestStore::target(1);
+      notice.local->prefix.clear();
+    }
+    return notice;
+  };
+  auto both = letter("a", {}, {TestStore::target(3)});
+  both.receipts = {receipt(), receipt(to("author@gwangju.example"))};
+  send(std::move(both));
+  EXPECT_EQ(store.read(3)->size(), 1);
+  ASSERT_EQ(store.read(1)->size(), 1);
+  EXPECT_EQ(store.read(1)->begin()->second, "Subject: delivered 1\r\n\r\nit is there\r\n");
+  EXPECT_EQ(due(), "gwangju.example/1 ");
+  // The same again changes nothing.
+  auto again = letter("a", {}, {TestStore::target(3)});
+  again.receipts = {receipt()};
+  send(std::move(again));
+  EXPECT_EQ(store.read(1)->size(), 1);
+  // One of its mailboxes is full: nobody is told of the whole.
+  auto half = letter("b", {}, {TestStore::target(2), TestStore::target(3)});
+  half.receipts = {receipt()};
+  send(std::move(half));
+  EXPECT_EQ(store.read(1)->size(), 1);
+  ASSERT_TRUE(store->set_quota(TestStore::place(2), std::nullopt));
+  store.clock.advance(2min);
+  auto waiting = store.run(store->due_local(10, 1min));
+  ASSERT_EQ(waiting->size(), 1);
+  std::vector<Notice> receipts;
+  receipts.push_back(receipt());
+  ASSERT_TRUE(store.run(store->retry_local(waiting->front(), std::move(receipts))));
+  EXPECT_EQ(store.read(2)->size(), 1);
+  ASSERT_EQ(store.read(1)->size(), 2);
+  EXPECT_EQ(store.read(1)->rbegin()->second, fmt::format("Subject: delivered {}\r\n\r\nit is there\r\n", number));
+  EXPECT_EQ(rows(), 1) << "the one for elsewhere";
+  reopen();
+  EXPECT_EQ(store.read(1)->size(), 2);
+  EXPECT_EQ(store.check(), "");
+}
+
+TEST_P(StoreOutgoing, WhatIsHeldCantBeOpened) {
+  send(letter("a", {to("bob@busan.example")}));
+  ASSERT_EQ(claim("busan.example").size(), 1);
+  ASSERT_TRUE(store->change_queue("a", Store::QueueAction::hold));
+  EXPECT_FALSE(store.run(store->open_outgoing(ShardId{1}, "a")));
+  ASSERT_TRUE(store->change_queue("a", Store::QueueAction::release));
+  EXPECT_TRUE(store.run(store->open_outgoing(ShardId{1}, "a")));
+}
+
 TEST_P(StoreOutgoing, TermsComeBack) {
   auto made = letter("a", {to("bob@busan.example")});
   made.remote.front().reverse_path = "SRS0=x@seoul.example";
@@ -171,7 +230,7 @@ TEST_P(StoreOutgoing, WhenItIsDue) {
   EXPECT_EQ(due(), "busan.example/1 taken.example/1 +6600");
   claim("taken.example");
   // A worker that starts anew has no claims.
-  ASSERT_TRUE(store.run(store->forget_claims(10min)));
+  ASSERT_TRUE(store.run(store->forget_claims()));
   EXPECT_EQ(due(), "busan.example/1 taken.example/1 +6600");
   store.clock.advance(2h);
   const auto claimed = claim("later.example");
@@ -307,6 +366,11 @@ TEST_P(StoreOutgoing, Lists) {
   EXPECT_EQ(ids({.arrived_before = store.clock.now() - 30min}), "a a ");
   EXPECT_EQ(ids({.held = true}), "");
   EXPECT_EQ(ids({.at_most = 1}), "a ");
+  // Page by page: behind the last row of the page before.
+  EXPECT_EQ(ids({.after_id = "a", .after_number = 2'000'000, .at_most = 1}), "a ");
+  EXPECT_EQ(ids({.after_id = "a", .after_number = 2'000'001, .at_most = 1}), "b ");
+  EXPECT_EQ(ids({.destination = "busan.example", .after_id = "a", .after_number = 2'000'000}), "b ");
+  EXPECT_EQ(ids({.after_id = "b", .after_number = 2'000'000}), "");
   EXPECT_EQ(store->queue_rows_of("b")->size(), 1);
   auto destinations = store->queue_destinations();
   ASSERT_TRUE(destinations) << destinations.error().log;
@@ -314,6 +378,54 @@ TEST_P(StoreOutgoing, Lists) {
   EXPECT_EQ(destinations->front(),
             fmt::format(R"({{"destination":"busan.example","waiting":2,"held":0,"oldest":{},"next_attempt":{}}})",
                         1'800'000'000, 1'800'000'000));
+  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::hold), 2);
+  EXPECT_EQ(ids({.destination = "busan.example"}), "a b ");
+  EXPECT_EQ(ids({.destination = "busan.example", .held = true}), "a ");
+  EXPECT_EQ(ids({.held = false}), "b ");
+  destinations = store->queue_destinations();
+  ASSERT_TRUE(destinations) << destinations.error().log;
+  ASSERT_EQ(destinations->size(), 2);
+  EXPECT_TRUE(
+      destinations->front().contains(R"({"destination":"busan.example","waiting":1,"held":1,"oldest":1800000000,)"))
+      << destinations->front();
+  EXPECT_TRUE(destinations->back().contains(R"({"destination":"daegu.example","waiting":0,"held":1,)"));
+}
+
+// A clock that was a day ahead, and is set right: nothing waits for the day.
+TEST_P(StoreOutgoing, TheClockIsSetBack) {
+  store.clock.advance(24h);
+  send(letter("waits", {to("bob@busan.example")}));
+  auto held_for = letter("wanted", {to("bob@daegu.example")});
+  held_for.terms.not_before = store.clock.now() + 1h;
+  send(std::move(held_for));
+  send(letter("claimed", {to("bob@jeju.example")}));
+  AttemptOutcome outcome{.delivery_id = "waits",
+                         .recipients = {end(claim("busan.example").at(0), AttemptEnd::postponed)}};
+  outcome.recipients.front().next = store.clock.now() + 30min;
+  settle(std::move(outcome));
+  EXPECT_EQ(claim("jeju.example").size(), 1);
+  store.clock.advance(-24h);
+  EXPECT_EQ(due(), fmt::format("+{}", 24 * 3600 + 600));
+  ASSERT_TRUE(store.run(store->bring_forward(store.clock.now() + 5h, [] { return true; })));
+  EXPECT_EQ(due(), fmt::format("+{}", 5 * 3600)) << "but what is claimed, and what its sender wants held";
+  store.clock.advance(5h);
+  EXPECT_EQ(due(), fmt::format("busan.example/1 +{}", 19 * 3600 + 600));
+  ASSERT_TRUE(store.run(store->forget_claims()));
+  EXPECT_EQ(due(), fmt::format("busan.example/1 jeju.example/1 +{}", 20 * 3600));
+}
+
+TEST_P(StoreOutgoing, WhatIsHeldWaitsForAnOperator) {
+  send(letter("a", {to("bob@busan.example")}));
+  AttemptOutcome outcome{.delivery_id = "a", .recipients = {end(claim("busan.example").at(0), AttemptEnd::held)}};
+  outcome.recipients.front().why = "nobody can be told";
+  settle(std::move(outcome));
+  EXPECT_EQ(due(), "");
+  const auto row = store->queue_rows_of("a")->front();
+  EXPECT_TRUE(row.contains(R"("state":"held")") && row.contains(R"("attempts":1)") &&
+              row.contains("nobody can be told"))
+      << row;
+  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::release), 1);
+  EXPECT_EQ(claim("busan.example").size(), 1);
 }
 
 // The same delivery id again changes nothing, whatever has become of its rows.

@@ -112,7 +112,9 @@ Result<std::uint64_t> Shard::pack_mailbox(MailboxKey key, std::uint32_t uid_next
   }
   const std::uint64_t behind = uid_next - std::min(known->second, uid_next);
   if (!changed && known->second != 0 && behind <= most) return behind;
-  auto renewed = readers_.read([&](db::Connection& connection) { return renew_pack(connection, account, mailbox); });
+  auto renewed = readers_.read([&, held = newest_snapshot(key)](db::Connection& connection) {
+    return renew_pack(connection, account, mailbox, held.get(), most > 0);
+  });
   if (!renewed) return pass(renewed);
   if (!renewed->octets.empty()) {
     auto written = write_now(

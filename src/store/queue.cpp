@@ -36,6 +36,8 @@ QueuedLocal queued_local(const db::Rows& rows, ShardId shard) {
   letter.envelope_id = rows.text(14);
   letter.ret = rows.text(15);
   letter.smtputf8 = rows.integer(16) != 0;
+  letter.warned = rows.integer(17) != 0;
+  letter.tls = tls_wish_of(rows.integer(18));
   return letter;
 }
 
@@ -47,7 +49,8 @@ Result<std::vector<QueuedLocal>> claim_due(db::Connection& connection, ShardId s
         "SELECT r.delivery_id, r.number, m.sender, r.recipient, r.attempts, "
         "CASE WHEN m.not_before > m.arrived THEN m.not_before ELSE m.arrived END, r.last_error, r.account_id, "
         "r.shard_id, "
-        "r.mailbox, r.prefix, r.keywords, r.notify, r.original_recipient, m.envelope_id, m.ret, m.smtputf8 "
+        "r.mailbox, r.prefix, r.keywords, r.notify, r.original_recipient, m.envelope_id, m.ret, m.smtputf8, "
+        "r.notified, m.require_tls "
         "FROM queue_recipient r JOIN queue_message m ON m.delivery_id = r.delivery_id "
         "WHERE r.kind = $1 AND r.state = $2 AND r.next_attempt <= $3 AND r.claimed_until <= $3 ORDER BY r.next_attempt "
         "LIMIT $4",
@@ -74,7 +77,7 @@ Result<std::vector<QueuedLocal>> claim_due(db::Connection& connection, ShardId s
 }
 
 Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& letter, const MessageFacts& facts,
-                             SystemTime now) {
+                             std::vector<NoticeWrite>& receipts, SystemTime now) {
   const QueueKey key{letter.delivery_id, letter.number};
   std::vector<Piece> pieces;
   {
@@ -109,6 +112,11 @@ Result<Delivered> retry_rows(db::Connection& connection, const QueuedLocal& lett
   auto removed = remove_queue_row(connection, key, now);
   if (!removed) return pass(removed);
   if (!*removed) return fail(ErrorKind::not_found, "no such queue entry");  // undoes the delivery
+  for (auto& receipt : receipts) {
+    auto inserted = insert_notice(connection, letter.shard, receipt, now);
+    if (!inserted) return pass(inserted);
+    receipt.reached = *inserted;
+  }
   return delivered(**written);
 }
 
@@ -127,17 +135,29 @@ Async<Result<std::vector<QueuedLocal>>> Shard::due_local(std::size_t at_most, st
   co_return co_await write<std::vector<QueuedLocal>>(std::move(work));
 }
 
-Async<Result<Delivered>> Shard::retry_here(QueuedLocal letter) {
+Async<Result<Delivered>> Shard::retry_here(QueuedLocal letter, std::vector<Notice> receipts) {
   const auto now = around_.clock->now();
   auto queued = co_await queued_content(letter.delivery_id);
   if (!queued) co_return pass(queued);
   const auto& content = queued->content;
   auto facts = content.has_file() ? facts_of_head(content.head()) : facts_of(content.memory());
+  auto writes = std::make_shared<std::vector<NoticeWrite>>();
+  for (const auto& receipt : receipts) {
+    auto prepared = notice_write(receipt);
+    if (!prepared) co_return pass(prepared);
+    writes->push_back(*std::move(prepared));
+  }
   std::move_only_function<Result<Delivered>(db::Connection&)> work =
-      [letter = std::move(letter), facts = std::move(facts), now](db::Connection& connection) {
-        return retry_rows(connection, letter, facts, now);
+      [letter = std::move(letter), facts = std::move(facts), writes, now](db::Connection& connection) {
+        return retry_rows(connection, letter, facts, *writes, now);
       };
-  co_return co_await write<Delivered>(std::move(work));
+  auto delivered = co_await write<Delivered>(std::move(work));
+  for (const auto& receipt : *writes) {
+    if (!delivered || !receipt.reached) continue;
+    noticed(*receipt.reached);
+    if (receipt.blob.location == Location::row) came_in_row();
+  }
+  co_return delivered;
 }
 
 Async<Result<Shard::QueuedContent>> Shard::queued_content(std::string delivery_id) {

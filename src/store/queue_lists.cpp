@@ -1,4 +1,6 @@
 // What an operator sees of the queue.
+#include <algorithm>
+
 #include "base/json.hpp"
 #include "store/queue_rows.hpp"
 #include "store/shard.hpp"
@@ -45,51 +47,107 @@ json::object row_of(const db::Rows& rows) {
   return row;
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> Shard::queue_rows(const QueueFilter& filter, std::string_view delivery_id) {
-  const bool by_domain = filter.sender.starts_with('@');
-  const std::string sender = by_domain ? in_domain(std::string_view(filter.sender).substr(1)) : filter.sender;
-  const std::int64_t before = filter.arrived_before ? to_database(*filter.arrived_before) : INT64_MAX;
-  const std::int64_t state = filter.held ? std::int64_t{*filter.held} : -1;
-  const auto most = static_cast<std::int64_t>(std::min<std::size_t>(filter.at_most, INT32_MAX));
-  return readers_.read([&](db::Connection& connection) -> Result<std::vector<std::string>> {
-    auto rows = connection.query(
+// What a list is to show, as SQL; only what is wanted stands in it, so that the engine can use its indexes.
+class ListQuery {
+ public:
+  /// `state`: only rows of this one.
+  ListQuery(const QueueFilter& filter, std::string_view delivery_id, std::optional<std::int64_t> state) {
+    // The order of the tables is part of it: rows come by their key, and the walk ends where enough are found.
+    sql_ =
         "SELECT r.delivery_id, r.number, r.kind, r.state, m.sender, r.recipient, r.attempts, m.arrived, "
         "r.next_attempt, r.last_error, m.size, r.account_id, r.shard_id, r.mailbox, r.destination, m.priority, "
-        "m.not_before, m.deliver_by, r.notified FROM queue_recipient r "
-        "JOIN queue_message m ON m.delivery_id = r.delivery_id "
-        "WHERE ($1 = '' OR r.delivery_id = $1) AND ($2 = '' OR r.destination = $2) AND ($3 = '' OR r.recipient = $3) "
-        "AND ($4 = '' OR m.sender = $4 OR ($5 = 1 AND m.sender LIKE $4 ESCAPE '\\')) AND m.arrived < $6 "
-        "AND ($7 < 0 OR r.state = $7) ORDER BY m.arrived, r.delivery_id, r.number LIMIT $8",
-        {delivery_id, std::string_view(filter.destination), std::string_view(filter.recipient),
-         std::string_view(sender), std::int64_t{by_domain}, before, state, most});
+        "m.not_before, m.deliver_by, r.notified FROM queue_recipient r CROSS JOIN queue_message m "
+        "WHERE m.delivery_id = r.delivery_id";
+    if (!delivery_id.empty()) add(" AND r.delivery_id = $", delivery_id);
+    if (!filter.destination.empty()) {
+      sql_ += " AND r.kind = 2";
+      add(" AND r.destination = $", std::string_view(filter.destination));
+    }
+    if (state) sql_ += fmt::format(" AND r.state = {}", *state);
+    if (!filter.recipient.empty()) add(" AND r.recipient = $", std::string_view(filter.recipient));
+    if (filter.sender.starts_with('@')) {
+      pattern_ = in_domain(std::string_view(filter.sender).substr(1));
+      add(" AND m.sender LIKE $", std::string_view(pattern_));
+      sql_ += " ESCAPE '\\'";
+    } else if (!filter.sender.empty()) {
+      add(" AND m.sender = $", std::string_view(filter.sender));
+    }
+    if (filter.arrived_before) add(" AND m.arrived < $", to_database(*filter.arrived_before));
+    if (!filter.after_id.empty()) {
+      add(" AND (r.delivery_id, r.number) > ($", std::string_view(filter.after_id));
+      add(", $", filter.after_number);
+      sql_ += ")";
+    }
+    add(" ORDER BY r.delivery_id, r.number LIMIT $",
+        static_cast<std::int64_t>(std::min<std::size_t>(filter.at_most, INT32_MAX)));
+  }
+  ListQuery(const ListQuery&) = delete;
+  ListQuery& operator=(const ListQuery&) = delete;
+
+  Result<void> run(db::Connection& connection, std::vector<Shard::ListedRow>& found) const {
+    auto rows = connection.query(sql_, std::span<const db::Parameter>(parameters_));
     if (!rows) return pass(rows);
-    std::vector<std::string> found;
     while (true) {
       auto any = rows->next();
       if (!any) return pass(any);
-      if (!*any) return found;
-      found.push_back(json::serialize(row_of(*rows)));
+      if (!*any) return {};
+      found.push_back({std::string(rows->text(0)), rows->integer(1), json::serialize(row_of(*rows))});
     }
+  }
+
+ private:
+  void add(std::string_view words, db::Parameter value) {
+    parameters_.push_back(value);
+    sql_ += fmt::format("{}{}", words, parameters_.size());
+  }
+
+  std::string sql_;
+  std::string pattern_;
+  std::vector<db::Parameter> parameters_;  ///< views of the filter and of what is above
+};
+
+}  // namespace
+
+Result<std::vector<Shard::ListedRow>> Shard::queue_rows(const QueueFilter& filter, std::string_view delivery_id) {
+  return readers_.read([&](db::Connection& connection) -> Result<std::vector<ListedRow>> {
+    std::vector<ListedRow> found;
+    // Those that wait for a destination have an index, and so have those that are held.
+    std::vector<std::optional<std::int64_t>> states = {std::nullopt};
+    if (!filter.destination.empty()) states = {0, 1};
+    if (filter.held) states = {std::int64_t{*filter.held}};
+    for (const auto state : states) {
+      const ListQuery query(filter, delivery_id, state);
+      if (auto done = query.run(connection, found); !done) return pass(done);
+    }
+    if (states.size() > 1) std::ranges::sort(found);
+    if (found.size() > filter.at_most) found.resize(filter.at_most);
+    return found;
   });
 }
 
 Result<std::map<std::string, Shard::DestinationCount>> Shard::queue_destinations() {
   return readers_.read([](db::Connection& connection) -> Result<std::map<std::string, DestinationCount>> {
-    auto rows = connection.query(
-        "SELECT r.destination, CAST(SUM(1 - r.state) AS BIGINT), CAST(SUM(r.state) AS BIGINT), MIN(m.arrived), "
-        "MIN(r.next_attempt) "
-        "FROM queue_recipient r JOIN queue_message m ON m.delivery_id = r.delivery_id WHERE r.kind = 2 "
-        "GROUP BY r.destination");
-    if (!rows) return pass(rows);
     std::map<std::string, DestinationCount> found;
-    while (true) {
-      auto any = rows->next();
-      if (!any) return pass(any);
-      if (!*any) return found;
-      found[std::string(rows->text(0))] = {rows->integer(1), rows->integer(2), rows->integer(3), rows->integer(4)};
+    for (const std::int64_t state : {0, 1}) {
+      // From the index alone; ids begin with the time, so that the first one is the oldest.
+      auto rows = connection.query(fmt::format(
+          "SELECT d.destination, d.counted, d.due, m.arrived FROM (SELECT destination, COUNT(*) AS counted, "
+          "MIN(next_attempt) AS due, MIN(delivery_id) AS first_id FROM queue_recipient WHERE kind = 2 AND "
+          "state = {} GROUP BY destination) d JOIN queue_message m ON m.delivery_id = d.first_id",
+          state));
+      if (!rows) return pass(rows);
+      while (true) {
+        auto any = rows->next();
+        if (!any) return pass(any);
+        if (!*any) break;
+        const auto [known, fresh] = found.try_emplace(std::string(rows->text(0)));
+        auto& count = known->second;
+        (state == 0 ? count.waiting : count.held) = rows->integer(1);
+        count.next = fresh ? rows->integer(2) : std::min(count.next, rows->integer(2));
+        count.oldest = fresh ? rows->integer(3) : std::min(count.oldest, rows->integer(3));
+      }
     }
+    return found;
   });
 }
 

@@ -25,7 +25,7 @@ Result<void> insert_queue_message(db::Connection& connection, const QueueMessage
       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
       {row.id, sender, to_database(row.arrived), static_cast<std::int64_t>(row.size),
        db::Octets{encode_pieces(row.pieces)}, envelope_id, ret, std::int64_t{row.smtputf8},
-       std::int64_t{row.require_tls}, terms.account.value, static_cast<std::int64_t>(terms.form),
+       static_cast<std::int64_t>(row.tls), terms.account.value, static_cast<std::int64_t>(terms.form),
        std::int64_t{terms.priority}, to_database(terms.not_before),
        terms.deliver_by ? to_database(terms.deliver_by->time) : std::int64_t{0}, by});
   if (!inserted) return pass(inserted);

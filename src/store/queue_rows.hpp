@@ -1,5 +1,6 @@
 // The queue's rows as they are written: in the shard's transaction.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "store/blobs.hpp"
 #include "store/delivery.hpp"
 #include "store/facts.hpp"
+#include "store/notice_rows.hpp"
 #include "store/outgoing.hpp"
 #include "store/shard.hpp"
 
@@ -31,7 +33,7 @@ struct QueueMessageRow {
   std::string_view envelope_id = {};
   std::string_view ret = {};
   bool smtputf8 = false;
-  bool require_tls = false;
+  TlsWish tls = TlsWish::none;
   OutgoingTerms terms = {};
 };
 [[nodiscard]] Result<void> insert_queue_message(db::Connection& connection, const QueueMessageRow& row);
@@ -57,22 +59,25 @@ struct LocalWait {
 [[nodiscard]] Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, ShardId shard,
                                                              std::string_view destination, std::size_t at_most,
                                                              SystemTime now, SystemTime until);
+/// The first destination after $1 that has something waiting, and when its first letter is due. One row is looked at.
+inline constexpr std::string_view kNextDestination =
+    "SELECT destination, next_attempt FROM queue_recipient WHERE kind = 2 AND state = 0 AND destination > $1 "
+    "ORDER BY destination, next_attempt LIMIT 1";
 /// At most `at_most` destinations after `after` that have something waiting.
 [[nodiscard]] Result<DueDestinations> due_rows(db::Connection& connection, ShardId shard, std::string_view after,
                                                std::size_t at_most, SystemTime now);
 
-/// A notice with what its octets need.
-struct NoticeWrite {
-  const Notice* notice = nullptr;
-  BlobRow blob;
-  Incoming content;
-  MessageFacts facts;
+/// A place among the rows that wait, by their next attempt.
+struct WaitingRow {
+  std::int64_t next = 0;
+  std::string id = {};
+  std::int64_t number = -1;
 };
-/// Mailboxes that got a notice.
-struct NoticeReached {
-  AccountId account;
-  ChangeNumber change;
-};
+/// Some of the rows behind this one get `latest` as their next attempt, but for those that are claimed or that their
+/// sender wants held; nothing: no more are there.
+[[nodiscard]] Result<std::optional<WaitingRow>> bring_rows_forward(db::Connection& connection, RecipientKind kind,
+                                                                   const WaitingRow& after, SystemTime latest);
+
 [[nodiscard]] Result<std::vector<NoticeReached>> settle_rows(db::Connection& connection, ShardId shard,
                                                              std::span<const AttemptOutcome> attempts,
                                                              std::vector<std::vector<NoticeWrite>>& notices,

@@ -7,6 +7,7 @@
 #include "store/change_log.hpp"
 #include "store/delivery_rows.hpp"
 #include "store/mailbox_rows.hpp"
+#include "store/pending_flags.hpp"
 
 namespace pabal::store {
 
@@ -84,6 +85,8 @@ Result<ChangeNumber> mark(db::Connection& connection, const Place& place, Mailbo
   const auto uids = ranges_of(marked);
   auto change = take_changes(connection, place.account);
   if (!change) return pass(change);
+  // What is pending for them is older than this change: it would no longer count.
+  if (auto folded = fold_flags(connection, place.account, mailbox, uids); !folded) return pass(folded);
   for (const auto& range : uids) {
     auto touched = connection.run(
         "UPDATE membership SET change = $1 WHERE account_id = $2 AND mailbox_id = $3 AND uid BETWEEN $4 AND $5",

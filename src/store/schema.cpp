@@ -359,11 +359,49 @@ CREATE TABLE attempt (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Changes of flags that are not in the messages' rows yet (pending_flags.hpp), mostly none; and which messages stand in
+// several mailboxes, mostly none.
+constexpr std::string_view kPendingFlags = R"sql(
+CREATE TABLE pending_flags (
+  account_id INTEGER NOT NULL,
+  mailbox_id INTEGER NOT NULL,
+  change INTEGER NOT NULL,
+  uids BYTES NOT NULL,
+  effect BYTES NOT NULL,
+  PRIMARY KEY (account_id, mailbox_id, change)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX membership_shared ON membership (account_id, mailbox_id, uid) WHERE shared = 1;
+)sql";
+
+// In which zone an email's `received` was given (minutes east of UTC), where a client gave it; and how many messages an
+// account may have.
+constexpr std::string_view kZonesAndCounts = R"sql(
+ALTER TABLE email ADD COLUMN zone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN quota_emails INTEGER;
+)sql";
+
+// Emails whose rows go later (leaving_emails.hpp), mostly none. And two partial indexes that SQLite takes: without the
+// columns of their conditions among theirs it preferred other ways, and looked at each message of a mailbox, or each
+// row of the queue, for every destination.
+constexpr std::string_view kLeavingEmails = R"sql(
+CREATE TABLE leaving_email (
+  account_id INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  emails BYTES NOT NULL,
+  PRIMARY KEY (account_id, first)
+) STRICT, WITHOUT ROWID;
+DROP INDEX membership_shared;
+CREATE INDEX membership_shared ON membership (account_id, mailbox_id, shared, uid) WHERE shared = 1;
+DROP INDEX queue_destination;
+CREATE INDEX queue_destination ON queue_recipient (kind, state, destination, next_attempt) WHERE kind = 2 AND state = 0;
+)sql";
+
 constexpr std::array kSteps = {
-    db::Migration{1, kFirst},       db::Migration{2, kTraceMessage}, db::Migration{3, kThreads},
-    db::Migration{4, kBlobFacts},   db::Migration{5, kMailboxes},    db::Migration{6, kChangeLog},
-    db::Migration{7, kSearchIndex}, db::Migration{8, kReaders},      db::Migration{9, kAnnotationChanges},
-    db::Migration{10, kLeaving},    db::Migration{11, kOutgoing}};
+    db::Migration{1, kFirst},           db::Migration{2, kTraceMessage},  db::Migration{3, kThreads},
+    db::Migration{4, kBlobFacts},       db::Migration{5, kMailboxes},     db::Migration{6, kChangeLog},
+    db::Migration{7, kSearchIndex},     db::Migration{8, kReaders},       db::Migration{9, kAnnotationChanges},
+    db::Migration{10, kLeaving},        db::Migration{11, kOutgoing},     db::Migration{12, kPendingFlags},
+    db::Migration{13, kZonesAndCounts}, db::Migration{14, kLeavingEmails}};
 
 }  // namespace
 

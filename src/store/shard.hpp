@@ -15,6 +15,8 @@
 #include "store/appender.hpp"
 #include "store/blobs.hpp"
 #include "store/incoming.hpp"
+#include "store/notice_rows.hpp"
+#include "store/put_off.hpp"
 #include "store/search_rows.hpp"
 #include "store/store.hpp"
 
@@ -106,6 +108,9 @@ class Shard {
   /// The snapshot after a change of flags, if the one before it is held by anybody; snapshot() finds it then.
   [[nodiscard]] Async<std::shared_ptr<const MailboxSnapshot>> take_flags(AccountId account, MailboxId mailbox,
                                                                          const FlagsChanged* changed);
+  /// The newest that anybody holds, or null; it may be behind.
+  using MailboxKey = std::pair<AccountId, MailboxId>;
+  [[nodiscard]] std::shared_ptr<const MailboxSnapshot> newest_snapshot(MailboxKey key);
   /// Writes a snapshot's packed form in the background.
   void keep_pack(AccountId account, MailboxId mailbox, std::string octets);
   [[nodiscard]] Async<Result<std::shared_ptr<const MailboxSnapshot>>> reader_snapshot(Place place, MailboxId mailbox);
@@ -113,7 +118,7 @@ class Shard {
   // queue.cpp
   [[nodiscard]] Async<Result<std::vector<QueuedLocal>>> due_local(std::size_t at_most, std::chrono::seconds claim_for);
   /// A queued letter whose target is in this shard as well.
-  [[nodiscard]] Async<Result<Delivered>> retry_here(QueuedLocal letter);
+  [[nodiscard]] Async<Result<Delivered>> retry_here(QueuedLocal letter, std::vector<Notice> receipts);
   /// What another shard needs to deliver it.
   struct QueuedContent {
     Incoming content;
@@ -127,7 +132,13 @@ class Shard {
   [[nodiscard]] Result<std::int64_t> change_queue(const std::string& delivery_id, Store::QueueAction action);
 
   // queue_lists.cpp
-  [[nodiscard]] Result<std::vector<std::string>> queue_rows(const QueueFilter& filter, std::string_view delivery_id);
+  struct ListedRow {
+    std::string id;
+    std::int64_t number = 0;
+    std::string json;
+    friend auto operator<=>(const ListedRow&, const ListedRow&) = default;
+  };
+  [[nodiscard]] Result<std::vector<ListedRow>> queue_rows(const QueueFilter& filter, std::string_view delivery_id);
   struct DestinationCount {
     std::int64_t waiting = 0;
     std::int64_t held = 0;
@@ -140,7 +151,8 @@ class Shard {
   [[nodiscard]] Async<Result<DueDestinations>> due_destinations(std::string after, std::size_t at_most);
   [[nodiscard]] Async<Result<std::vector<OutgoingLetter>>> claim_outgoing(std::string destination, std::size_t at_most,
                                                                           SystemTime until);
-  [[nodiscard]] Async<Result<void>> forget_claims(std::chrono::seconds longest);
+  [[nodiscard]] Async<Result<void>> forget_claims();
+  [[nodiscard]] Async<Result<void>> bring_forward(SystemTime latest, std::function<bool()> go_on);
   [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_outgoing(std::string delivery_id);
   [[nodiscard]] Async<Result<void>> settle(std::vector<AttemptOutcome> attempts);
 
@@ -165,6 +177,7 @@ class Shard {
   };
   /// Newest first.
   [[nodiscard]] Result<std::vector<Trace>> traces(std::string_view key);
+  [[nodiscard]] Async<Result<void>> keep_trace(std::string id, std::string message_id, std::string document);
 
   // search_index.cpp
   /// The account has letters that may not be in the search index.
@@ -180,6 +193,12 @@ class Shard {
   /// So many messages may have come into the account's mailboxes; or many have changed in one.
   void to_pack(AccountId account, std::uint64_t arrived);
   void to_pack(AccountId account, MailboxId mailbox);
+  // fold_upkeep.cpp
+  /// A change of flags is pending (pending_flags.hpp).
+  void to_fold();
+  // leaving_emails.cpp
+  /// Emails' rows are left (leaving_emails.hpp).
+  void to_leave();
   static constexpr std::uint64_t kUnknown = 1ULL << 40;
 
   // octets.cpp
@@ -205,6 +224,9 @@ class Shard {
   [[nodiscard]] Async<Result<void>> place_blob(Incoming* content, BlobRow* blob, bool alone);
   [[nodiscard]] Result<void> keep_file(Incoming& content, BlobRow& blob);  // blocking
   void came_in_row();
+  [[nodiscard]] Result<NoticeWrite> notice_write(const Notice& notice);
+  /// A notice has come into a mailbox here.
+  void noticed(const NoticeReached& reached);
   void flushed(AppendGroup group, Result<void> outcome);
   void submit_rows(std::unique_ptr<DeliveryGroup> group);
   void submit_careful(std::unique_ptr<DeliveryWrite> write);
@@ -231,6 +253,7 @@ class Shard {
   // append.cpp
   [[nodiscard]] Async<Result<void>> flush_letters(AppendWrite* write);
   [[nodiscard]] Async<Result<Appended>> commit_letters(std::shared_ptr<AppendWrite> write);
+  [[nodiscard]] Async<Result<bool>> has_come(AccountId account, BlobId blob);
 
   // upkeep.cpp
   void upkeep_loop();
@@ -265,11 +288,16 @@ class Shard {
   [[nodiscard]] Result<void> finish_deletions();
 
   // pack_upkeep.cpp; blocking
-  using MailboxKey = std::pair<AccountId, MailboxId>;
   [[nodiscard]] Result<void> pack_mailboxes(bool all);
   [[nodiscard]] Result<void> pack_account(AccountId account, const std::set<MailboxKey>& changed, bool busy, bool all);
   [[nodiscard]] Result<std::uint64_t> pack_mailbox(MailboxKey key, std::uint32_t uid_next, std::uint64_t most,
                                                    bool changed);
+
+  // fold_upkeep.cpp; blocking
+  [[nodiscard]] Result<void> fold_pending(bool all);
+  [[nodiscard]] Result<void> fold_mailbox(AccountId account, MailboxId mailbox);
+  // leaving_emails.cpp; blocking
+  [[nodiscard]] Result<void> remove_leaving_emails(bool all);
 
   // search_index.cpp; blocking
   /// Who reads comes first: rests a little where somebody has read since the last call.
@@ -314,7 +342,6 @@ class Shard {
     std::size_t sweep_readers_at = 128;
   };
   Guarded<Snapshots> snapshots_;
-  [[nodiscard]] std::shared_ptr<const MailboxSnapshot> newest_snapshot(MailboxKey key);
   [[nodiscard]] std::shared_ptr<const MailboxSnapshot> keep_newest(MailboxKey key,
                                                                    std::shared_ptr<const MailboxSnapshot> made);
   ReadGate gate_;
@@ -362,6 +389,8 @@ class Shard {
     std::uint64_t all = 0;
   };
   Guarded<ToPack> to_pack_;
+  Guarded<PutOff> to_fold_;   ///< changes of flags are pending
+  Guarded<PutOff> to_leave_;  ///< emails are leaving
   /// Under upkeep_: how many messages may come to an account before its mailboxes are looked at again.
   struct Packing {
     std::uint64_t busy = 0;

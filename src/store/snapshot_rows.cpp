@@ -5,6 +5,7 @@
 
 #include "store/change_log.hpp"
 #include "store/mailbox_rows.hpp"
+#include "store/pending_flags.hpp"
 #include "store/snapshot_pack.hpp"
 
 namespace pabal::store {
@@ -16,23 +17,25 @@ SnapshotHead head_of(const MailboxInfo& info) {
 }
 
 // uid, email_id, size, keywords, deleted, change
-Result<MessageRow> message_row(const db::Rows& columns, KeywordSetMaker& keywords) {
+Result<MessageRow> message_row(const db::Rows& columns, PendingFlags& pending, KeywordSetMaker& keywords) {
   MessageRow row;
   row.uid = static_cast<std::uint32_t>(columns.integer(0));
   row.email = EmailId{columns.integer(1)};
   row.set_size(static_cast<std::uint64_t>(columns.integer(2)));
-  auto found = keywords.take(columns.octets(3));
+  auto now = pending.applied(row.uid, {columns.octets(3), columns.integer(4) != 0, columns.integer(5)});
+  if (!now) return pass(now);
+  auto found = keywords.take(now->keywords);
   if (!found) return pass(found);
   row.keywords = found->set;
-  row.set_flags(found->flags | (columns.integer(4) != 0 ? flag::deleted : 0));
-  row.change = ChangeNumber{columns.integer(5)};
+  row.set_flags(found->flags | (now->deleted ? flag::deleted : 0));
+  row.change = ChangeNumber{now->change};
   return row;
 }
 
 // Rows by falling UID until one that is older than `since`: it came no later than it was changed last, and all below it
 // came before it. So each row that is looked at, but the last few, is one that has changed.
 Result<std::vector<MessageRow>> newest_rows(db::Connection& connection, AccountId account, MailboxId mailbox,
-                                            ChangeNumber since, KeywordSetMaker& keywords) {
+                                            ChangeNumber since, PendingFlags& pending, KeywordSetMaker& keywords) {
   std::vector<MessageRow> rows;
   std::int64_t below = std::int64_t{UINT32_MAX} + 1;
   for (std::int64_t at_once = 32;; at_once = std::min<std::int64_t>(at_once * 4, 4096)) {
@@ -44,10 +47,11 @@ Result<std::vector<MessageRow>> newest_rows(db::Connection& connection, AccountI
                          {account.value, mailbox.value, below, at_once}, [&](const db::Rows& columns) -> Result<void> {
                            ++count;
                            below = columns.integer(0);
-                           older = older || columns.integer(5) <= since.value;
                            if (older) return {};
-                           auto row = message_row(columns, keywords);
+                           auto row = message_row(columns, pending, keywords);
                            if (!row) return pass(row);
+                           older = row->change <= since;
+                           if (older) return {};
                            rows.push_back(*row);
                            return {};
                          });
@@ -66,7 +70,7 @@ struct Difference {
 
 // Those of them that are there.
 Result<void> read_rows_of(db::Connection& connection, AccountId account, MailboxId mailbox,
-                          std::span<const std::int64_t> uids, KeywordSetMaker& keywords,
+                          std::span<const std::int64_t> uids, PendingFlags& pending, KeywordSetMaker& keywords,
                           std::vector<MessageRow>& rows) {
   for (std::size_t at = 0; at < uids.size();) {
     auto end = at + 1;
@@ -76,7 +80,7 @@ Result<void> read_rows_of(db::Connection& connection, AccountId account, Mailbox
                  "SELECT uid, email_id, size, keywords, deleted, change FROM membership WHERE account_id = $1 "
                  "AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid",
                  {account.value, mailbox.value, uids[at], uids[end - 1]}, [&](const db::Rows& columns) -> Result<void> {
-                   auto row = message_row(columns, keywords);
+                   auto row = message_row(columns, pending, keywords);
                    if (!row) return pass(row);
                    rows.push_back(*row);
                    return {};
@@ -96,11 +100,13 @@ Result<Difference> difference(db::Connection& connection, AccountId account, Mai
   if (!removed) return pass(removed);
   difference.forgotten = changed->forgotten || removed->forgotten;
   if (difference.forgotten) return difference;
-  auto newest = newest_rows(connection, account, mailbox, since, keywords);
+  auto pending = PendingFlags::read(connection, account, mailbox);
+  if (!pending) return pass(pending);
+  auto newest = newest_rows(connection, account, mailbox, since, *pending, keywords);
   if (!newest) return pass(newest);
   const auto first_new = newest->empty() ? std::int64_t{UINT32_MAX} + 1 : std::int64_t{newest->front().uid};
   changed->numbers.erase(std::ranges::lower_bound(changed->numbers, first_new), changed->numbers.end());
-  auto read = read_rows_of(connection, account, mailbox, changed->numbers, keywords, difference.rows);
+  auto read = read_rows_of(connection, account, mailbox, changed->numbers, *pending, keywords, difference.rows);
   if (!read) return pass(read);
   difference.rows.insert(difference.rows.end(), newest->begin(), newest->end());
   difference.removed.reserve(removed->numbers.size());
@@ -110,6 +116,8 @@ Result<Difference> difference(db::Connection& connection, AccountId account, Mai
 
 Result<std::shared_ptr<const MailboxSnapshot>> snapshot_of_rows(db::Connection& connection, AccountId account,
                                                                 const MailboxInfo& info, const KeywordTable& table) {
+  auto pending = PendingFlags::read(connection, account, info.id);
+  if (!pending) return pass(pending);
   KeywordSetMaker keywords(table, {});
   std::vector<MessageRow> rows;
   rows.reserve(info.emails);
@@ -118,7 +126,7 @@ Result<std::shared_ptr<const MailboxSnapshot>> snapshot_of_rows(db::Connection& 
                "SELECT uid, email_id, size, keywords, deleted, change FROM membership WHERE account_id = $1 AND "
                "mailbox_id = $2 ORDER BY uid",
                {account.value, info.id.value}, [&](const db::Rows& columns) -> Result<void> {
-                 auto row = message_row(columns, keywords);
+                 auto row = message_row(columns, *pending, keywords);
                  if (!row) return pass(row);
                  rows.push_back(*row);
                  return {};
@@ -226,7 +234,8 @@ Result<SnapshotRead> read_snapshot(db::Connection& connection, AccountId account
   return read;
 }
 
-Result<RenewedPack> renew_pack(db::Connection& connection, AccountId account, MailboxId mailbox) {
+Result<RenewedPack> renew_pack(db::Connection& connection, AccountId account, MailboxId mailbox,
+                               const MailboxSnapshot* held, bool nearly) {
   RenewedPack renewed;
   auto info = read_mailbox(connection, account, mailbox);
   if (!info && info.error().kind == ErrorKind::not_found) return renewed;
@@ -239,8 +248,15 @@ Result<RenewedPack> renew_pack(db::Connection& connection, AccountId account, Ma
   auto pack = read_pack(connection, account, head, read);
   if (!pack) return pass(pack);
   std::shared_ptr<const MailboxSnapshot> now;
+  if (*pack && (*pack)->head().change == head.change) return renewed;
+  const auto held_at = held == nullptr ? ChangeNumber{} : held->head().change;
+  if (held != nullptr && held->head().uid_validity == head.uid_validity &&
+      (held_at == head.change || (nearly && *pack && (*pack)->head().change < held_at && held_at < head.change))) {
+    renewed.uid_next = held->head().uid_next;
+    renewed.octets = pack_snapshot(*held);
+    return renewed;
+  }
   if (*pack) {
-    if ((*pack)->head().change == head.change) return renewed;
     auto newer = brought_up_to_date(connection, account, head, *table, **pack);
     if (!newer) return pass(newer);
     now = std::move(*newer);

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/async.hpp"
@@ -24,10 +25,12 @@ struct Incoming::Spilled {
   FileSystem* files = nullptr;
   std::string path;
   std::unique_ptr<File> file;
-  std::uint64_t written = 0;
+  std::uint64_t start = head_room;  ///< of the message within the file: what is put before it comes there
+  std::uint64_t written = 0;        ///< of the message
   std::uint64_t salt = 0;
-  ChecksumMaker checksum;
-  bool kept = false;  ///< the file is a blob's now
+  std::optional<ChecksumMaker> checksum;
+  bool summed = true;  ///< the checksum is of all that was written
+  bool kept = false;   ///< the file is a blob's now
 
   explicit Spilled(std::uint64_t its_salt) : salt(its_salt), checksum(its_salt) {}
   ~Spilled();

@@ -164,14 +164,14 @@ Async<Result<std::vector<QueuedLocal>>> Store::due_local(std::size_t at_most, st
   co_return due;
 }
 
-Async<Result<Delivered>> Store::retry_local(QueuedLocal letter) {
+Async<Result<Delivered>> Store::retry_local(QueuedLocal letter, std::vector<Notice> receipts) {
   Shard* const home = state_->find(letter.shard);
   Shard* const target = state_->find(letter.target.place.shard);
   if (home == nullptr || target == nullptr)
     co_return no_shard(home == nullptr ? letter.shard : letter.target.place.shard);
   if (home == target) {
     const auto account = letter.target.place.account;
-    auto delivered = co_await home->retry_here(std::move(letter));
+    auto delivered = co_await home->retry_here(std::move(letter), std::move(receipts));
     if (delivered) tell(account, delivered->change);
     co_return delivered;
   }
@@ -277,6 +277,10 @@ Result<void> Store::remove_account(Place place) {
   return shard->remove_account(place.account);
 }
 
+Async<Result<void>> Store::keep_trace(std::string id, std::string message_id, std::string document) {
+  co_return co_await state_->shards.front()->keep_trace(std::move(id), std::move(message_id), std::move(document));
+}
+
 Result<std::vector<std::string>> Store::traces(std::string_view key) {
   std::vector<Shard::Trace> all;
   for (const auto& shard : state_->shards) {
@@ -320,25 +324,35 @@ Result<std::int64_t> Store::change_queue(std::string_view delivery_id, QueueActi
   return count;
 }
 
+namespace {
+std::vector<std::string> texts_of(std::vector<Shard::ListedRow> rows) {
+  std::vector<std::string> texts;
+  texts.reserve(rows.size());
+  for (auto& row : rows) texts.push_back(std::move(row.json));
+  return texts;
+}
+}  // namespace
+
 Result<std::vector<std::string>> Store::queue_rows(const QueueFilter& filter) {
-  std::vector<std::string> all;
+  std::vector<Shard::ListedRow> all;
   for (const auto& shard : state_->shards) {
     auto rows = shard->queue_rows(filter, {});
-    if (!rows) return rows;
+    if (!rows) return pass(rows);
     std::ranges::move(*rows, std::back_inserter(all));
   }
+  if (state_->shards.size() > 1) std::ranges::sort(all);
   if (all.size() > filter.at_most) all.resize(filter.at_most);
-  return all;
+  return texts_of(std::move(all));
 }
 
 Result<std::vector<std::string>> Store::queue_rows_of(std::string_view delivery_id) {
-  std::vector<std::string> all;
+  std::vector<Shard::ListedRow> all;
   for (const auto& shard : state_->shards) {
     auto rows = shard->queue_rows({}, delivery_id);
-    if (!rows) return rows;
+    if (!rows) return pass(rows);
     std::ranges::move(*rows, std::back_inserter(all));
   }
-  return all;
+  return texts_of(std::move(all));
 }
 
 Result<std::vector<std::string>> Store::queue_destinations() {
@@ -357,6 +371,7 @@ Result<std::vector<std::string>> Store::queue_destinations() {
     }
   }
   std::vector<std::string> rows;
+  rows.reserve(all.size());
   for (const auto& [destination, count] : all) {
     rows.push_back(json::serialize(json::object{{"destination", destination},
                                                 {"waiting", count.waiting},

@@ -48,7 +48,9 @@ struct StoreOptions {
   std::chrono::seconds trace_kept{30 * 24 * 3600};
   std::chrono::seconds undelete_kept{0};  ///< how long blobs stay after their last reference is gone
   std::size_t spare_segments = 4;         ///< emptied segment files that are kept to be written anew
-  std::size_t pack_from = 1000;  ///< mailboxes of so many messages and more keep their snapshot in a packed form, too
+  std::size_t pack_from = 1000;   ///< mailboxes of so many messages and more keep their snapshot in a packed form, too
+  std::size_t many_flags = 1000;  ///< a change of flags of so many messages and more is written as one row first
+  std::size_t leave_from = 1000;  ///< of so many messages that are removed together the emails' rows go later
   std::size_t max_mailboxes = kMostMailboxes;  ///< of an account, beyond which clients may make none
   std::size_t index_at_least = 64;             ///< letters that wait for the search index before it takes them
   std::size_t search_cache_bytes = 256 << 20;  ///< of the search index in memory, in each shard
@@ -84,6 +86,8 @@ struct QueuedLocal {
   std::string envelope_id;
   std::string ret;
   bool smtputf8 = false;
+  bool warned = false;  ///< the sender was told that it takes long
+  TlsWish tls = TlsWish::none;
 };
 
 struct MailboxEntry {
@@ -139,7 +143,8 @@ class Store {
   [[nodiscard]] Async<Result<std::vector<QueuedLocal>>> due_local(std::size_t at_most, std::chrono::seconds claim_for);
   /// Delivers a queued local letter; success removes its row in the same commit (same shard) or right after (other
   /// shard, made safe by the delivery id).
-  [[nodiscard]] Async<Result<Delivered>> retry_local(QueuedLocal letter);
+  /// `receipts` go in with it where mailbox and row are in one shard, else not at all.
+  [[nodiscard]] Async<Result<Delivered>> retry_local(QueuedLocal letter, std::vector<Notice> receipts = {});
   [[nodiscard]] Async<Result<void>> postpone_local(QueuedLocal letter, SystemTime next, std::string why);
   /// Takes the row out of the schedule until an operator releases it; nothing is lost by it.
   [[nodiscard]] Async<Result<void>> hold_local(QueuedLocal letter, std::string why);
@@ -153,8 +158,12 @@ class Store {
   /// Rows of the destination that are due, at most 1,000, claimed until then; grouped by letter.
   [[nodiscard]] Async<Result<std::vector<OutgoingLetter>>> claim_outgoing(ShardId shard, std::string destination,
                                                                           std::size_t at_most, SystemTime until);
-  /// Ends all claims that a worker took before, at most `longest` long: for the start of the only worker there is.
-  [[nodiscard]] Async<Result<void>> forget_claims(std::chrono::seconds longest);
+  /// Ends all claims that a worker took before: for the start of the only worker there is.
+  [[nodiscard]] Async<Result<void>> forget_claims();
+  /// What waits for its next attempt, elsewhere or here, waits no longer than until `latest`, but for what its sender
+  /// wants held and what is claimed: for a clock that was set back.
+  /// Some rows at a time, with other writes between; it ends early where `go_on` says no.
+  [[nodiscard]] Async<Result<void>> bring_forward(SystemTime latest, std::function<bool()> go_on);
   [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_outgoing(ShardId shard, std::string delivery_id);
   /// Writes what came of attempts, in one transaction; notices go in with it. After an error (a commit in doubt, too)
   /// the same may be said again: what was done isn't done twice. Rows that are gone are passed over.
@@ -162,6 +171,9 @@ class Store {
   /// The letters of a delivery as they would be claimed: for a worker that takes them at once, under the delivery's own
   /// claim.
   [[nodiscard]] std::vector<OutgoingLetter> outgoing_letters(const Delivery& delivery, SystemTime now) const;
+
+  /// The trace of something that was not delivered, as JSON; found and forgotten as those of deliveries.
+  [[nodiscard]] Async<Result<void>> keep_trace(std::string id, std::string message_id, std::string document);
 
   [[nodiscard]] Async<Result<MailboxListing>> list_mailbox(Place place, std::string mailbox);
   [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_email(Place place, EmailId email);
@@ -239,6 +251,8 @@ class Store {
                                                    std::move_only_function<bool(const EmailRow&)> use);
   [[nodiscard]] Async<Result<std::vector<SavedDate>>> saved_dates(Place place, MailboxId mailbox, UidRanges uids);
   [[nodiscard]] Async<Result<Quota>> quota(Place place);
+  /// Whatever there is already stays; nothing comes beyond the limits.
+  [[nodiscard]] Async<Result<void>> limit(Place place, QuotaLimits limits);
 
   /// Of a mailbox, or of the account where there is none (RFC 5464): all that `reader` sees, shared ones and its own
   /// private ones, by name.
@@ -289,7 +303,8 @@ class Store {
   enum class QueueAction : std::uint8_t { retry, hold, release, drop };
   /// How many rows that was; 0: no such queue entry.
   [[nodiscard]] Result<std::int64_t> change_queue(std::string_view delivery_id, QueueAction action);
-  /// The queue as JSON rows, the oldest letters first.
+  /// The queue as JSON rows, by id and number; ids begin with the time, so that the oldest letters come first. Reads no
+  /// more than it gives, but for what the filter leaves out.
   [[nodiscard]] Result<std::vector<std::string>> queue_rows(const QueueFilter& filter = {});
   /// For each destination, as JSON rows: how many recipients wait and are held, since when, when the next is tried.
   [[nodiscard]] Result<std::vector<std::string>> queue_destinations();

@@ -199,15 +199,25 @@ Async<Result<std::uint32_t>> Store::take_recent(Place place, MailboxId mailbox) 
 }
 
 Async<Result<FlagsChanged>> Store::change_flags(Place place, MailboxId mailbox, FlagChange change) {
-  auto changed = co_await write_rows<FlagsChanged>(
-      place, [place, mailbox, change = std::move(change)](db::Connection& connection) {
-        return place.reader ? change_flags_of_reader(connection, place, mailbox, change)
-                            : store::change_flags(connection, place.account, mailbox, change);
-      });
-  if (!changed || changed->changed.empty()) co_return changed;
   Shard* const shard = state_->find(place.shard);
+  const auto from = state_->around.options.many_flags;
+  auto base = shard == nullptr || place.reader ? nullptr : shard->newest_snapshot({place.account, mailbox});
+  bool pending = false;
+  auto changed = co_await write_rows<FlagsChanged>(
+      place,
+      [place, mailbox, change = std::move(change), base = std::move(base), from,
+       &pending](db::Connection& connection) mutable -> Result<FlagsChanged> {
+        if (place.reader) return change_flags_of_reader(connection, place, mailbox, change);
+        auto many = change_many_flags(connection, place.account, mailbox, change, std::move(base), from);
+        if (!many) return pass(many);
+        pending = many->has_value();
+        return *many ? Result<FlagsChanged>(*std::move(*many))
+                     : store::change_flags(connection, place.account, mailbox, change);
+      });
+  if (shard != nullptr && pending) shard->to_fold();
+  if (!changed || changed->changed.empty()) co_return changed;
   // A reader's rows are as he sees them.
-  if (shard != nullptr && !place.reader && changed->changed.size() >= kManyFlags) {
+  if (shard != nullptr && !place.reader && changed->changed.size() >= std::min(kManyFlags, from)) {
     changed->snapshot = co_await shard->take_flags(place.account, mailbox, &*changed);
     if (changed->changed.size() >= kManyToPack) shard->to_pack(place.account, mailbox);
   }
@@ -217,10 +227,17 @@ Async<Result<FlagsChanged>> Store::change_flags(Place place, MailboxId mailbox, 
 
 Async<Result<Expunged>> Store::remove_messages(Place place, MailboxId mailbox, UidRanges uids, bool only_deleted) {
   const auto which = only_deleted ? Which::deleted : Which::all;
-  auto gone =
-      co_await write_rows<Expunged>(place, [account = place.account, mailbox, uids = normalised(std::move(uids)), which,
-                                            now = state_->around.clock->now()](db::Connection& connection) {
-        return store::expunge(connection, account, mailbox, uids, which, now);
+  Shard* const shard = state_->find(place.shard);
+  auto base = shard == nullptr || !only_deleted ? nullptr : shard->newest_snapshot({place.account, mailbox});
+  if (base && base->size() < state_->around.options.many_flags) base = nullptr;
+  const auto leave_from = state_->around.options.leave_from;
+  auto gone = co_await write_rows<Expunged>(
+      place, [account = place.account, mailbox, uids = normalised(std::move(uids)), which, base = std::move(base),
+              leave_from, shard, now = state_->around.clock->now()](db::Connection& connection) {
+        auto expunged = store::expunge(connection, account, mailbox, uids, which, now, {base, leave_from});
+        // Also where the commit is in doubt.
+        if (expunged && expunged->uids.size() >= leave_from && shard != nullptr) shard->to_leave();
+        return expunged;
       });
   if (gone && !gone->uids.empty()) tell(place.account, gone->change);
   co_return gone;
@@ -254,7 +271,8 @@ Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges 
   auto copied = co_await write_rows<Copied>(
       place,
       [place, target, scope, from = place.account, to = target.account, mailbox, uids = normalised(std::move(uids)),
-       path = std::move(target_path), moves,
+       path = std::move(target_path), moves, shard = state_->find(place.shard),
+       leave_from = state_->around.options.leave_from,
        now = state_->around.clock->now()](db::Connection& connection) -> Result<Copied> {
         auto there = read_mailbox(connection, to, std::string_view(path));
         if (!there) return pass(there);
@@ -277,8 +295,9 @@ Async<Result<Copied>> Store::transfer(Place place, MailboxId mailbox, UidRanges 
         auto fitted = fit_copies(connection, place, *seen, target, scope, *done);
         if (!fitted) return pass(fitted);
         if (!moves) return done;
-        auto gone = store::expunge(connection, from, mailbox, uids, Which::all, now);
+        auto gone = store::expunge(connection, from, mailbox, uids, Which::all, now, {nullptr, leave_from});
         if (!gone) return pass(gone);
+        if (gone->uids.size() >= leave_from && shard != nullptr) shard->to_leave();
         done->source_change = gone->change;
         return done;
       });
@@ -364,6 +383,12 @@ Async<Result<std::vector<std::pair<MailboxId, Annotation>>>> Store::annotations_
       place, [account = place.account, reader, names = std::move(names)](db::Connection& connection) {
         return read_all_annotations(connection, account, reader, names);
       });
+}
+
+Async<Result<void>> Store::limit(Place place, QuotaLimits limits) {
+  return change_rows(place, [account = place.account, limits](db::Connection& connection) {
+    return write_quota(connection, account, limits);
+  });
 }
 
 Async<Result<void>> Store::set_annotations(Place place, MailboxId mailbox, AccountId reader,

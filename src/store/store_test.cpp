@@ -209,6 +209,86 @@ TEST_P(StoreOnDisk, SpilledLettersBecomeFiles) {
   EXPECT_EQ(files_in("files"), 1);
 }
 
+// What is known of a letter only once it has arrived stands before it, wherever it has come to lie.
+TEST_P(StoreTest, FieldsArePutBeforeWhatHasArrived) {
+  for (const std::size_t size : {0U, 100U, 20'000U, 30'000U, 100'000U, (3U << 20) + 5}) {
+    SCOPED_TRACE(size);
+    const auto text = letter_text(size, size);
+    auto delivery = store.letter(fmt::format("d{}", size), "", {TestStore::target(1), TestStore::target(2)});
+    delivery.content = store->receive(0);
+    for (std::size_t at = 0; at < text.size(); at += 5000) {
+      delivery.content.append(std::string_view(text).substr(at, 5000));
+      if (delivery.content.wants_spill()) ASSERT_TRUE(store.run(delivery.content.spill()));
+    }
+    const std::string second = "Second: " + std::string(3000, 's') + "\r\n";
+    ASSERT_TRUE(store.run(delivery.content.put_before(second)));
+    ASSERT_TRUE(store.run(delivery.content.put_before("")));
+    ASSERT_TRUE(store.run(delivery.content.put_before("First: 1\r\n")));
+    const auto whole = "First: 1\r\n" + second + text;
+    EXPECT_EQ(delivery.content.size(), whole.size());
+    EXPECT_EQ(delivery.content.head().substr(0, 16 << 10), whole.substr(0, 16 << 10));
+    std::string read;
+    std::string buffer;
+    while (read.size() < whole.size()) {
+      auto part = delivery.content.part(read.size(), 7777, buffer);
+      ASSERT_TRUE(part && !part->empty());
+      read.append(*part);
+    }
+    EXPECT_TRUE(read == whole);
+    ASSERT_EQ(first_error(store.deliver(std::move(delivery))), "");
+    const auto letters = store.read(2);
+    ASSERT_TRUE(letters);
+    EXPECT_TRUE(letters->rbegin()->second == "Delivered-To: user2@example.org\r\n" + whole);
+  }
+  EXPECT_EQ(store.check(), "");
+  reopen();
+  EXPECT_EQ(store.check(), "");
+  maintain();
+  EXPECT_EQ(store.read(1)->size(), 6);
+}
+
+TEST_P(StoreTest, TheRoomBeforeAFileHasAnEnd) {
+  const auto text = letter_text(1, 100'000);
+  auto delivery = store.letter("d1", "", {TestStore::target(1)});
+  delivery.content = store->receive(0);
+  delivery.content.append(text);
+  ASSERT_TRUE(store.run(delivery.content.spill()));
+  std::string whole = text;
+  for (int i = 0; i < 4; ++i) {
+    const std::string field = fmt::format("F{}: {}\r\n", i, std::string((Incoming::head_room / 4) - 6, 'x'));
+    ASSERT_TRUE(store.run(delivery.content.put_before(field)));
+    whole.insert(0, field);
+  }
+  EXPECT_EQ(store.run(delivery.content.put_before("x")).error().kind, ErrorKind::limit);
+  ASSERT_EQ(first_error(store.deliver(std::move(delivery))), "");
+  EXPECT_TRUE(store.read(1)->at(1) == "Delivered-To: user1@example.org\r\n" + whole);
+}
+
+TEST_P(StoreTest, JunkGoesWhereTheAccountHasItsJunk) {
+  const auto deliver = [&](std::string id) {
+    auto target = TestStore::target(1, "Junk");
+    target.keywords = {"$junk"};
+    ASSERT_EQ(first_error(store.deliver(store.letter(std::move(id), "Subject: x\r\n\r\n", {target}))), "");
+  };
+  const auto place = TestStore::place(1);
+  deliver("d1");
+  EXPECT_EQ(dump(1, "Junk"), "1:47");
+  ASSERT_TRUE(store.run(store->rename_mailbox(place, "Junk", "스팸")));
+  deliver("d2");
+  EXPECT_EQ(dump(1, "스팸"), "1:47 2:47");
+  ASSERT_TRUE(store.run(store->delete_mailbox(place, "스팸")));
+  deliver("d3");
+  EXPECT_EQ(dump(1, "Junk"), "1:47");
+  const auto made = store.run(store->find_mailbox(place, "Junk"));
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->role, "junk");
+  // One of that name that isn't it by its role is what was named all the same.
+  ASSERT_TRUE(store.run(store->rename_mailbox(place, "Junk", "스팸")));
+  ASSERT_TRUE(store.run(store->create_mailbox(place, "Junk", {})));
+  deliver("d4");
+  EXPECT_EQ(dump(1, "Junk"), "1:47");
+}
+
 // Where octets are kept in the database, a big letter waits in a file until it has arrived, and goes in piece by piece.
 TEST_P(StoreTest, ABigLetterArrivesThroughAFile) {
   const auto text = letter_text(5, (3 << 20) + 77);

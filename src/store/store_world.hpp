@@ -14,7 +14,7 @@ namespace pabal::store {
 
 class StoreWorld {
  public:
-  StoreWorld() {
+  explicit StoreWorld(const StoreOptions& options = {}) : options_(options) {
     static std::atomic<int> count = 0;
     folder_ = std::filesystem::temp_directory_path() / fmt::format("pabal-store-world-{}-{}", ::getpid(), ++count);
     std::filesystem::create_directories(folder_);
@@ -89,7 +89,7 @@ class StoreWorld {
     check(database);
     database_ = std::move(*database);
     auto opened = Store::open({{.id = ShardId{1}, .database = database_.get(), .folder = folder_.string()}}, files_,
-                              pool_, clock, random, Log(), metrics, {});
+                              pool_, clock, random, Log(), metrics, options_);
     check(opened);
     store = std::move(*opened);
   }
@@ -98,6 +98,7 @@ class StoreWorld {
     database_.reset();
   }
 
+  StoreOptions options_;
   std::filesystem::path folder_;
   RealFileSystem files_;
   Pool pool_{2, Log()};

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "store/delivery_rows.hpp"
+#include "store/queue_rows.hpp"
 #include "store/shard.hpp"
 
 namespace pabal::store {
@@ -184,6 +185,21 @@ Result<std::vector<Shard::Trace>> Shard::traces(std::string_view key) {
     }
     return traces;
   });
+}
+
+Async<Result<void>> Shard::keep_trace(std::string id, std::string message_id, std::string document) {
+  auto work = [this, id = std::move(id), key = key_of_message_id(message_id),
+               document = std::move(document)](db::Connection& connection) -> Result<bool> {
+    auto written = connection.run(
+        "INSERT INTO trace (delivery_id, made, message_key, reached, document) VALUES ($1, $2, $3, $4, $5) ON CONFLICT "
+        "(delivery_id) DO NOTHING",
+        {id, to_database(around_.clock->now()), key, db::Octets{encode_reached({})}, safe_text(document)});
+    if (!written) return pass(written);
+    return true;
+  };
+  auto written = co_await write<bool>(std::move(work));
+  if (!written) co_return pass(written);
+  co_return Result<void>();
 }
 
 // Now and then; at once where the clock has gone back, since traces are made before the watermark then.

@@ -67,6 +67,23 @@ TEST_P(Traces, AreFoundAndForgotten) {
   EXPECT_EQ(dump(1), "1:37");
 }
 
+// What was never delivered has a trace like the rest, once for each id.
+TEST_P(Traces, OfWhatWasNotDelivered) {
+  const auto keep = [&](std::string id, std::string document) {
+    const auto kept = store.run(store->keep_trace(std::move(id), "<a@b>", std::move(document)));
+    return kept ? std::string("kept") : kept.error().log;
+  };
+  EXPECT_EQ(keep("r1", R"({"id":"r1","event":"refusal"})"), "kept");
+  EXPECT_EQ(keep("r1", R"({"id":"another"})"), "kept");
+  ASSERT_EQ(first_error(deliver("d1", "<a@b>", {TestStore::target(1)})), "");
+  EXPECT_EQ(found("r1"), "r1");
+  EXPECT_EQ(found("<a@b>").size(), 5U);
+  pass_time(std::chrono::days(31));
+  EXPECT_EQ(found("r1"), "");
+  EXPECT_EQ(found("<a@b>"), "");
+  EXPECT_EQ(rows("trace"), 0);
+}
+
 TEST_P(Traces, ByMessageIdBeforeAndAfterTheyAreIndexed) {
   // Two of one Message-ID at the same moment, one later; one without.
   ASSERT_EQ(first_error(deliver("d1", "<a@b>", {TestStore::target(1)})), "");

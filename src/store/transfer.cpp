@@ -75,11 +75,19 @@ Async<Result<std::vector<CopiedUid>>> Store::transfer_some(Transfer* transfer, C
   if (!opened) co_return pass(opened);
   auto facts = co_await email_rows(transfer->from, ids);
   if (!facts) co_return pass(facts);
+  // An email that was expunged with many others can be opened for a while yet (leaving_emails.hpp).
+  auto still = co_await snapshot(transfer->from, transfer->mailbox);
+  if (!still && still.error().kind == ErrorKind::not_found) co_return std::vector<CopiedUid>();
+  if (!still) co_return pass(still);
+  const auto stands = [&](const MessageRow& row) {
+    const auto at = (*still)->lower_bound(row.uid);
+    return at < (*still)->size() && (**still)[at].uid == row.uid;
+  };
   std::vector<AppendedLetter> letters;
   std::vector<CopiedUid> uids;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto fact = std::ranges::find(*facts, ids[i], &EmailRow::email);
-    if (!(*opened)[i] || fact == facts->end()) continue;
+    if (!(*opened)[i] || fact == facts->end() || !stands(rows[i])) continue;
     auto content = co_await content_of(this, std::move((*opened)[i]));
     if (!content) co_return pass(content);
     AppendedLetter letter;
@@ -87,6 +95,7 @@ Async<Result<std::vector<CopiedUid>>> Store::transfer_some(Transfer* transfer, C
     letter.flags.flags = rows[i].flags() & transfer->scope.flags;
     if (transfer->scope.keywords) letter.flags.keywords = transfer->snapshot->keywords(rows[i]);
     letter.received = fact->received;
+    letter.zone_minutes = fact->zone_minutes;
     letters.push_back(std::move(letter));
     uids.push_back({rows[i].uid, 0});
   }

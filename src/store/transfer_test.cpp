@@ -6,14 +6,22 @@
 namespace pabal::store {
 namespace {
 
-TEST(Transfer, CopiesAndMovesBetweenShards) {
+// An account in each of two shards.
+class Transfer : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(store.open());
+    ASSERT_TRUE(store->create_account(one, std::nullopt));
+    ASSERT_TRUE(store->create_account(two, std::nullopt));
+  }
+
   MemoryFileSystem files;
-  TestStore store(files, 2);
-  ASSERT_TRUE(store.open());
-  const auto one = TestStore::place(1, 1);
-  const auto two = TestStore::place(2, 2);
-  ASSERT_TRUE(store->create_account(one, std::nullopt));
-  ASSERT_TRUE(store->create_account(two, std::nullopt));
+  TestStore store{files, 2};
+  Place one = TestStore::place(1, 1);
+  Place two = TestStore::place(2, 2);
+};
+
+TEST_F(Transfer, CopiesAndMovesBetweenShards) {
   for (std::size_t i = 1; i <= 3; ++i) {
     ASSERT_TRUE(store.deliver(fmt::format("d{}", i), letter_text(i, i * 20'000), {TestStore::target(1)}));
   }
@@ -48,14 +56,7 @@ TEST(Transfer, CopiesAndMovesBetweenShards) {
 }
 
 // A source that gives nothing away any more keeps what it has, and the copies go again.
-TEST(Transfer, AMoveThatTheSourceRefusesLeavesNoCopies) {
-  MemoryFileSystem files;
-  TestStore store(files, 2);
-  ASSERT_TRUE(store.open());
-  const auto one = TestStore::place(1, 1);
-  const auto two = TestStore::place(2, 2);
-  ASSERT_TRUE(store->create_account(one, std::nullopt));
-  ASSERT_TRUE(store->create_account(two, std::nullopt));
+TEST_F(Transfer, AMoveThatTheSourceRefusesLeavesNoCopies) {
   ASSERT_TRUE(store.deliver("d1", letter_text(1, 20'000), {TestStore::target(1)}));
   const auto inbox = store.run(store->find_mailbox(one, "INBOX"))->id;
   {

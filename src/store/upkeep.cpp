@@ -121,9 +121,11 @@ Result<void> Shard::round(bool move_rows, bool all) {
     step(retire_emptied());
   }
   step(finish_deletions());
+  step(remove_leaving_emails(all));
   step(keep_traces());
   step(derive_missing());
   step(forget_threads());
+  step(fold_pending(all));
   step(pack_mailboxes(all));
   step(index_letters(all));
   step(place_.database->maintain());

@@ -1,123 +1,23 @@
 """Letters that leave: two Pabal servers that know each other by a zone file and scripted peers, refusals and bounces."""
 import json
 import smtplib
-import socket
-import ssl
 import subprocess
-import threading
 import time
 import unittest
 
-from case import PASSWORD, Mailbox, Server
-from harness.server import own_address, wait_until
-
-SMTP_PORT = 2525
+from harness.mail_host import TAKEN, MailHost
+from relay_case import RelayCase
 
 
-class Refuser(threading.Thread):
-    """A peer whose replies to RCPT follow a list; the last one goes on for ever. It takes what it accepts."""
+class Relay(RelayCase):
+    """seoul.example and busan.example, and scripted peers."""
 
-    def __init__(self, replies: list[str]):
-        super().__init__(daemon=True)
-        self.replies = replies
-        self.letters: list[bytes] = []
-        self.recipients = 0
-        self.address = own_address()
-        self.socket = socket.create_server((self.address, SMTP_PORT))
-        self.start()
-
-    def run(self) -> None:
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection: socket.socket) -> None:
-        file = connection.makefile("rwb")
-
-        def say(text: str) -> None:
-            file.write(text.encode() + b"\r\n")
-            file.flush()
-        say("220 refuser.example")
-        while line := file.readline():
-            verb = line[:4].upper()
-            if verb == b"RCPT":
-                reply = self.replies[min(self.recipients, len(self.replies) - 1)]
-                self.recipients += 1
-                say(reply)
-            elif verb == b"DATA":
-                say("354 go on")
-                letter = b""
-                while (part := file.readline()) not in (b".\r\n", b""):
-                    letter += part
-                self.letters.append(letter)
-                say("250 2.0.0 taken")
-            elif verb == b"QUIT":
-                say("221 bye")
-                return
-            else:
-                say("250 ok")
-
-    def close(self) -> None:
-        self.socket.close()
-
-
-class Relay(unittest.TestCase):
-    """seoul.example and busan.example, each a server of its own; other domains of the zone are scripted peers."""
-
-    def setUp(self) -> None:
-        self.zone: list[str] = ["@ 60 IN SOA ns hostmaster 1 60 60 60 60", "@ IN NS ns"]
-        self.servers: dict[str, Server] = {}
-
-    def peer(self, name: str, address: str) -> None:
-        self.zone += [f"{name} IN MX 10 mx.{name}", f"mx.{name} IN A {address}"]
-
-    def open(self, *names: str, queue: str = "") -> None:
-        for name in names:
-            server = Server(domain=f"{name}.example", hostname=f"mail.{name}.example")
-            self.addCleanup(server.close)
-            self.servers[name] = server
-            self.peer(name, server.address)
-        for name in names:
-            server = self.servers[name]
-            zone = server.folder / "example.zone"
-            zone.write_text("$ORIGIN example.\n$TTL 60\n" + "\n".join(self.zone) + "\n")
-            # A resolver that never answers: all there is stands in the zone.
-            server.settings = (f'[dns]\nzones = ["{zone}"]\nservers = ["127.0.0.1@9"]\ntimeout = "2s"\n'
-                               f"[queue]\nremote_port = {SMTP_PORT}\n{queue}\n")
-            server.write_config()
-            server.add_domain()
-            server.add_account(f"{'alice' if name == 'seoul' else 'bob'}@{name}.example")
-            server.start()
-
-    def submit(self, to: list[str], message: bytes, sender: str = "alice@seoul.example", options: tuple = (),
-               rcpt_options: tuple = ()) -> None:
-        server = self.servers["seoul"]
-        context = ssl.create_default_context(cafile=str(server.certificate))
-        context.check_hostname = False
-        with smtplib.SMTP(server.address, server.ports["submission"], "client.example", timeout=60) as client:
-            client.starttls(context=context)
-            client.login("alice@seoul.example", PASSWORD)
-            client.sendmail(sender, to, message, options, rcpt_options)
-
-    def queue(self, *words: str) -> list[dict]:
-        return json.loads(self.servers["seoul"].cli("queue", "list", *words, "--json").stdout)["letters"]
-
-    def message(self, to: str, subject: str = "hello") -> bytes:
-        return (f"From: alice@seoul.example\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{subject}@seoul.example>\r\n"
-                f"\r\nhello\r\n").encode()
-
-    def mailbox(self, name: str) -> Mailbox:
-        return Mailbox(self.servers[name], f"{'alice' if name == 'seoul' else 'bob'}@{name}.example")
-
-    def wait(self, condition, what: str, seconds: float = 30):
-        try:
-            return wait_until(condition, seconds, what, step=0.1)
-        except TimeoutError as late:
-            logs = "\n".join(f"--- {name}\n{server.log_tail(30)}" for name, server in self.servers.items())
-            raise AssertionError(f"{late}\n{logs}") from late
+    def refuser(self, *replies: str, name: str = "daegu", **more: object) -> MailHost:
+        """A host of a domain that replies so to RCPT."""
+        host = MailHost(replies, **more)
+        self.addCleanup(host.close)
+        self.peer(name, host.address)
+        return host
 
     def test_alice_writes_to_bob(self) -> None:
         self.open("seoul", "busan")
@@ -166,9 +66,7 @@ class Relay(unittest.TestCase):
         self.assertIn(b"Status: 5.1.2", alice.messages()[0])
 
     def test_tried_again_and_by_the_operator(self) -> None:
-        refuser = Refuser(["452 4.3.1 no room", "250 2.1.5 ok"])
-        self.addCleanup(refuser.close)
-        self.peer("daegu", refuser.address)
+        refuser = self.refuser("452 4.3.1 no room", TAKEN)
         self.open("seoul")
         self.submit(["carl@daegu.example"], self.message("carl@daegu.example"))
         (row,) = self.wait(lambda: [row for row in self.queue() if row["attempts"] == 1], "one attempt was made")
@@ -187,26 +85,62 @@ class Relay(unittest.TestCase):
         (trace,) = json.loads(seoul.cli("trace", row["id"], "--json").stdout)["traces"]
         self.assertEqual([one["recipients"][0]["fate"] for one in trace["attempts"]], ["passing", "delivered"])
 
+    def test_the_zone_is_read_again(self) -> None:
+        """A domain that comes to the zone is known after SIGHUP; a file that is damaged changes nothing."""
+        self.refuser(TAKEN)
+        self.open("seoul")
+        seoul = self.servers["seoul"]
+        alice = self.mailbox("seoul")
+        self.submit(["carl@jeju.example"], self.message("carl@jeju.example", "early"))
+        self.wait(lambda: alice.count() == 1, "nobody knows that domain")
+        there = self.refuser(TAKEN, name="jeju")
+        zone = self.write_zone("seoul")
+        good = zone.read_text()
+        zone.write_text(good + "broken IN MX\n")
+        seoul.reload()
+        self.wait(lambda: "reload_failed" in seoul.log_tail() and "example.zone:" in seoul.log_tail(), "the damage is told")
+        self.submit(["carl@jeju.example"], self.message("carl@jeju.example", "too-early"))
+        self.wait(lambda: alice.count() == 2, "nobody knows it yet")
+        zone.write_text(good)
+        seoul.reload()
+        self.wait(lambda: "reloaded" in seoul.log_tail(), "it is read")
+        self.submit(["carl@jeju.example"], self.message("carl@jeju.example", "now"))
+        self.wait(lambda: there.letters, "it is there")
+        self.assertEqual(there.subjects(), ["now"])
+
+    def test_a_long_queue_is_listed_page_by_page(self) -> None:
+        self.refuser("451 4.3.0 later")
+        self.open("seoul")
+        to = [f"user{number}@daegu.example" for number in range(25)]
+        for _ in range(2):
+            self.submit(to, self.message("many@daegu.example"))
+        self.wait(lambda: len([row for row in self.queue() if row["attempts"] == 1]) == 50, "all were tried")
+        rows = [(row["id"], row["number"]) for row in self.queue()]
+        self.assertEqual(rows, sorted(rows))
+        self.assertEqual([(row["id"], row["number"]) for row in self.queue("--domain", "daegu.example")], rows)
+        cut = json.loads(self.servers["seoul"].cli("queue", "list", "--limit", "20", "--json").stdout)
+        rest = self.queue("--after", cut["next"])
+        self.assertEqual([(row["id"], row["number"]) for row in cut["letters"] + rest], rows)
+        text = self.servers["seoul"].cli("queue", "list", "--limit", "20").stdout.splitlines()
+        self.assertEqual((len(text), text[-1]), (22, f"There are more: --after {cut['next']}"))
+        (count,) = json.loads(self.servers["seoul"].cli("queue", "domains", "--json").stdout)["domains"]
+        self.assertEqual((count["destination"], count["waiting"], count["held"]), ("daegu.example", 50, 0))
+
     def test_a_restart_and_a_kill_lose_nothing(self) -> None:
-        refuser = Refuser(["452 4.3.1 no room"])
-        self.addCleanup(refuser.close)
-        self.peer("daegu", refuser.address)
+        refuser = self.refuser("452 4.3.1 no room")
         self.open("seoul", queue='retry = "2s"\nretry_max = "2s"')
         for number in range(20):
             self.submit(["carl@daegu.example"], self.message("carl@daegu.example", f"letter{number}"))
         seoul = self.servers["seoul"]
         seoul.kill()
-        refuser.replies = ["250 2.1.5 ok"]
+        refuser.replies = [TAKEN]
         seoul.start()
         self.wait(lambda: self.queue() == [], "all are gone", 60)
-        subjects = {letter.split(b"Subject: ")[1].split(b"\r\n")[0] for letter in refuser.letters}
-        self.assertEqual(len(subjects), 20)
+        self.assertEqual(len(set(refuser.subjects())), 20)
         self.assertEqual(len(refuser.letters), 20, "none twice")
 
     def test_an_alias_to_elsewhere(self) -> None:
-        refuser = Refuser(["250 2.1.5 ok"])
-        self.addCleanup(refuser.close)
-        self.peer("daegu", refuser.address)
+        refuser = self.refuser(TAKEN)
         self.open("seoul", "busan")
         self.servers["busan"].cli("alias", "add", "away@busan.example", "carl@daegu.example")
         self.submit(["away@busan.example"], self.message("away@busan.example"))

@@ -9,6 +9,7 @@ from case import ALICE, BOB, PASSWORD
 from harness.mail import make_message, trace_of
 from harness.raw import send_message
 from harness.thunderbird import Thunderbird
+from relay_case import RelayCase
 from test_imap import ImapCase
 
 SET_UP = """
@@ -97,6 +98,63 @@ HEAR = """
 folder("INBOX").updateFolder(null);
 await until(() => letter(folder("INBOX"), given[0]) && !letter(folder("INBOX"), given[1]) && letter(folder("INBOX"), given[2]).isFlagged);
 """
+
+SUBMIT = """
+const [host, port, user, password, to, subject, body] = given;
+const server = MailServices.outgoingServer.createServer("smtp");
+const smtp = server.QueryInterface(Ci.nsISmtpServer);
+smtp.hostname = host;
+smtp.port = port;
+server.socketType = Ci.nsMsgSocketType.plain;
+server.authMethod = Ci.nsMsgAuthMethod.passwordCleartext;
+server.username = user;
+server.password = password;
+MailServices.outgoingServer.defaultServer = server;
+const identity = MailServices.accounts.defaultAccount.defaultIdentity;
+identity.smtpServerKey = server.key;
+identity.doFcc = false;
+identity.composeHtml = false;
+const fields = Cc["@mozilla.org/messengercompose/composefields;1"].createInstance(Ci.nsIMsgCompFields);
+fields.from = user;
+fields.to = to;
+fields.subject = subject;
+const sender = Cc["@mozilla.org/messengercompose/send;1"].createInstance(Ci.nsIMsgSend);
+await new Promise((good, bad) => {
+  const listener = {
+    QueryInterface: ChromeUtils.generateQI(["nsIMsgSendListener"]),
+    onStartSending() {},
+    onProgress() {},
+    onSendProgress() {},
+    onStatus() {},
+    onStopSending(id, status, message) { status ? bad(new Error("status " + status + " " + message)) : good(); },
+    onGetDraftFolderURI() {},
+    onSendNotPerformed() { bad(new Error("not performed")); },
+    onTransportSecurityError() { bad(new Error("security")); },
+  };
+  sender.createAndSendMessage(null, identity, "", fields, false, false, Ci.nsIMsgSend.nsMsgDeliverNow, null, "text/plain", body,
+                              null, null, listener, password, "", Ci.nsIMsgCompType.New);
+});
+"""
+
+
+@unittest.skipUnless(shutil.which("thunderbird"), "thunderbird is not installed")
+class ThunderbirdSubmits(RelayCase):
+    def test_a_letter_for_elsewhere(self) -> None:
+        """Alice writes to Bob with Thunderbird; her server carries it to his."""
+        self.open("seoul", "busan")
+        seoul = self.servers["seoul"]
+        bird = Thunderbird()
+        self.addCleanup(bird.close)
+        bird.run(SET_UP, seoul.address, seoul.ports["imap"], "alice@seoul.example", PASSWORD)
+        bird.run(SUBMIT, seoul.address, seoul.ports["submission"], "alice@seoul.example", PASSWORD, "bob@busan.example", "from a bird",
+                 "Dear Bob,\r\n.\r\nthe line above is a dot.\r\n한글\r\n")
+        bob = self.mailbox("busan")
+        self.wait(lambda: bob.count() == 1, "Bob has it")
+        (letter,) = bob.messages()
+        self.assertIn(b"Subject: from a bird", letter)
+        self.assertIn(b"User-Agent: Mozilla Thunderbird", letter)
+        self.assertIn(b"with ESMTPA", letter, "she has logged in at her server")
+        self.wait(lambda: self.queue() == [], "the queue is empty")
 
 
 @unittest.skipUnless(shutil.which("thunderbird"), "thunderbird is not installed")

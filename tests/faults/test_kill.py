@@ -4,6 +4,7 @@ import random
 import unittest
 
 import kill_rig
+import relay_kill_rig
 from harness.postgres import Postgres, why_no_postgres
 
 
@@ -19,3 +20,11 @@ class Kill(unittest.TestCase):
         with Postgres() as cluster:
             settings = f'[store]\nshards = ["{cluster.database()}"]\nspill_at = "256k"\n'
             self.assertEqual(kill_rig.run(3, random.SystemRandom().randrange(2**31), settings=settings), 0)
+
+
+class RelayKill(unittest.TestCase):
+    def test_fixed_seed(self) -> None:
+        self.assertEqual(relay_kill_rig.run(4, 20261122), 0)
+
+    def test_random_seed(self) -> None:
+        self.assertEqual(relay_kill_rig.run(4, int(os.environ.get("PABAL_SEED", random.SystemRandom().randrange(2**31)))), 0)

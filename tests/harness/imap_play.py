@@ -96,7 +96,8 @@ class Play:
             first.good(f'CREATE "{self.mailbox}"')
         if state > 2:
             for _ in range(len(self.letters) if self.script.messages is None else self.script.messages):
-                first.good(b'APPEND "%s" ' % self.mailbox.encode() + self.letter())
+                date = self.letters[self.next_letter % len(self.letters)].date
+                first.good(b'APPEND "%s" "%s" ' % (self.mailbox.encode(), date.encode()) + self.letter())
         if state > 3:
             for index, wire in enumerate(self.wires):
                 for response in wire.good(f'SELECT "{self.mailbox}"'):
@@ -111,7 +112,7 @@ class Play:
     def letter(self) -> bytes:
         letter = self.letters[self.next_letter % len(self.letters)]
         self.next_letter += 1
-        return b"{%d}\r\n" % len(letter) + letter
+        return b"{%d}\r\n" % len(letter.octets) + letter.octets
 
     def octets_of(self, line: bytes) -> bytes:
         """An APPEND without a message takes the next one of the mbox."""

@@ -67,15 +67,25 @@ class Script:
         return bool(self.groups) and not self.groups[0].commands
 
 
-def read_mbox(path: pathlib.Path) -> list[bytes]:
+FROM_LINE = re.compile(rb"From \S+ +\w{3} (\w{3}) +(\d+) (\d\d:\d\d:\d\d) (\d{4})(?: ([+-]\d{4}))?")
+
+
+@dataclasses.dataclass
+class Letter:
+    date: str  # as APPEND takes it: that of the From line
+    octets: bytes = b""
+
+
+def read_mbox(path: pathlib.Path) -> list[Letter]:
     """The messages with CRLF; the empty line before the next From line belongs to its message."""
-    messages: list[list[bytes]] = []
+    letters: list[Letter] = []
     for line in path.read_bytes().splitlines():
-        if re.match(rb"From \S+ +\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}", line):
-            messages.append([])
+        if match := FROM_LINE.match(line):
+            month, day, time, year, zone = (part.decode() for part in match.groups(b"+0000"))
+            letters.append(Letter(f"{int(day):2}-{month}-{year} {time} {zone}"))
         else:
-            messages[-1].append(line)
-    return [b"".join(line + b"\r\n" for line in lines) for lines in messages]
+            letters[-1].octets += line + b"\r\n"
+    return letters
 
 
 def read_script(path: pathlib.Path) -> Script:

@@ -77,6 +77,7 @@ class Postfix:
         self.folder.chmod(0o755)
         self.address = own_address()
         self.port = 2525
+        self.prefix: list[str] = []  # of the command that starts it
         self.etc = self.folder / "etc"
         for name in ("etc", "queue", "lib", "mail"):
             (self.folder / name).mkdir()
@@ -105,7 +106,7 @@ class Postfix:
         (self.etc / "master.cf").write_text(MASTER.format(port=f"{self.address}:{self.port}", processes=processes))
 
     def start(self) -> "Postfix":
-        done = subprocess.run([str(POSTFIX), "-c", str(self.etc), "start"], capture_output=True, text=True, check=False)
+        done = subprocess.run([*self.prefix, str(POSTFIX), "-c", str(self.etc), "start"], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise AssertionError(f"postfix start: {done.stderr}{self.log_text()}")
         wait_until(lambda: listens(self.address, self.port), 20, "Postfix listens")

@@ -25,13 +25,14 @@ class Load:
     """A running load driver and its log."""
 
     def __init__(self, server: Server, *, first: int, seed: int, connections: int = 16, users: int = 16, size_from: int = 300,
-                 size: int = 60_000, recipients: int = 3, pipelining: str = "full", more: tuple[str, ...] = ()):
+                 size: int = 60_000, recipients: int = 3, pipelining: str = "full", listener: str = "smtp", domain: str = "",
+                 more: tuple[str, ...] = ()):
         self.log = server.folder / f"load-{first}.log"
         self.said = server.folder / f"load-{first}.out"
         with open(self.said, "wb") as said:
             self.process = subprocess.Popen(
-                [str(BENCH / "smtp_load"), "--target", f"{server.address}:{server.ports['smtp']}", "--connections",
-                 str(connections), "--seconds", "1000000", "--users", str(users), "--domain", server.domain, "--size-from",
+                [str(BENCH / "smtp_load"), "--target", f"{server.address}:{server.ports[listener]}", "--connections",
+                 str(connections), "--seconds", "1000000", "--users", str(users), "--domain", domain or server.domain, "--size-from",
                  str(size_from), "--size", str(size), "--recipients", str(recipients), "--pipelining", pipelining, "--log",
                  str(self.log), "--seed", str(seed), "--first", str(first), "--reconnect", "--chunking", *more],
                 stdout=said, stderr=said)

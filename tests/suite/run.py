@@ -56,15 +56,23 @@ def python_tests(folder: str, options: argparse.Namespace) -> Counts:
     return counts
 
 
-def differential() -> Counts:
-    """Other parsers over the same messages; each difference must be listed in tests/differential/differences.txt."""
-    status = run("differential", [sys.executable, "tests/differential/compare.py"], seconds=300)
-    lines = (LOGS / "differential.log").read_text(errors="replace").splitlines()
+def differential(name: str = "compare") -> Counts:
+    """Other programs over the same input; each difference must be listed, or belong to a class that says who is right."""
+    log = "differential" if name == "compare" else f"differential_{name}"
+    status = run(log, [sys.executable, f"tests/differential/{name}.py"], seconds=300)
+    lines = (LOGS / f"{log}.log").read_text(errors="replace").splitlines()
     match = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", lines[-1]) if lines else None
     if status is None or match is None:
-        return failed("differential: took too long or did not run\n" + log_tail("differential"))
+        return failed(f"{log}: took too long or did not run\n" + log_tail(log))
     words = [line for line in lines if line.startswith(("FAILED", "skipped"))][:50]
     return Counts(*map(int, match.groups()), words)
+
+
+def policies() -> Counts:
+    """SPF beside pyspf, DMARC beside libopendmarc."""
+    counts = differential("spf_compare")
+    counts.add(differential("dmarc_compare"))
+    return counts
 
 
 # Figures that a short run on a busy machine must keep, too: name, most, what it is. Where the benchmarks may not go before all
@@ -76,21 +84,25 @@ BUDGETS = (
     ("imap_idle_tls_pss_kib", 40.0, "KiB of memory for a TLS connection in IDLE with a mailbox open"),
     ("ingest_64_flushes", 0.1, "flushes for a message from 64 senders"),
     ("ingest_1_flushes", 1.3, "flushes for a message from one sender"),
+    ("auth_sign_both_of_signatures_alone", 1.2, "of what the two signatures alone cost, to sign with both"),
 )
-ROOM_ON_A_BUSY_MACHINE = {"ingest_64_flushes": 0.15}
+ROOM_ON_A_BUSY_MACHINE = {"ingest_64_flushes": 0.15, "auth_sign_both_of_signatures_alone": 1.4}
 # The same the other way round: name, least, what it is. Ratios of two measurements of one run, which a busy machine bends little.
 LEAST = (
     ("message_parse_attachments_of_gmime", 5.0, "times GMime's rate for a letter with attachments"),
     ("message_parse_small_of_gmime", 5.0, "times GMime's rate for small letters"),
     ("imap_flags_of_dovecot", 2.0, "times as fast as Dovecot at the flags of a whole mailbox"),
+    ("auth_ingest_64_of_postfix", 7.0, "times Postfix with opendkim and opendmarc (10 on a quiet machine)"),
 )
 # What one processor gives: half of it will do where the benchmarks may not go before all else.
 LEAST_OF_A_QUIET_MACHINE = (
     ("message_parse_attachments_mb_s", 1000.0, "MB/s of a letter with attachments"),
     ("message_parse_small_mb_s", 300.0, "MB/s of small letters"),
     ("message_base64_decode_mb_s", 3000.0, "MB/s of base64"),
+    ("auth_ingest_64_rate", 3000.0, "letters/s from 64 senders with all checks on"),
 )
 MOST_ON_A_QUIET_MACHINE = (
+    ("auth_check_letter_cpu_us", 120.0, "µs to check SPF, an RSA-2048 signature and DMARC of a letter of 10 KiB"),
     ("message_derive_10k_us", 40.0, "µs to derive what is kept of a letter of 10 KiB"),
 )
 
@@ -111,7 +123,7 @@ def bench() -> Counts:
         return counts
     figures = dict(line.split("=", 1) for line in (LOGS / "bench.log").read_text().splitlines() if "=" in line)
     for name, value in figures.items():
-        if not name.startswith(("ingest_64_cpu_percent", "pop3_cpu_percent")):
+        if not name.startswith(("ingest_64_cpu_percent", "auth_ingest_64_cpu_percent", "pop3_cpu_percent")):
             print(f"   {name}={value}")
     for name, least, most, what in budgets(figures.get("realtime") == "1"):
         if name not in figures:
@@ -133,7 +145,9 @@ def stages(options: argparse.Namespace) -> list[tuple[str, str, bool, Callable[[
         ("format", "clang-format", False, lambda: simple("format", ["scripts/format", "--check"], seconds=300)),
         ("release", "release build and its unit tests", False, release),
         ("differential", "GMime and Python's email package over the same messages", False, differential),
+        ("policies", "SPF beside pyspf, DMARC beside libopendmarc", False, policies),
         ("e2e", "end-to-end tests with real clients", False, lambda: python_tests("e2e", options)),
+        ("signatures", "DKIM and ARC beside dkimpy, Mail::DKIM, OpenDKIM and mailauth", False, lambda: differential("dkim_compare")),
         ("faults", "kills under load, full disks", True, lambda: python_tests("faults", options)),
         ("bench", "short benchmarks and their budgets", True, bench),
         ("asan", "ASan and UBSan build and its unit tests", True, asan),

@@ -24,6 +24,13 @@ def kill(options: argparse.Namespace) -> bool:
     return kill_rig.run(options.rounds, options.seed) == 0
 
 
+def relay_kill(options: argparse.Namespace) -> bool:
+    """The same while letters leave."""
+    make("release", "pabal", "smtp_load")
+    import relay_kill_rig
+    return relay_kill_rig.run(options.rounds, options.seed) == 0
+
+
 def unit(program: str, tests: str, environment: dict[str, str], *more: str) -> bool:
     """A part of a GoogleTest program, run longer than the suite does."""
     make("release", program)
@@ -58,7 +65,7 @@ def fuzz(options: argparse.Namespace) -> bool:
     return counts.failed == 0
 
 
-NAMES = {"kill": kill, "powerloss": powerloss, "walreset": walreset, "imap": imap, "fuzz": fuzz}
+NAMES = {"kill": kill, "relay-kill": relay_kill, "powerloss": powerloss, "walreset": walreset, "imap": imap, "fuzz": fuzz}
 
 
 def main() -> int:

@@ -191,7 +191,11 @@ Async<bool> Session::begin_letter(grammar::AppendMessage message) {
   store::AppendedLetter letter;
   // RFC 4314 §4: flags that may not be set are left out.
   letter.flags = permitted(flags_of(message.flags), appending_->scope);
-  if (message.date) letter.received = message.date->time;
+  if (message.date) {
+    letter.received = message.date->time;
+    // East of UTC as it was given; west of it in UTC, since James's scripts read no minus.
+    letter.zone_minutes = std::max(message.date->offset_minutes, 0);
+  }
   if (message.catenate) letter.content = store().receive(0);
   appending_->catenate = message.catenate;
   appending_->letters.push_back(std::move(letter));

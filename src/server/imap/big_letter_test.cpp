@@ -14,9 +14,41 @@ TEST(ImapBigLetter, BinaryOfABigPart) {
   while (octets.size() < 1'000'000) octets += fmt::format("{}\n", octets.size());
   c.world.deliver("Content-Transfer-Encoding: base64\r\n\r\n" + codec::encode_base64_body(octets));
   const auto out = c.in_inbox("a FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[1])\r\nb FETCH 1 BINARY.PEEK[1]<777777.20>\r\n");
-  EXPECT_EQ(out, fmt::format("* 1 FETCH (BINARY.SIZE[1] {0} BINARY[1] {{{0}}}\r\n{1})\r\na OK Done.\r\n"
-                             "* 1 FETCH (BINARY[1]<777777> {{20}}\r\n{2})\r\nb OK Done.\r\n",
+  EXPECT_EQ(out, fmt::format("* 1 FETCH (BINARY.SIZE[1] {0} BINARY[1] ~{{{0}}}\r\n{1})\r\na OK Done.\r\n"
+                             "* 1 FETCH (BINARY[1]<777777> ~{{20}}\r\n{2})\r\nb OK Done.\r\n",
                              octets.size(), octets, octets.substr(777'777, 20)));
+}
+
+// All of BODY's sections, and a beginning without a count: beyond the grammar, as other servers have it.
+TEST(ImapBigLetter, BinaryOfAnySection) {
+  SessionWorld c;
+  c.world.deliver(
+      "Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+      "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--b--\r\n");
+  EXPECT_EQ(c.in_inbox("a FETCH 1 (BINARY.SIZE[1.MIME] BINARY.PEEK[HEADER.FIELDS (SUBJECT)] BINARY.PEEK[1]<2>)\r\n"
+                       "b FETCH 1 (BINARY.SIZE[HEADER.FIELDS (SUBJECT)] BINARY.SIZE[TEXT] BODY.PEEK[TEXT]<82>)\r\n"),
+            "* 1 FETCH (BINARY.SIZE[1.MIME] 63 BINARY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: s\r\n\r\n "
+            "BINARY[1]<2> {3}\r\nllo)\r\na OK Done.\r\n"
+            "* 1 FETCH (BINARY.SIZE[HEADER.FIELDS (SUBJECT)] 14 BINARY.SIZE[TEXT] 85 BODY[TEXT]<82> {3}\r\n-\r\n)\r\n"
+            "b OK Done.\r\n");
+}
+
+// What a search looks into is read; an attachment's octets are not, however big.
+TEST(ImapBigLetter, IsSearchedByItsTexts) {
+  SessionWorld c;
+  const std::string attachment = codec::encode_base64_body(std::string(200'000, 'x') + "attached words");
+  const std::string big(2'000'000, 'z');
+  for (const std::string_view filler : {std::string_view("some text"), std::string_view(big)}) {
+    c.world.deliver(fmt::format(
+        "Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n{}\r\n"
+        "--b\r\nContent-Type: image/png; name=duck.png\r\nContent-Transfer-Encoding: base64\r\n\r\n{}--b\r\n"
+        "Content-Type: text/html\r\n\r\n<p>the last part</p>\r\n--b--\r\n",
+        filler, attachment));
+  }
+  EXPECT_EQ(c.in_inbox("a SEARCH BODY \"last part\"\r\nb SEARCH BODY \"some text\"\r\nc SEARCH BODY \"attached "
+                       "words\"\r\nd SEARCH TEXT duck.png BODY zzzzzz\r\n"),
+            "* SEARCH 1 2\r\na OK Done.\r\n* SEARCH 1\r\nb OK Done.\r\n* SEARCH\r\nc OK Done.\r\n* SEARCH 2\r\nd OK "
+            "Done.\r\n");
 }
 
 // A NUL, which a binary letter may have in its header too, stands in no literal (RFC 9051 §4.3).

@@ -60,6 +60,8 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> append(Session* session, store::Place place, store::AppendTarget target,
                                    std::vector<store::AppendedLetter> letters, std::optional<store::Replaced> replaced);
 
+/// The user is one of those who may set all quotas.
+[[nodiscard]] bool may_set_quotas(Session& session);
 /// What CAPABILITY says now: "IMAP4rev2 …".
 [[nodiscard]] std::string capabilities(Session& session);
 /// `* MYRIGHTS name rights`.

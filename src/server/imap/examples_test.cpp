@@ -89,6 +89,13 @@ TEST_F(ImapExamples, Lists) {
             "* LIST (\\HasNoChildren) \"/\" Fruit/Apple\r\n* LIST (\\HasNoChildren \\Subscribed) \"/\" Fruit/Banana\r\n"
             "* LIST (\\HasNoChildren) \"/\" Tofu\r\nA06 OK Done.\r\n"
             "A07 BAD RECURSIVEMATCH needs SUBSCRIBED or SPECIAL-USE\r\n");
+  // §3.5: one that isn't meant itself says no more than those below it that are listed too; "Fruit/Peach" isn't.
+  EXPECT_EQ(say("A08 LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (Fruit Fruit/Banana)\r\n"
+                "A09 LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (Fruit Fruit/Banana Fruit/Peach)\r\n"),
+            "* LIST (\\HasChildren) \"/\" Fruit (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
+            "* LIST (\\HasNoChildren \\Subscribed) \"/\" Fruit/Banana\r\nA08 OK Done.\r\n"
+            "* LIST (\\HasNoChildren \\Subscribed) \"/\" Fruit/Banana\r\n"
+            "* LIST (\\NonExistent \\HasNoChildren \\Subscribed) \"/\" Fruit/Peach\r\nA09 OK Done.\r\n");
   EXPECT_EQ(say("A01 LIST \"\" (INBOX Fruit/%) RETURN (STATUS (MESSAGES UNSEEN))\r\n"),
             "* LIST (\\HasNoChildren) \"/\" Fruit/Apple\r\n* STATUS Fruit/Apple (MESSAGES 0 UNSEEN 0)\r\n"
             "* LIST (\\HasNoChildren) \"/\" Fruit/Banana\r\n* STATUS Fruit/Banana (MESSAGES 0 UNSEEN 0)\r\n"

@@ -6,6 +6,7 @@
 
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
+#include "server/imap/fetch_headers.hpp"
 #include "server/imap/fetch_letter.hpp"
 #include "server/imap/fetch_print.hpp"
 #include "server/imap/message_limit.hpp"
@@ -41,8 +42,11 @@ struct Lot {
     store::EmailRow row;
   };
   std::vector<Hole> holes;
+  std::size_t held = 0;  ///< octets of the rows in the holes
   std::size_t done = 0;  ///< how many of the messages were read so far, by all readings
   bool missing = false;  ///< some were gone
+
+  [[nodiscard]] bool full() const noexcept { return text.size() + held >= kPrintedAtOnce; }
 
   // Rows come in the order of the messages, without those that are gone.
   bool take(const store::EmailRow& row) {
@@ -50,8 +54,9 @@ struct Lot {
     if (done == messages.size()) return false;
     if (!printer->print(text, messages[done], &row, nullptr)) {
       holes.push_back({.place = text.size(), .message = done, .row = row});
+      held += sizeof(Hole) + row.parsed.size();
     }
-    return ++done < messages.size() && text.size() < kPrintedAtOnce;
+    return ++done < messages.size() && !full();
   }
 };
 
@@ -59,6 +64,7 @@ struct Lot {
 Async<Result<void>> read_lot(Session* session, std::shared_ptr<Lot> lot) {
   lot->text.clear();
   lot->holes.clear();
+  lot->held = 0;
   std::vector<EmailId> emails;
   emails.reserve(lot->messages.size() - lot->done);
   for (std::size_t i = lot->done; i < lot->messages.size(); ++i) emails.push_back(lot->messages[i].row.email);
@@ -67,7 +73,7 @@ Async<Result<void>> read_lot(Session* session, std::shared_ptr<Lot> lot) {
                                                        lot->printer->needs_derived(), std::move(take));
   if (!read) co_return read;
   // The last ones were gone.
-  if (lot->done < lot->messages.size() && lot->text.size() < kPrintedAtOnce) {
+  if (lot->done < lot->messages.size() && !lot->full()) {
     lot->done = lot->messages.size();
     lot->missing = true;
   }
@@ -85,7 +91,27 @@ struct OpenLot {
   std::vector<store::EmailRow> rows;
   std::vector<store::SavedDate> saved;
   std::vector<std::unique_ptr<store::EmailOctets>> letters;
+  /// Responses that are printed already, one for each message, or none; empty: not that one.
+  std::vector<std::string> printed;
 };
+
+// What is asked for lies in memory now.
+void print_opened(OpenLot& opened, const FetchPrinter& printer, std::uint64_t most) {
+  opened.printed.resize(opened.messages.size());
+  auto row = opened.rows.begin();
+  auto date = opened.saved.begin();
+  for (std::size_t i = 0; i < opened.messages.size(); ++i) {
+    const auto& one = opened.messages[i];
+    if (row == opened.rows.end() || row->email != one.row.email) continue;
+    const auto& its_row = *row++;
+    while (date != opened.saved.end() && date->uid < one.row.uid) ++date;
+    const bool has_date = date != opened.saved.end() && date->uid == one.row.uid;
+    if (!opened.letters[i]) continue;
+    const auto* const saved = has_date ? &date->saved : nullptr;
+    if (!print_headers(opened.printed[i], printer, one, its_row, saved, *opened.letters[i], most)) continue;
+    opened.letters[i].reset();
+  }
+}
 
 Async<Result<OpenLot>> open_some(Session* session, std::shared_ptr<const FetchPrinter> printer,
                                  std::vector<Wanted> messages) {
@@ -112,6 +138,13 @@ Async<Result<OpenLot>> open_some(Session* session, std::shared_ptr<const FetchPr
     auto found = co_await session->store().open_emails(place, std::move(emails));
     if (!found) co_return pass(found);
     opened.letters = std::move(*found);
+  }
+  if (printer->needs_headers_alone()) {
+    auto print = [&opened, &printer, most = session->shared().limits.window_bytes] {
+      print_opened(opened, *printer, most);
+      return true;
+    };
+    static_cast<void>(co_await session->shared().workers.run(print));
   }
   co_return opened;
 }
@@ -216,6 +249,13 @@ Async<Result<bool>> Fetcher::tell_some(OpenLot* opened) {
     const bool has_row = row != rows.end() && row->email == one.row.email;
     while (date != saved.end() && date->uid < one.row.uid) ++date;
     const bool has_date = date != saved.end() && date->uid == one.row.uid;
+    if (!opened->printed.empty() && !opened->printed[i].empty()) {
+      session_->out().append(opened->printed[i]);
+      opened->printed[i].clear();
+      if (has_row) ++row;
+      if (!co_await session_->drain()) co_return false;
+      continue;
+    }
     auto* octets = printer_->needs_letters() ? opened->letters[i].get() : nullptr;
     if ((!printer_->needs_rows() || has_row) && (!printer_->needs_letters() || octets != nullptr)) {
       const auto* const its_row = has_row ? &*row : nullptr;
@@ -356,14 +396,15 @@ grammar::NumberSet changed_of(const View& view, const grammar::NumberSet& uids, 
 }
 
 // Marks those that aren't seen yet. A store that takes no writes keeps nobody from reading.
-Async<void> set_seen(Session* session, const grammar::NumberSet* uids) {
+// False: one of them went meanwhile.
+Async<bool> set_seen(Session* session, const grammar::NumberSet* uids) {
   const auto& selected = *session->selected();
   std::vector<std::uint32_t> unseen;
   selected.view.visit(*uids, 1, [&](std::uint32_t, const store::MessageRow& row) {
     if ((row.flags() & store::flag::seen) == 0) unseen.push_back(row.uid);
     return true;
   });
-  if (unseen.empty()) co_return;
+  if (unseen.empty()) co_return true;
   store::FlagChange change{.uids = ranges_of(grammar::NumberSet::of_sorted(unseen)),
                            .how = store::FlagsHow::add,
                            .flags = {.flags = store::flag::seen, .keywords = {}},
@@ -373,6 +414,7 @@ Async<void> set_seen(Session* session, const grammar::NumberSet* uids) {
   if (const auto looked = co_await session->refresh(); !looked) {
     session->log().warning("mailbox_unreadable", {{"why", looked.error().log}});
   }
+  co_return std::ranges::none_of(session->selected()->view.gone(), [&](auto uid) { return uids->contains(uid); });
 }
 
 }  // namespace
@@ -392,7 +434,7 @@ Async<Answer> fetch(Session* session, Command command) {
   // RFC 4314 §4: not without the right to.
   const bool sees = !selected.read_only && (selected.rights & right::seen) != 0 &&
                     std::ranges::any_of(arguments.items, &grammar::FetchItem::sets_seen);
-  if (sees) co_await set_seen(session, &named->uids);
+  if (sees && !co_await set_seen(session, &named->uids)) named->some_are_gone = true;
   if (modifiers.vanished) {
     // RFC 7162 §3.2.6: before all FETCH responses.
     const auto told = co_await tell_vanished(session, &arguments.set, *modifiers.changed_since);

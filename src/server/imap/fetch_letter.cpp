@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "codec/transfer.hpp"
+#include "codec/body_decoder.hpp"
 #include "imap/body_section.hpp"
 #include "imap/response.hpp"
 
@@ -12,6 +12,8 @@ namespace {
 
 using Kind = grammar::FetchItem::Kind;
 using grammar::Section;
+
+constexpr std::size_t kWindowsATurn = 16;
 
 // What rev1's old names mean (RFC 3501 §6.4.5).
 Section section_of(const grammar::FetchItem& item) {
@@ -38,12 +40,16 @@ void hide_nuls(std::string& text, std::size_t from) {
   for (auto nul = text.find('\0', from); nul != std::string::npos; nul = text.find('\0', nul)) text[nul] = '\x80';
 }
 
+void append_part(std::string& out, std::string_view text, const std::optional<grammar::Partial>& partial) {
+  const auto span = grammar::part_of(text.size(), partial);
+  const auto part = text.substr(span.begin, span.size());
+  grammar::append_literal_size(out, part.size(), part.find('\0') != std::string_view::npos);
+  out.append(part);
+}
+
 Async<Result<bool>> tell_string(Session* session, const std::string* text,
                                 const std::optional<grammar::Partial>* partial) {
-  const auto span = grammar::part_of(text->size(), *partial);
-  const auto part = std::string_view(*text).substr(span.begin, span.size());
-  grammar::append_literal_size(session->out(), part.size(), part.find('\0') != std::string_view::npos);
-  session->out().append(part);
+  append_part(session->out(), *text, *partial);
   co_return co_await session->drain();
 }
 
@@ -58,6 +64,10 @@ Async<Result<bool>> tell_fields(Session* session, const grammar::FetchItem* item
     filter.write(*part, fields);
   }
   filter.finish(fields);
+  if (item->kind == Kind::binary_size) {
+    grammar::append_number(session->out(), fields.size());
+    co_return true;
+  }
   hide_nuls(fields, 0);
   co_return co_await tell_string(session, &fields, &item->partial);
 }
@@ -86,6 +96,40 @@ Async<Result<bool>> tell_span(Session* session, grammar::Span span, store::Email
   co_return true;
 }
 
+// A part that is too big to be held, decoded as it passes. As a literal8, since whether there is a NUL among its octets
+// isn't known before (RFC 3516 §4.2 lets any be one). `size` is what delivery found it to have.
+Async<Result<bool>> tell_big_binary(Session* session, const grammar::FetchItem* item, codec::TransferEncoding encoding,
+                                    grammar::Span place, std::uint64_t size, store::EmailOctets* octets) {
+  const auto wanted = grammar::part_of(size, item->partial);
+  grammar::append_literal_size(session->out(), wanted.size(), true);
+  codec::BodyDecoder decoder(encoding);
+  net::Turns turns(kWindowsATurn);
+  const auto window = session->shared().limits.window_bytes;
+  std::string decoded;
+  auto skip = wanted.begin;
+  auto left = wanted.size();
+  const auto pass_on = [&] {
+    const auto begin = std::min<std::uint64_t>(skip, decoded.size());
+    const auto count = std::min<std::uint64_t>(left, decoded.size() - begin);
+    session->out().append(decoded, begin, count);
+    skip -= begin;
+    left -= count;
+    decoded.clear();
+  };
+  for (auto at = place.begin; at < place.end && left > 0; at += window) {
+    const auto text = co_await read_all(octets, {.begin = at, .end = std::min<std::uint64_t>(at + window, place.end)});
+    if (!text) co_return pass(text);
+    decoder.decode(*text, decoded);
+    pass_on();
+    if (!co_await session->drain()) co_return false;
+    if (turns.step()) co_await net::give_way();
+  }
+  decoder.finish(decoded);
+  pass_on();
+  if (left > 0) co_return fail(ErrorKind::io, "local error", "a part is shorter than its facts say");
+  co_return co_await session->drain();
+}
+
 // BINARY (RFC 3516): the part without its transfer encoding.
 Async<Result<bool>> tell_binary(Session* session, const grammar::FetchItem* item, const message::DerivedPart* part,
                                 grammar::Span place, store::EmailOctets* octets) {
@@ -94,17 +138,25 @@ Async<Result<bool>> tell_binary(Session* session, const grammar::FetchItem* item
     grammar::append_number(session->out(), part->kind == message::PartKind::leaf ? part->decoded_size : place.size());
     co_return true;
   }
+  if (place.size() > session->shared().limits.window_bytes) {
+    const auto size = part->kind == message::PartKind::leaf ? part->decoded_size : place.size();
+    co_return co_await tell_big_binary(session, item, encoding, place, size, octets);
+  }
   const bool plain =
       encoding != codec::TransferEncoding::base64 && encoding != codec::TransferEncoding::quoted_printable;
   auto encoded = co_await read_all(octets, place);
   if (!encoded) co_return pass(encoded);
   if (plain) co_return co_await tell_string(session, &*encoded, &item->partial);
-  auto decode = [encoding, text = std::move(*encoded)] { return codec::decode_body(encoding, text).octets; };
-  const auto decoded = co_await off_home(session, place.size(), std::move(decode));
+  const auto decoded = codec::decode_body(encoding, *encoded).octets;
   co_return co_await tell_string(session, &decoded, &item->partial);
 }
 
 }  // namespace
+
+void append_literal(std::string& out, std::string& text, const std::optional<grammar::Partial>& partial) {
+  hide_nuls(text, 0);
+  append_part(out, text, partial);
+}
 
 grammar::Span place_of(const grammar::SectionOctets& found, const Section& section, const store::EmailRow& row) {
   const bool from_the_top = found.begin == 0 && section.text != Section::Text::text &&
@@ -129,6 +181,7 @@ Async<Result<message::Derived>> derived_of(Session* session, const store::EmailR
     opened = std::move(*found);
     octets = opened.get();
   }
+  const auto turn = co_await session->shared().big_letters.enter(octets->size());
   auto whole = co_await read_all(octets, {.begin = row->prefix_size, .end = octets->size()});
   if (!whole) co_return pass(whole);
   const auto size = whole->size();
@@ -137,6 +190,7 @@ Async<Result<message::Derived>> derived_of(Session* session, const store::EmailR
 
 bool is_undecodable(const grammar::FetchItem& item, const message::Derived& derived) {
   if (item.kind != Kind::binary && item.kind != Kind::binary_size) return false;
+  if (item.section.text != Section::Text::none) return false;
   const auto part = grammar::find_part(derived.parts, item.section.part);
   return part && !item.section.part.empty() &&
          codec::transfer_encoding(derived.parts[*part].encoding) == codec::TransferEncoding::unknown;
@@ -162,7 +216,7 @@ Async<Result<bool>> tell_octets(Session* session, const grammar::FetchItem* item
     if (found->part && !item->section.part.empty()) {
       co_return co_await tell_binary(session, item, &derived->parts[*found->part], place, octets);
     }
-    if (item->kind == Kind::binary_size) {
+    if (item->kind == Kind::binary_size && !found->filtered) {
       grammar::append_number(session->out(), place.size());
       co_return true;
     }

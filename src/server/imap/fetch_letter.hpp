@@ -15,6 +15,9 @@ namespace pabal::server::imap {
 [[nodiscard]] grammar::Span place_of(const grammar::SectionOctets& found, const grammar::Section& section,
                                      const store::EmailRow& row);
 
+/// A text as a literal, or the part of it that was asked for; NULs are hidden in it (RFC 9051 §4.3).
+void append_literal(std::string& out, std::string& text, const std::optional<grammar::Partial>& partial);
+
 /// What stands beside the row, whole; where it doesn't, the letter is opened (and `octets` may be null).
 [[nodiscard]] Async<Result<message::Derived>> derived_of(Session* session, const store::EmailRow* row,
                                                          store::EmailOctets* octets);

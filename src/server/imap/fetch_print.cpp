@@ -4,6 +4,7 @@
 
 #include "imap/response.hpp"
 #include "message/imap_forms.hpp"
+#include "server/imap/fetch_headers.hpp"
 #include "server/imap/fetch_letter.hpp"
 #include "server/imap/flags.hpp"
 
@@ -34,7 +35,8 @@ bool needs_row(const grammar::FetchItem& item) {
   }
 }
 
-// What of the derived facts is printed, or says where the octets are.
+}  // namespace
+
 bool needs_what_is_derived(const grammar::FetchItem& item) {
   switch (item.kind) {
     case Kind::internal_date:
@@ -44,8 +46,6 @@ bool needs_what_is_derived(const grammar::FetchItem& item) {
       return needs_row(item);
   }
 }
-
-}  // namespace
 
 bool needs_letter(const grammar::FetchItem& item) {
   switch (item.kind) {
@@ -78,6 +78,7 @@ FetchPrinter::FetchPrinter(Session& session, grammar::FetchItems items, bool uid
   rows_ = std::ranges::any_of(items_, needs_row);
   derived_ = std::ranges::any_of(items_, needs_what_is_derived);
   letters_ = std::ranges::any_of(items_, needs_letter);
+  headers_alone_ = tells_headers_alone(items_);
   short_envelopes_ = std::ranges::none_of(
       items_, [](const auto& item) { return needs_what_is_derived(item) && item.kind != Kind::envelope; });
   dates_ = asked(Kind::save_date);
@@ -125,7 +126,7 @@ void FetchPrinter::item(std::string& out, const grammar::FetchItem& item, const 
       return;
     case Kind::internal_date:
       out.append("INTERNALDATE ");
-      grammar::append_date_time(out, row->received);
+      grammar::append_date_time(out, row->received, row->zone_minutes);
       return;
     case Kind::envelope:
       out.append("ENVELOPE ").append(message::imap_envelope(*derived->envelope, form_));

@@ -19,6 +19,8 @@ struct Wanted {
 
 /// Only a letter's octets tell it.
 [[nodiscard]] bool needs_letter(const grammar::FetchItem& item);
+/// What of the derived facts is printed, or says where the octets are.
+[[nodiscard]] bool needs_what_is_derived(const grammar::FetchItem& item);
 [[nodiscard]] bool asks_for(const grammar::FetchItems& items, grammar::FetchItem::Kind kind);
 
 class FetchPrinter {
@@ -31,6 +33,8 @@ class FetchPrinter {
   [[nodiscard]] bool needs_rows() const noexcept { return rows_; }
   [[nodiscard]] bool needs_derived() const noexcept { return derived_; }
   [[nodiscard]] bool needs_letters() const noexcept { return letters_; }
+  /// Of letters no more than their headers (fetch_headers.hpp).
+  [[nodiscard]] bool needs_headers_alone() const noexcept { return headers_alone_; }
   [[nodiscard]] bool needs_dates() const noexcept { return dates_; }
   /// Whether flags are told: Wanted::recent matters.
   [[nodiscard]] bool needs_recent() const noexcept { return flags_; }
@@ -52,6 +56,7 @@ class FetchPrinter {
   bool rows_ = false;
   bool letters_ = false;
   bool derived_ = false;
+  bool headers_alone_ = false;
   bool short_envelopes_ = false;  ///< of what was derived only envelopes are told
   bool dates_ = false;
   bool flags_ = false;

@@ -63,14 +63,12 @@ void append_flags(std::string& out, const store::MailboxSnapshot& snapshot, cons
   grammar::append_flags(out, system, names, recent);
 }
 
-std::string flags_in_use(const store::MailboxSnapshot& snapshot, const store::FlagScope& scope) {
+std::string flags_in_use(const std::vector<std::string>& keywords, const store::FlagScope& scope) {
   std::vector<std::string> names;
   for (const auto& keyword : kKeywords) {
     if ((scope.flags & keyword.flag) != 0) names.emplace_back(keyword.name);
   }
-  if (scope.keywords) {
-    for (auto& name : snapshot.keyword_names()) names.push_back(std::move(name));
-  }
+  if (scope.keywords) names.insert(names.end(), keywords.begin(), keywords.end());
   grammar::SystemFlags system = 0;
   for (const auto& pair : kSystem) {
     if ((scope.flags & pair.ours) != 0) system = static_cast<grammar::SystemFlags>(system | pair.theirs);

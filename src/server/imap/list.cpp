@@ -30,6 +30,8 @@ struct Name {
   bool has_children = false;
   bool has_subscribed_below = false;
   bool special_use_below = false;
+  /// Of those below that RECURSIVEMATCH looks for, one is not listed itself (RFC 5258 §3.5).
+  bool unlisted_below = false;
 };
 
 std::map<std::string, Name> names_of(const store::AccountMailboxes& all, const std::vector<SharedByName>& shared) {
@@ -85,12 +87,13 @@ class Lister {
     });
   }
 
-  Async<bool> list(const std::map<std::string, Name>* names) {
+  Async<bool> list(std::map<std::string, Name>* names) {
+    if (arguments_->select_recursive) co_await look_below(names);
     for (const auto& [path, name] : *names) {
       if (turns_.step((path.size() + 1) * octets_)) {
         co_await net::give_way();
       }
-      if (!std::ranges::any_of(patterns_, [&](const auto& pattern) { return pattern.matches(path); })) continue;
+      if (!matches(path)) continue;
       if (lsub_) {
         lsub(path, name);
       } else {
@@ -102,6 +105,28 @@ class Lister {
   }
 
  private:
+  [[nodiscard]] bool matches(const std::string& path) const {
+    return std::ranges::any_of(patterns_, [&](const auto& pattern) { return pattern.matches(path); });
+  }
+  // What another uses his mailboxes for is not what this user does.
+  [[nodiscard]] static bool has_use(const Name& name) {
+    return name.mailbox != nullptr && !name.shared && !special_use(*name.mailbox).empty();
+  }
+  /// By the selection options, whatever stands below it.
+  [[nodiscard]] bool is_selected(const Name& name) const {
+    return (!arguments_->select_subscribed || name.subscribed) && (!arguments_->select_special_use || has_use(name));
+  }
+
+  Async<> look_below(std::map<std::string, Name>* names) {
+    for (auto& [path, name] : *names) {
+      if (turns_.step((path.size() + 1) * octets_)) co_await net::give_way();
+      if (!is_selected(name) || matches(path)) continue;
+      for (auto slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+        names->at(path.substr(0, slash)).unlisted_below = true;
+      }
+    }
+  }
+
   // RFC 3501 §6.3.9: one that isn't subscribed is listed as \Noselect where a "%" hides subscribed ones below it.
   void lsub(const std::string& path, const Name& name) {
     const bool hidden =
@@ -113,16 +138,16 @@ class Lister {
 
   void one(const std::string& path, const Name& name) {
     const auto& want = *arguments_;
-    // What another uses his mailboxes for is not what this user does.
-    const bool special = name.mailbox != nullptr && !name.shared && !special_use(*name.mailbox).empty();
+    const bool special = has_use(name);
     bool selected = name.mailbox != nullptr || name.has_children;
     std::string extended;
     if (want.select_subscribed || want.select_special_use) {
-      const bool itself = (!want.select_subscribed || name.subscribed) && (!want.select_special_use || special);
-      const bool below = want.select_recursive && ((want.select_subscribed && name.has_subscribed_below) ||
-                                                   (want.select_special_use && name.special_use_below));
+      const bool itself = is_selected(name);
+      // RFC 5258 §3.5: one that is listed for those below it alone only where they don't say it themselves.
+      const bool below = want.select_recursive && (itself || name.unlisted_below) &&
+                         ((want.select_subscribed && name.has_subscribed_below) ||
+                          (want.select_special_use && name.special_use_below));
       selected = itself || below;
-      // RFC 5258 §4: CHILDINFO where the client couldn't see from the other names why.
       if (below) {
         const bool subscribed = want.select_subscribed && name.has_subscribed_below;
         extended = subscribed ? R"( ("CHILDINFO" ("SUBSCRIBED")))" : R"( ("CHILDINFO" ("SPECIAL-USE")))";

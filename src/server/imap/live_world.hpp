@@ -1,4 +1,4 @@
-// For tests: several sessions of one user at once over a real store, command by command.
+// For tests: several sessions at once over a real store, command by command.
 #pragma once
 #include <memory>
 #include <string>
@@ -30,9 +30,12 @@ class LiveWorld {
   LiveWorld(const LiveWorld&) = delete;
   LiveWorld& operator=(const LiveWorld&) = delete;
 
-  /// A session that is logged in and has INBOX open. Its number.
-  std::size_t begin(const std::string& before_select = {}) {
-    if (!server_) server_ = std::make_unique<Server>(logins_, *world.store, world.clock, world.metrics, limits);
+  /// A session of alice or bob. Its number.
+  std::size_t login(const std::string& user) {
+    if (!server_) {
+      server_ =
+          std::make_unique<Server>(logins_, *world.store, world.clock, world.metrics, limits, "mail.seoul.example");
+    }
     const auto number = streams_.size();
     auto& stream = *streams_.emplace_back(std::make_unique<net::MemoryStream>(net::MemoryStream::Options{
         .ends = false, .peer = net::Endpoint::of(boost::asio::ip::make_address("127.0.0.1"), 4000)}));
@@ -42,7 +45,12 @@ class LiveWorld {
                      EXPECT_FALSE(thrown);
                      --running_;
                    });
-    static_cast<void>(say(number, "l LOGIN alice@seoul.example demo"));
+    static_cast<void>(say(number, fmt::format("l LOGIN {}@seoul.example demo", user)));
+    return number;
+  }
+  /// A session of alice's with INBOX open.
+  std::size_t begin(const std::string& before_select = {}) {
+    const auto number = login("alice");
     if (!before_select.empty()) static_cast<void>(say(number, before_select));
     static_cast<void>(say(number, "s SELECT INBOX"));
     return number;
@@ -62,8 +70,7 @@ class LiveWorld {
   std::string hear_until(std::size_t number, std::string_view end) {
     return hear(number, [&](const std::string& out) { return out.ends_with(end); });
   }
-
- private:
+  /// What is said until `done` takes it.
   template <class Done>
   std::string hear(std::size_t number, Done done) {
     auto& stream = *streams_[number];
@@ -76,6 +83,7 @@ class LiveWorld {
     return stream.take_written();
   }
 
+ private:
   account::ScriptedLogins logins_;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<net::MemoryStream>> streams_;

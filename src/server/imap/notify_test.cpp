@@ -3,11 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "account/scripted_logins.hpp"
-#include "net/memory_stream.hpp"
 #include "server/imap/dialogue.hpp"
-#include "server/imap/server.hpp"
-#include "store/store_world.hpp"
+#include "server/imap/live_world.hpp"
 
 namespace pabal::server::imap {
 namespace {
@@ -15,53 +12,35 @@ namespace {
 class ImapNotify : public ::testing::Test {
  protected:
   struct Client {
-    net::MemoryStream stream{
-        {.ends = false, .peer = net::Endpoint::of(boost::asio::ip::make_address("127.0.0.1"), 4000)}};
-    std::string heard;
+    std::size_t number = 0;
     int count = 0;
-    bool ended = false;
   };
 
   ImapNotify() { world.add_bob(); }
-  ~ImapNotify() override {
-    for (auto& client : clients_) client->stream.end();
-    run_until([this] { return std::ranges::all_of(clients_, &Client::ended); });
-  }
-  ImapNotify(const ImapNotify&) = delete;
-  ImapNotify& operator=(const ImapNotify&) = delete;
 
   Client& login(const std::string& user) {
-    if (!server_) server_.emplace(logins_, *world.store, world.clock, world.metrics, limits, "mail.seoul.example");
-    auto& client = *clients_.emplace_back(std::make_unique<Client>());
-    asio::co_spawn(io_.get_executor(), serve(&*server_, &client),
-                   [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
-    say(client, "LOGIN " + user + "@seoul.example demo");
-    return client;
+    return *clients_.emplace_back(std::make_unique<Client>(Client{.number = mail_.login(user)}));
   }
+  void send(const Client& client, const std::string& line) { mail_.send(client.number, line); }
   /// The answer to a command, its tag as "t", with what was heard since the last.
   std::string say(Client& client, const std::string& command) {
     const auto tag = fmt::format("t{}", ++client.count);
-    client.stream.feed(fmt::format("{} {}\r\n", tag, command));
+    send(client, tag + ' ' + command);
     const std::regex end("(^|\n)" + tag + " [^\n]*\n$");
-    auto out = hear(client, end);
-    return std::regex_replace(out, std::regex("(^|\n)" + tag + " "), "$1t ");
+    return std::regex_replace(hear(client, end), std::regex("(^|\n)" + tag + " "), "$1t ");
   }
   void expect_ok(Client& client, const std::string& command) {
     const auto out = say(client, command);
     EXPECT_NE(out.find("t OK"), std::string::npos) << command << "\n" << out;
   }
   /// What is said unasked, up to and with a line that begins so.
-  std::string hear(Client& client, const std::string& line) {
+  std::string hear(const Client& client, const std::string& line) {
     return hear(client, std::regex("(^|\n)" + line + "[^\n]*\n$"));
   }
-  std::string hear(Client& client, const std::regex& end) {
-    const bool heard = run_until([&] {
-      client.heard += client.stream.take_written();
-      return std::regex_search(client.heard, end);
-    });
-    EXPECT_TRUE(heard) << "heard: " << client.heard;
+  std::string hear(const Client& client, const std::regex& end) {
+    const auto heard = mail_.hear(client.number, [&](const std::string& out) { return std::regex_search(out, end); });
     // Which of two sessions hears of a message first is left to chance.
-    auto out = std::regex_replace(std::exchange(client.heard, {}), std::regex("\\* \\d+ RECENT\r\n| \\\\Recent"), "");
+    const auto out = std::regex_replace(heard, std::regex("\\* \\d+ RECENT\r\n| \\\\Recent"), "");
     return std::regex_replace(out, std::regex("(UIDVALIDITY|APPENDUID) \\d+"), "$1 V");
   }
   void append(Client& client, const std::string& mailbox, const std::string& subject) {
@@ -69,29 +48,13 @@ class ImapNotify : public ::testing::Test {
     expect_ok(client, fmt::format("APPEND {} {{{}+}}\r\n{}", mailbox, text.size(), text));
   }
 
-  store::StoreWorld world;
-  Limits limits;
-
  private:
-  static Async<> serve(Server* server, Client* client) {
-    co_await server->serve(&client->stream, {.id = "test", .log = Log()}, {});
-    client->ended = true;
-  }
-  template <class Done>
-  bool run_until(Done done) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > until) return false;
-      if (io_.stopped()) io_.restart();
-      io_.run_one_for(std::chrono::milliseconds(100));
-    }
-    return true;
-  }
-
-  account::ScriptedLogins logins_;
-  asio::io_context io_{1};
-  std::optional<Server> server_;
+  LiveWorld mail_;
   std::vector<std::unique_ptr<Client>> clients_;
+
+ protected:
+  store::StoreWorld& world = mail_.world;
+  Limits& limits = mail_.limits;
 };
 
 TEST_F(ImapNotify, WhatIsRefused) {
@@ -140,11 +103,11 @@ TEST_F(ImapNotify, TheOpenMailbox) {
   expect_ok(other, "EXPUNGE");
   EXPECT_EQ(hear(alice, "\\* 1 EXPUNGE"), "* 1 EXPUNGE\r\n");
   // Within IDLE as well.
-  alice.stream.feed("i IDLE\r\n");
+  send(alice, "i IDLE");
   hear(alice, "\\+ idling");
   append(other, "INBOX", "two");
   EXPECT_TRUE(hear(alice, "\\)").starts_with("* 1 EXISTS\r\n"));
-  alice.stream.feed("DONE\r\n");
+  send(alice, "DONE");
   EXPECT_EQ(hear(alice, "i OK"), "i OK Done.\r\n");
   append(other, "INBOX", "three");
   EXPECT_TRUE(hear(alice, "\\)").starts_with("* 2 EXISTS\r\n"));
@@ -322,7 +285,7 @@ TEST_F(ImapNotify, ANameThatAYoungerMailboxHad) {
   expect_ok(other, "SELECT Old");
   // Who does it himself goes on without an open mailbox.
   EXPECT_EQ(say(alice, "RENAME Old Young"), "* OK [CLOSED] The mailbox was renamed.\r\nt OK Renamed.\r\n");
-  other.stream.feed("x NOOP\r\n");
+  send(other, "x NOOP");
   EXPECT_EQ(hear(other, "\\* BYE"), "* BYE The mailbox was renamed.\r\n");
   // A name that nobody had changes nothing.
   expect_ok(alice, "SELECT Young");

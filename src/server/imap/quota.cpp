@@ -1,6 +1,10 @@
 // GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 9208). Each account is one quota root, which has the account's name: all its
-// mailboxes count there, also what others put into them. Limits are the operator's affair.
+// mailboxes count there, also what others put into them. Limits are set by the operator, or by an administrator whom he
+// named.
+#include <algorithm>
+
 #include "account/directory.hpp"
+#include "base/text.hpp"
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/mailboxes.hpp"
@@ -24,19 +28,52 @@ void append_quota(Session& session, std::string_view root, const store::Quota& q
   };
   const auto units = [](std::uint64_t octets) { return octets / kUnit + (octets % kUnit == 0 ? 0 : 1); };
   put("STORAGE", units(quota.bytes), quota.bytes_limit.transform([](std::uint64_t limit) { return limit / kUnit; }));
+  put("MESSAGE", quota.emails, quota.emails_limit);
   put("MAILBOX", quota.mailboxes, quota.mailboxes_limit);
   out.append(")\r\n");
 }
 
-// Whose root it is, if the user may know: his own.
-bool is_own_root(Session& session, std::string_view root) { return root == session.user().identifier; }
+// Whose root it is, if the user may know: his own, or anybody's for who may set it.
+Async<std::expected<store::Place, Answer>> owner_of(Session* session, std::string root) {
+  const auto nothing = [] { return std::unexpected(no("No such quota root.", "NONEXISTENT")); };
+  if (root == session->user().identifier) co_return session->user().place;
+  if (root.empty() || !may_set_quotas(*session)) co_return nothing();
+  const auto found = co_await session->shared().logins->find(root);
+  if (!found) co_return std::unexpected(refused(found.error()));
+  // Another name of the same account is no root.
+  if (!*found || account::login_name((*found)->address) != root) co_return nothing();
+  co_return store::Place{.account = (*found)->id, .shard = (*found)->shard};
+}
+
+// RFC 9208 §4.1.3: what isn't named has no limit any more.
+std::expected<store::QuotaLimits, Answer> limits_of(const grammar::SetQuota& wanted) {
+  constexpr std::uint64_t most_units = INT64_MAX / kUnit;
+  store::QuotaLimits limits;
+  for (const auto& [resource, limit] : wanted.limits) {
+    if (resource == "STORAGE") {
+      limits.bytes = std::min(limit, most_units) * kUnit;
+    } else if (resource == "MESSAGE") {
+      limits.emails = limit;
+    } else {
+      return std::unexpected(no("That resource has no limit that could be set."));
+    }
+  }
+  return limits;
+}
 
 }  // namespace
 
+bool may_set_quotas(Session& session) {
+  return session.logged_in() && std::ranges::any_of(session.limits().quota_administrators, [&](const auto& name) {
+           return equal_ignoring_case(name, session.user().identifier);
+         });
+}
+
 Async<Answer> get_quota(Session* session, Command command) {
   const auto& root = std::get<grammar::GetQuota>(command.arguments).root;
-  if (!is_own_root(*session, root)) co_return no("No such quota root.", "NONEXISTENT");
-  const auto quota = co_await session->store().quota(session->user().place);
+  const auto owner = co_await owner_of(session, root);
+  if (!owner) co_return owner.error();
+  const auto quota = co_await session->store().quota(*owner);
   if (!quota) co_return refused(quota.error());
   append_quota(*session, root, *quota);
   co_return ok("Done.");
@@ -75,9 +112,21 @@ Async<Answer> get_quota_root(Session* session, Command command) {
 }
 
 Async<Answer> set_quota(Session* session, Command command) {
-  const auto& root = std::get<grammar::SetQuota>(command.arguments).root;
-  if (!is_own_root(*session, root)) co_return no("No such quota root.", "NONEXISTENT");
-  co_return no("Limits are set by the operator.", "NOPERM");
+  const auto& arguments = std::get<grammar::SetQuota>(command.arguments);
+  const auto owner = co_await owner_of(session, arguments.root);
+  if (!owner) co_return owner.error();
+  if (!may_set_quotas(*session)) co_return no("Limits are set by the operator.", "NOPERM");
+  const auto limits = limits_of(arguments);
+  if (!limits) co_return limits.error();
+  if (auto set = co_await session->store().limit(*owner, *limits); !set) co_return refused(set.error());
+  if (const auto noted = co_await session->shared().logins->note_quota(owner->account, limits->bytes); !noted) {
+    co_return refused(noted.error());
+  }
+  session->log().info("quota_set", {{"account", owner->account.value}});
+  const auto quota = co_await session->store().quota(*owner);
+  if (!quota) co_return refused(quota.error());
+  append_quota(*session, arguments.root, *quota);
+  co_return ok("Done.");
 }
 
 }  // namespace pabal::server::imap

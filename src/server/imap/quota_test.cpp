@@ -36,6 +36,38 @@ TEST(ImapQuota, RootsAndLimits) {
           " alice@seoul.example\r\n* QUOTA alice@seoul.example (STORAGE 11 512 MAILBOX 6 10000)\r\na OK Done.\r\n");
 }
 
+// RFC 9208 §4.1.3: who was named for it sets anybody's limits, and QUOTASET is announced to him alone.
+TEST(ImapQuota, AdministratorsSetThem) {
+  StoreWorld world;
+  world.add_bob();
+  const Limits limits{.quota_administrators = {"bob@seoul.example"}};
+  const auto as_bob = [&](const std::string& commands) { return dialogue(world, "bob", commands, limits); };
+  expect_in(as_bob("a CAPABILITY\r\n"), " QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX ");
+  expect_in(as_bob("a CAPABILITY\r\n"), " QUOTASET ");
+  expect_not_in(dialogue(world, "alice", "a CAPABILITY\r\n", limits), "QUOTASET");
+  EXPECT_EQ(as_bob("a SETQUOTA alice@seoul.example (STORAGE 512 message 2)\r\nb GETQUOTA alice@seoul.example\r\n"
+                   "c SETQUOTA alice (STORAGE 1)\r\nd SETQUOTA alice@seoul.example (MAILBOX 3)\r\n"
+                   "e SETQUOTA carol@seoul.example ()\r\n"),
+            "* QUOTA alice@seoul.example (STORAGE 0 512 MESSAGE 0 2 MAILBOX 6 10000)\r\na OK Done.\r\n"
+            "* QUOTA alice@seoul.example (STORAGE 0 512 MESSAGE 0 2 MAILBOX 6 10000)\r\nb OK Done.\r\n"
+            "c NO [NONEXISTENT] No such quota root.\r\nd NO That resource has no limit that could be set.\r\n"
+            "e NO [NONEXISTENT] No such quota root.\r\n");
+  const std::string letter = " {8+}\r\nA: b\r\n\r\n";
+  const auto out = alice(world, "a APPEND INBOX" + letter + "\r\nb APPEND INBOX" + letter + letter +
+                                    "\r\nc APPEND INBOX" + letter + "\r\nd APPEND INBOX" + letter +
+                                    "\r\ns SELECT INBOX\r\ne COPY 1 Archive\r\nf MOVE 1 Archive\r\n");
+  expect_in(out, "a OK [APPENDUID V 1] Appended.\r\nb NO [OVERQUOTA] The mailbox is full.\r\nc OK [APPENDUID V 2]");
+  expect_in(out, "d NO [OVERQUOTA]");
+  expect_in(out, "e NO [OVERQUOTA]");
+  expect_in(out, "f OK");
+  EXPECT_THROW(world.deliver("Subject: one too many\r\n\r\n"), std::runtime_error);
+  EXPECT_EQ(world.letters(), 1U);
+  // What isn't named any more has no limit.
+  expect_in(as_bob("a SETQUOTA alice@seoul.example ()\r\n"), "* QUOTA alice@seoul.example (MAILBOX 6 10000)\r\na OK");
+  world.deliver("Subject: room\r\n\r\n");
+  EXPECT_EQ(world.letters(), 2U);
+}
+
 // RFC 9208 §4.3.1: what doesn't fit is refused before it is sent, and so is a copy; the client that sends it all the
 // same is heard on.
 TEST(ImapQuota, NoRoom) {

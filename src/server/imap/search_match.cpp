@@ -152,7 +152,11 @@ class Asker {
       const auto within = time + std::chrono::seconds(node.key->number) >= terms_->now();
       return truth(within == (node.kind == Kind::younger));
     }
-    return day(node.kind, day_of(time), node.key->day, Kind::before, Kind::on);
+    return day(node.kind, arrival_day(), node.key->day, Kind::before, Kind::on);
+  }
+  // In the zone that it is told in: "disregarding time and timezone" (RFC 9051 §6.4.4).
+  [[nodiscard]] std::chrono::sys_days arrival_day() const {
+    return pabal::imap::day_of(c_->email->received, c_->email->zone_minutes);
   }
   // RFC 9051 §6.4.4: the Date field's day in its own zone. Without one the arrival counts.
   [[nodiscard]] Truth sent(const Node& node) const {
@@ -160,7 +164,7 @@ class Asker {
     const auto its = c_->derived->sent
                          ? pabal::imap::day_of(SystemTime(std::chrono::seconds(c_->derived->sent->seconds)),
                                                c_->derived->sent->offset_minutes)
-                         : day_of(c_->email->received);
+                         : arrival_day();
     return day(node.kind, its, node.key->day, Kind::sent_before, Kind::sent_on);
   }
   [[nodiscard]] Truth field(const Node& node) const {

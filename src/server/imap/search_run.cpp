@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+#include "imap/body_section.hpp"
 #include "message/header_forms.hpp"
+#include "message/tnef.hpp"
 #include "server/imap/uids.hpp"
 
 namespace pabal::server::imap {
@@ -47,13 +50,52 @@ std::optional<message::Derived> derived_of(const store::EmailRow& row) {
   return std::move(*derived);
 }
 
-// A letter's octets; nothing where they are damaged.
-Async<Result<std::optional<std::string>>> read_letter(Session* session, store::EmailOctets* octets) {
-  auto whole = co_await octets->read(0, octets->size());
-  if (whole) co_return std::move(*whole);
-  if (whole.error().kind != ErrorKind::damaged) co_return pass(whole);
-  session->log().warning("letter_not_searched", {{"why", whole.error().log}});
-  co_return std::nullopt;
+// Of a letter: all of it, or what of it a search looks into.
+using Spans = std::vector<grammar::Span>;
+Spans all_of(const store::EmailOctets& octets) { return {{.begin = 0, .end = octets.size()}}; }
+
+// What search_text() reads: an attachment's octets are as good as not there, and its part stays one without them.
+Spans texts_of(const store::EmailOctets& octets, const store::EmailRow& row, const message::Derived& derived) {
+  constexpr std::uint64_t least = 4096;  // less is not worth a read of its own
+  Spans spans;
+  std::uint64_t at = 0;
+  for (const auto& part : derived.parts) {
+    const bool looked_into = part.kind != message::PartKind::leaf || equal_ignoring_case(part.type, "text") ||
+                             message::is_tnef_type(to_lower(part.type + "/" + part.subtype));
+    if (looked_into || part.body_end < part.body_begin + least) continue;
+    const auto begin = row.prefix_size + part.body_begin;
+    if (begin < at || row.prefix_size + part.body_end > octets.size()) return all_of(octets);
+    spans.push_back({.begin = at, .end = begin});
+    at = row.prefix_size + part.body_end;
+  }
+  spans.push_back({.begin = at, .end = octets.size()});
+  return spans;
+}
+
+std::uint64_t size_of(const Spans& spans) {
+  std::uint64_t sum = 0;
+  for (const auto& span : spans) sum += span.size();
+  return sum;
+}
+
+// The octets of these spans; nothing where they are damaged.
+Async<Result<std::optional<std::string>>> read_letter(Session* session, store::EmailOctets* octets, Spans spans) {
+  std::string text;
+  for (const auto& span : spans) {
+    auto some = co_await octets->read(span.begin, span.size());
+    if (some) {
+      if (text.empty()) {
+        text = std::move(*some);
+      } else {
+        text += *some;
+      }
+      continue;
+    }
+    if (some.error().kind != ErrorKind::damaged) co_return pass(some);
+    session->log().warning("letter_not_searched", {{"why", some.error().log}});
+    co_return std::nullopt;
+  }
+  co_return text;
 }
 
 store::SearchQuery query_of(const SearchLeaf& leaf) {
@@ -155,7 +197,7 @@ class Searcher {
   [[nodiscard]] Async<Result<void>> ask_index();
   [[nodiscard]] Async<Result<void>> ask_rows(std::span<const Open> some);
   [[nodiscard]] Async<Result<void>> ask_letters(std::vector<Opened>* letters);
-  [[nodiscard]] Async<Result<void>> ask_letter(Opened* letter, const std::string* whole);
+  [[nodiscard]] Async<Result<void>> ask_letter(Opened* letter, const std::string* text);
   [[nodiscard]] Candidate candidate(const Open& one) {
     Candidate asked{.snapshot = snapshot_.get(), .row = &one.row, .number = one.number, .recent = one.recent};
     if (index_) {
@@ -289,26 +331,31 @@ Async<Result<void>> Searcher::ask_letters(std::vector<Opened>* letters) {
       ++session_->work().done;
       auto* const octets = (*opened)[i - from].get();
       if (octets == nullptr) continue;
-      const auto whole = co_await read_letter(session_, octets);
-      if (!whole) co_return pass(whole);
-      if (!*whole) continue;
-      if (auto done = co_await ask_letter(&(*letters)[i], &**whole); !done) co_return done;
+      auto& letter = (*letters)[i];
+      const auto known = derived_of(*letter.row);
+      auto spans = known && !known->parts.empty() ? texts_of(*octets, *letter.row, *known) : all_of(*octets);
+      const auto turn = co_await session_->shared().big_letters.enter(size_of(spans));
+      const auto text = co_await read_letter(session_, octets, std::move(spans));
+      if (!text) co_return pass(text);
+      if (!*text) continue;
+      if (auto done = co_await ask_letter(&letter, &**text); !done) co_return done;
       if (patience_.ended()) co_return nobody_waits();
     }
   }
   co_return Result<void>();
 }
 
-Async<Result<void>> Searcher::ask_letter(Opened* letter, const std::string* whole) {
+// `text` is the whole letter, but for what is derived of it already and no key looks into.
+Async<Result<void>> Searcher::ask_letter(Opened* letter, const std::string* text) {
   std::optional<LetterTexts> texts;
   for (bool all = false; !all;) {
     co_await session_->store().aside([&, this] {
       if (!texts) {
-        texts.emplace(*terms_, *whole);
+        texts.emplace(*terms_, *text);
         letter->derived = derived_of(*letter->row);
         // What could not be derived at delivery is derived now.
         if (!letter->derived)
-          letter->derived = message::derive(std::string_view(*whole).substr(letter->row->prefix_size));
+          letter->derived = message::derive(std::string_view(*text).substr(letter->row->prefix_size));
       }
       all = texts->ask(kOctetsAtOnce);
       if (!all) return;
@@ -346,8 +393,10 @@ Async<Result<void>> visit_some(Session* session, store::Place place, std::span<c
     if (next == some.size()) break;
     auto opened = co_await session->store().open_email(place, some[next].email);
     std::optional<std::string> whole;
+    BigLetters::Turn turn;
     if (opened) {
-      auto read = co_await read_letter(session, opened->get());
+      turn = co_await session->shared().big_letters.enter((*opened)->size());
+      auto read = co_await read_letter(session, opened->get(), all_of(**opened));
       if (!read) co_return pass(read);
       whole = std::move(*read);
     } else if (opened.error().kind != ErrorKind::not_found) {

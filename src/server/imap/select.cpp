@@ -12,10 +12,8 @@ namespace pabal::server::imap {
 namespace {
 
 void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const store::MailboxInfo& mailbox,
-                 std::string_view name, std::string_view permanent, std::size_t recent) {
+                 std::string_view name, std::size_t recent) {
   auto& out = session.out();
-  out.append("* FLAGS (").append(flags_in_use(snapshot)).append(")\r\n");
-  session.say(grammar::Condition::ok, permanent, "Flags.");
   grammar::append_count(out, snapshot.size(), "EXISTS");
   if (!session.enabled().rev2) {
     grammar::append_count(out, recent, "RECENT");
@@ -41,10 +39,10 @@ void say_mailbox(Session& session, const store::MailboxSnapshot& snapshot, const
 }
 
 // RFC 4314 §5.1.1: what the user may change.
-std::string permanent_flags(const store::MailboxSnapshot& snapshot, bool examined, Rights rights) {
+std::string permanent_flags(const std::vector<std::string>& keywords, bool examined, Rights rights) {
   const auto scope = scope_of(rights);
   if (examined || (rights & right::any_change) == 0) return "PERMANENTFLAGS ()";
-  const auto flags = flags_in_use(snapshot, scope);
+  const auto flags = flags_in_use(keywords, scope);
   return fmt::format("PERMANENTFLAGS ({}{}{})", flags, scope.keywords && !flags.empty() ? " " : "",
                      scope.keywords ? "\\*" : "");
 }
@@ -64,8 +62,7 @@ Async<std::optional<std::uint32_t>> take_recent(Session* session, store::Place p
 
 void append_permanent_flags(Session& session) {
   const auto& selected = *session.selected();
-  session.say(grammar::Condition::ok, permanent_flags(selected.view.snapshot(), selected.examined, selected.rights),
-              "Flags.");
+  session.say(grammar::Condition::ok, permanent_flags(selected.keywords, selected.examined, selected.rights), "Flags.");
 }
 
 Async<Answer> select(Session* session, Command command) {
@@ -113,7 +110,10 @@ Async<Answer> select(Session* session, Command command) {
   const auto recent = (*snapshot)->size() - (*snapshot)->lower_bound(recent_from);
   const auto rights = opened->rights;
   const auto& name = place.reader ? arguments.mailbox.text() : found->path;
-  say_mailbox(*session, **snapshot, *found, name, permanent_flags(**snapshot, examined, rights), recent);
+  auto keywords = (*snapshot)->keyword_names();
+  session->out().append("* FLAGS (").append(flags_in_use(keywords)).append(")\r\n");
+  session->say(grammar::Condition::ok, permanent_flags(keywords, examined, rights), "Flags.");
+  say_mailbox(*session, **snapshot, *found, name, recent);
   session->selected().emplace(Selected{.place = place,
                                        .mailbox = found->id,
                                        .path = name,
@@ -121,8 +121,7 @@ Async<Answer> select(Session* session, Command command) {
                                        .examined = examined,
                                        .read_only = examined || (rights & right::any_change) == 0,
                                        .synced = (*snapshot)->head().change,
-                                       .keyword_sets = (*snapshot)->keyword_sets().size(),
-                                       .flags_told = std::hash<std::string>()(flags_in_use(**snapshot)),
+                                       .keywords = std::move(keywords),
                                        .view = View(*snapshot),
                                        .saved_search = {},
                                        .watch = std::move(watch),

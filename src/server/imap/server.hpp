@@ -34,7 +34,8 @@ struct Limits {
   std::size_t max_notified_mailboxes = 5'000;  ///< that NOTIFY tells of (RFC 5465)
   /// Login names of who may read URLs that others made for submission (RFC 4467 §3, submit+).
   std::vector<std::string> url_submitters = {};
-  bool literal_plus = false;  ///< LITERAL+ instead of LITERAL-
+  std::vector<std::string> quota_administrators = {};  ///< login names of who may set all quotas (RFC 9208)
+  bool literal_plus = false;                           ///< LITERAL+ instead of LITERAL-
 
   /// Of one COPY or APPEND; 0: any number.
   [[nodiscard]] std::size_t most_saved() const noexcept {

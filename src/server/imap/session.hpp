@@ -21,6 +21,7 @@
 #include "net/give_way.hpp"
 #include "server/common/connection.hpp"
 #include "server/imap/append_memory.hpp"
+#include "server/imap/big_letters.hpp"
 #include "server/imap/language.hpp"
 #include "server/imap/progress.hpp"
 #include "server/imap/recents.hpp"
@@ -45,6 +46,7 @@ struct Shared : common::Shared {
   Recents recents;
   UrlKeyResets url_keys;
   AppendMemory append_memory;
+  BigLetters big_letters;
   SystemRandom random;
   std::string hostname;  ///< under which URLs name this server
   Pool workers;          ///< for what takes long in memory: decoding, deriving
@@ -114,10 +116,11 @@ struct Selected {
   std::string path;  ///< as the user knows it
   Rights rights = right::all;
   bool examined = false;
-  bool read_only = false;        ///< by EXAMINE, or for want of rights
-  ChangeNumber synced;           ///< no removal up to it is untold (RFC 7162 §3.2)
-  std::size_t keyword_sets = 0;  ///< how many the snapshot had when the client was last told of flags
-  std::size_t flags_told = 0;    ///< a hash of what FLAGS said then
+  bool read_only = false;  ///< by EXAMINE, or for want of rights
+  ChangeNumber synced;     ///< no removal up to it is untold (RFC 7162 §3.2)
+  /// By name, the keywords that FLAGS has told of. None goes before the mailbox is opened anew: the client may know a
+  /// message that has it.
+  std::vector<std::string> keywords;
   View view;
   grammar::NumberSet saved_search;  ///< "$" (RFC 5182): UIDs
   store::Watch watch;               ///< of another's account
@@ -175,6 +178,7 @@ class Session : public common::Connection {
   [[nodiscard]] Enabled& enabled() noexcept { return enabled_; }
   /// By which texts are compared (RFC 5255 §4).
   [[nodiscard]] codec::Collation& collation() noexcept { return collation_; }
+  [[nodiscard]] bool logged_in() const noexcept { return user_.has_value(); }
   /// Only after the login, which the rules see to.
   [[nodiscard]] User& user() noexcept { return *user_; }
   [[nodiscard]] std::optional<Selected>& selected() noexcept { return selected_; }

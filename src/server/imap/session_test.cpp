@@ -1,5 +1,7 @@
 // Sessions over a real store, in memory streams: what is said word by word, however the octets come.
+#include "server/imap/live_world.hpp"
 #include "server/imap/session_case.hpp"
+#include "server/imap/session_world.hpp"
 
 namespace pabal::server::imap {
 namespace {
@@ -50,6 +52,43 @@ TEST(ImapSession, ReadsALetterHoweverTheOctetsCome) {
             "* 1 FETCH (UID 1 BODY[TEXT]<2> {3}\r\nb\r\n)\r\n* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent))\r\ne OK "
             "Done.\r\n"
             "* SEARCH\r\nf OK Done.\r\n* SEARCH 1\r\ng OK Done.\r\n");
+  }
+}
+
+// A date is told, and searched for, in the zone that it was given in, west of UTC in UTC; copies keep it.
+TEST(ImapSession, DatesKeepTheirZone) {
+  SessionWorld c;
+  static_cast<void>(c.say(
+      "a APPEND INBOX \"25-Mar-2007 00:30:00 +0900\" {8+}\r\nA: b\r\n\r\n\r\nb APPEND INBOX \"25-Mar-2007 23:30:00 "
+      "-0330\" {8+}\r\nA: b\r\n\r\n\r\n"));
+  EXPECT_EQ(c.in_inbox("c COPY 1 Archive\r\nd FETCH 1:2 INTERNALDATE\r\ne SEARCH ON 25-Mar-2007\r\n"
+                       "f SEARCH BEFORE 25-Mar-2007\r\ng SORT (REVERSE ARRIVAL) US-ASCII ALL\r\n"),
+            "c OK [COPYUID V 1 1] Copied.\r\n* 1 FETCH (INTERNALDATE \"25-Mar-2007 00:30:00 +0900\")\r\n"
+            "* 2 FETCH (INTERNALDATE \"26-Mar-2007 03:00:00 +0000\")\r\nd OK Done.\r\n* SEARCH 1\r\ne OK Done.\r\n"
+            "* SEARCH\r\nf OK Done.\r\n* SORT 2 1\r\ng OK Done.\r\n");
+  c.world.reopen();
+  EXPECT_NE(c.say("s SELECT Archive\r\nd FETCH 1 INTERNALDATE\r\n").find("\"25-Mar-2007 00:30:00 +0900\""),
+            std::string::npos);
+}
+
+// A message that goes between the command's beginning and the setting of \\Seen is missed (RFC 2180 §4.1.4, RFC 5530).
+TEST(ImapSession, FetchMissesWhatWentMeanwhile) {
+  LiveWorld mail;
+  const auto a = mail.begin();
+  const auto b = mail.begin();
+  for (int round = 0; round < 20; ++round) {
+    mail.world.deliver("Subject: stays\r\n\r\n");
+    mail.world.deliver("Subject: goes\r\n\r\n");
+    static_cast<void>(mail.say(b, "n NOOP"));
+    static_cast<void>(mail.say(b, "m STORE * +FLAGS.SILENT (\\Deleted)"));
+    static_cast<void>(mail.say(a, "n NOOP"));
+    mail.send(b, "x EXPUNGE");
+    const auto out = mail.say(a, fmt::format("f{0} FETCH {1}:{2} BODY[]", round, round + 1, round + 2));
+    const bool whole = out.find(fmt::format("* {} FETCH (BODY[]", round + 2)) != std::string::npos;
+    const auto ok = fmt::format("\r\nf{} OK Done.\r\n", round);
+    EXPECT_EQ(out.ends_with(ok), whole) << out;
+    if (!whole) EXPECT_NE(out.find("NO [EXPUNGEISSUED]"), std::string::npos) << out;
+    static_cast<void>(mail.hear_until(b, "x OK Done.\r\n"));
   }
 }
 

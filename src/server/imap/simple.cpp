@@ -20,7 +20,8 @@ std::string capabilities(Session& session) {
        .mechanisms = mechanisms,
        .append_limit = limits.max_message_bytes,
        .message_limit = limits.message_limit == 0 ? std::nullopt : std::optional<std::uint64_t>(limits.message_limit),
-       .save_limit = limits.save_limit == 0 ? std::nullopt : std::optional<std::uint64_t>(limits.save_limit)});
+       .save_limit = limits.save_limit == 0 ? std::nullopt : std::optional<std::uint64_t>(limits.save_limit),
+       .may_set_quotas = may_set_quotas(session)});
 }
 
 Async<Answer> capability(Session* session, Command /*command*/) {

@@ -48,14 +48,21 @@ struct Stored {
   store::FlagsHow how = store::FlagsHow::replace;
   Comparable flags{0, {}};
   store::FlagsChanged done;
+  bool alone = false;  ///< the client knew all, and nobody else had a hand in it
 
-  /// The row as this command left it; null where it left it alone.
-  [[nodiscard]] const store::MessageRow* mine(std::uint32_t uid) const {
-    const auto found = std::ranges::lower_bound(done.changed, uid, {}, &store::MessageRow::uid);
-    return found == done.changed.end() || found->uid != uid ? nullptr : &*found;
+  /// The row as this command left it; null where it left it alone. `at` is where the one before was found: rows are
+  /// asked for in their order.
+  [[nodiscard]] const store::MessageRow* mine(std::uint32_t uid, std::size_t& at) const {
+    const auto& rows = done.changed;
+    if (at < rows.size() && rows[at].uid < uid) ++at;
+    if (at < rows.size() && rows[at].uid < uid) {
+      at = static_cast<std::size_t>(std::ranges::lower_bound(rows, uid, {}, &store::MessageRow::uid) - rows.begin());
+    }
+    return at == rows.size() || rows[at].uid != uid ? nullptr : &rows[at];
   }
   /// The client can't but know how the row is now.
   [[nodiscard]] bool foreseen(const store::MessageRow& row, const store::MessageRow& left) const {
+    if (alone) return left.change == row.change;
     const auto was = before->find(row.uid);
     if (!was || left.change != row.change || std::ranges::binary_search(untold, row.uid)) return false;
     const auto& old = (*before)[*was];
@@ -70,11 +77,14 @@ Async<bool> tell_stored(Session* session, const grammar::NumberSet* uids, const 
   auto& view = session->selected()->view;
   const bool modseq = session->enabled().condstore;
   std::uint32_t from = 1;
+  // What others changed since is told in its turn, as is all that isn't told here.
+  if (silent && stored->alone && !modseq) co_return true;
   std::vector<std::uint32_t> told;
+  std::size_t at = 0;
   while (true) {
     const bool all = view.visit(*uids, from, [&](std::uint32_t number, const store::MessageRow& row) {
       from = row.uid + 1;
-      const auto* mine = silent ? stored->mine(row.uid) : nullptr;
+      const auto* mine = silent ? stored->mine(row.uid, at) : nullptr;
       // What it left alone is told like every other change.
       if (silent && mine == nullptr) return true;
       told.push_back(row.uid);
@@ -136,6 +146,13 @@ Async<Answer> store_flags(Session* session, Command command) {
       command.tag, session->store().change_flags(selected.place, selected.mailbox, std::move(change)));
   if (!done) co_return refused(done.error());
   stored.done = std::move(*done);
+  // New keywords have to be told first, as refresh() does.
+  if (stored.done.snapshot && scope.all() && stored.untold.empty() &&
+      selected.view.snapshot().head().change == stored.done.before &&
+      selected.view.snapshot().keyword_sets() == stored.done.snapshot->keyword_sets()) {
+    stored.alone = true;
+    selected.view.take_own(stored.done.snapshot);
+  }
   if (auto looked = co_await session->refresh(); !looked) co_return refused(looked.error());
   if (!co_await tell_stored(session, &messages->uids, &stored, arguments.silent, command.uid)) co_return lost();
   auto answer = limited.empty() ? ok("Done.") : ok("As many as are allowed.", limited);

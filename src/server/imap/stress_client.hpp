@@ -218,6 +218,8 @@ class StressClient {
       if (first == "STATUS") status(words);
       if (first == "ESEARCH" && result(words)) return;
       if (response.starts_with("* OK [")) take_modseq(std::string_view(response).substr(6));
+      if (first == "FLAGS") mailbox_flags(words);
+      if (response.starts_with("* OK [PERMANENTFLAGS ")) permanent_flags(words);
       said.lines.push_back(response.substr(2));
       return;
     }
@@ -309,6 +311,29 @@ class StressClient {
     return true;
   }
 
+  // All keywords that messages have are listed, and those that messages had as far as the client knows.
+  void mailbox_flags(Words words) {
+    EXPECT_EQ(words.next(), "(");
+    listed_.clear();
+    for (auto flag = words.next(); flag != ")" && !flag.empty(); flag = words.next()) listed_.insert(to_lower(flag));
+    for (const auto& known : view) {
+      if (known.flags) expect_listed(*known.flags);
+    }
+  }
+  // Behind "OK": no others than those.
+  void permanent_flags(Words words) const {
+    EXPECT_EQ(words.next(), "[PERMANENTFLAGS");
+    EXPECT_EQ(words.next(), "(");
+    for (auto flag = words.next(); flag != ")" && !flag.empty(); flag = words.next()) {
+      EXPECT_TRUE(flag == "\\*" || listed_.contains(to_lower(flag))) << flag;
+    }
+  }
+  void expect_listed(const FlagNames& flags) const {
+    for (const auto& flag : flags) {
+      EXPECT_TRUE(flag == "\\recent" || listed_.contains(flag)) << flag << " is not in FLAGS";
+    }
+  }
+
   void take_modseq(std::string_view code) {
     Words words(code);
     if (words.next() != "HIGHESTMODSEQ") return;
@@ -356,6 +381,7 @@ class StressClient {
         FAIL() << "unknown item " << item;
       }
     }
+    if (one.flags) expect_listed(*one.flags);
     if (qresync) EXPECT_TRUE(one.uid) << "RFC 7162 §3.2.4: the UID is always told";
     const bool arrived = listens && (one.number == 0 || !view[one.number - 1].flags);
     const bool asked = fetching_ || arrived;
@@ -373,6 +399,7 @@ class StressClient {
   }
 
   std::string tag_;
+  FlagNames listed_;  ///< by FLAGS, in lower case
   int count_ = 0;
   bool fetching_ = false;  ///< the command is a FETCH, which says what it wants to be told
   bool tells_of_itself_ = false;

@@ -78,6 +78,16 @@ class StressListener : public StressWorld {
     desk.searches.clear();
   }
 
+  // IDLE's "+" comes before what is told with it, which may come in several pieces.
+  void hear_all(Client& client, Desk& desk) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (desk.mailbox != nullptr && desk.hearing.messages && std::chrono::steady_clock::now() < until) {
+      static_cast<void>(client.read(false, false));
+      if (has_heard(client, desk)) return;
+      io_.run_one_for(std::chrono::seconds(1));
+    }
+  }
+
   void listen_all() {
     for (std::size_t i = 0; i < clients_.size(); ++i) {
       auto& desk = desks_[i];
@@ -89,6 +99,16 @@ class StressListener : public StressWorld {
   }
 
  private:
+  static bool has_heard(Client& client, const Desk& desk) {
+    const auto& letters = desk.mailbox->letters;
+    if (!learn_arrived(client, desk)) return false;
+    const bool same = std::ranges::all_of(client.view, [&](const auto& known) {
+      const auto found = letters.find(known.uid);
+      return found != letters.end() && (!known.flags || *known.flags == found->second.flags);
+    });
+    return same && results_are_right(client, desk);
+  }
+
   void listen(Client& client, Desk& desk) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (true) {

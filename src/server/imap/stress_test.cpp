@@ -73,6 +73,7 @@ class Stress : public StressListener {
         client.send("IDLE");
         wait(client, true);
         client.idling = true;
+        hear_all(client, desk);
         settle(client, desk, false);
         return;
       case 5:

@@ -1,4 +1,7 @@
 // What has changed in the selected mailbox, taken into the session's view and told to its client.
+#include <algorithm>
+#include <iterator>
+
 #include "imap/response.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/contexts.hpp"
@@ -29,8 +32,9 @@ Async<Result<void>> Session::refresh() {
   if ((*newer)->head().uid_validity != selected_->view.snapshot().head().uid_validity) {
     co_return fail(ErrorKind::state, "The mailbox was renamed.");
   }
+  const bool keywords_stay = &(*newer)->keyword_sets() == &selected_->view.snapshot().keyword_sets();
   selected_->view.take(std::move(*newer));
-  tell_new_keywords();
+  if (!keywords_stay) tell_new_keywords();
   tell_key_reset();
   if (enabled_.metadata) co_await look_at_metadata();
   co_return Result<void>();
@@ -66,18 +70,17 @@ Async<Result<void>> Session::renew_rights() {
   co_return Result<void>();
 }
 
-// A client hears of a keyword before it meets it on a message (RFC 9051 §7.3.5; ImapTest holds servers to it).
+// A client hears of a keyword before it meets it on a message (RFC 9051 §7.3.5; ImapTest holds servers to it), and of
+// none that has gone while it may still know a message with it.
 void Session::tell_new_keywords() {
-  const auto& snapshot = selected_->view.snapshot();
-  if (snapshot.keyword_sets().size() == selected_->keyword_sets) return;
-  selected_->keyword_sets = snapshot.keyword_sets().size();
-  const auto in_use = flags_in_use(snapshot);
-  const auto hash = std::hash<std::string>()(in_use);
-  if (hash != selected_->flags_told) {
-    out().append("* FLAGS (").append(in_use).append(")\r\n");
-    append_permanent_flags(*this);
-  }
-  selected_->flags_told = hash;
+  const auto now = selected_->view.snapshot().keyword_names();
+  auto& told = selected_->keywords;
+  std::vector<std::string> all;
+  std::ranges::set_union(told, now, std::back_inserter(all));
+  if (all.size() == told.size()) return;
+  told = std::move(all);
+  out().append("* FLAGS (").append(flags_in_use(told)).append(")\r\n");
+  append_permanent_flags(*this);
 }
 
 // RFC 4467 §7, RESETKEY: who has the mailbox open hears that URLs are worth nothing any more.

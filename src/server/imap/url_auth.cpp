@@ -96,8 +96,11 @@ Async<std::expected<std::string, Answer>> authorized(Session* session, std::stri
   if (mechanism != kInternal) co_return std::unexpected(bad("No such mechanism here."));
   // §7: the user whose key it is, which only he uses; the server is this one.
   if (!is_here(*session, *url)) co_return std::unexpected(bad("That is another server's URL."));
-  const auto owner = co_await user_of(session, url->server->user);
+  const auto owner = co_await user_of(session, login_name_of(*session, *url->server));
   if (!owner) co_return std::unexpected(refused(owner.error()));
+  if (!*owner && !is_own_name(*session, url->server->host)) {
+    co_return std::unexpected(bad("That is another server's URL."));
+  }
   if (!*owner || (*owner)->id != session->user().place.account) {
     co_return std::unexpected(bad("That is another user's URL."));
   }
@@ -121,6 +124,7 @@ Async<std::expected<std::string, Answer>> authorized(Session* session, std::stri
 Async<Result<std::optional<std::string>>> decoded(Session* session, const UrlLetter* letter, const grammar::Url* url) {
   const auto& found = letter->found;
   const auto place = place_of(found, url->section, letter->row);
+  const auto turn = co_await session->shared().big_letters.enter(place.size());
   auto octets = co_await letter->octets->read(place.begin, place.size());
   if (!octets) co_return pass(octets);
   if (!found.part || url->section.part.empty()) co_return std::move(*octets);
@@ -133,19 +137,43 @@ Async<Result<std::optional<std::string>>> decoded(Session* session, const UrlLet
   co_return co_await session->shared().workers.run(std::move(decode));
 }
 
-// RFC 5524 §3.2: of BINARY the structure is of what is sent. Who may have a header, or some of its fields, is told
-// nothing of what else there is.
-std::string structure(Session& session, const UrlLetter& letter, const grammar::Url& url, bool binary) {
+// The transfer encoding that these octets have as they are (RFC 2045 §2.7 to §2.9).
+std::string_view encoding_of(std::string_view octets) {
+  constexpr std::size_t longest = 998;
+  bool high = false;
+  std::size_t line = 0;
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    const char c = octets[i];
+    if (c == '\r' && i + 1 < octets.size() && octets[i + 1] == '\n') {
+      line = 0;
+      ++i;
+      continue;
+    }
+    if (c == '\0' || c == '\r' || c == '\n' || ++line > longest) return "BINARY";
+    high = high || static_cast<unsigned char>(c) >= 0x80;
+  }
+  return high ? "8BIT" : "7BIT";
+}
+
+// RFC 5524 §3.2: of BINARY (`sent`) the structure is of what is sent. Who may have a header, or some of its fields, is
+// told nothing of what else there is.
+std::string structure(Session& session, const message::Derived& derived, const grammar::Url& url,
+                      const std::string* sent) {
   if (url.section.text != grammar::Section::Text::none) return "NIL";
-  const auto at = grammar::find_part(letter.derived.parts, url.section.part).value_or(0);
-  auto parts = letter.derived.parts;
+  const auto at = grammar::find_part(derived.parts, url.section.part).value_or(0);
+  auto parts = derived.parts;
   auto& part = parts[at];
-  if (binary && part.kind == message::PartKind::leaf) {
-    part.encoding = "BINARY";
-    part.body_end = part.body_begin + part.decoded_size;
+  const auto encoding = codec::transfer_encoding(part.encoding);
+  const bool encoded =
+      encoding == codec::TransferEncoding::base64 || encoding == codec::TransferEncoding::quoted_printable;
+  if (sent != nullptr && encoded && part.kind == message::PartKind::leaf) {
+    part.encoding = encoding_of(*sent);
+    part.body_end = part.body_begin + sent->size();
+    // They are counted in the encoded form (RFC 9051 §7.5.2), which isn't sent; Dovecot says 0, too.
+    part.lines = 0;
   }
   parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(at));
-  return message::imap_body_structure(parts, false, session.form());
+  return message::imap_body_structure(parts, true, session.form());
 }
 
 // A literal of as many octets as it says. An Error: it was torn.
@@ -179,7 +207,10 @@ Async<Result<UrlData>> data_of(Session* session, const grammar::UrlFetch::Url* w
   auto letter = co_await open_authorized(session, &*url, &wanted->url);
   if (!letter) co_return pass(letter);
   UrlData data;
-  if (wanted->body_part_structure) data.structure = structure(*session, *letter, *url, wanted->binary);
+  const bool decodes = wanted->binary && !letter->found.filtered;
+  if (wanted->body_part_structure && !decodes) {
+    data.structure = structure(*session, letter->derived, *url, nullptr);
+  }
   if (wanted->binary && letter->found.filtered) {
     // Chosen header fields have no transfer encoding.
     auto part = co_await part_of(session, std::move(*letter), *url);
@@ -190,6 +221,9 @@ Async<Result<UrlData>> data_of(Session* session, const grammar::UrlFetch::Url* w
   } else if (wanted->binary) {
     auto text = co_await decoded(session, &*letter, &*url);
     if (!text) co_return pass(text);
+    if (wanted->body_part_structure) {
+      data.structure = structure(*session, letter->derived, *url, *text ? &**text : nullptr);
+    }
     if (*text) {
       const auto span = grammar::part_of((*text)->size(), url->partial);
       *text = (*text)->substr(span.begin, span.size());
@@ -247,7 +281,7 @@ Async<Result<UrlLetter>> open_authorized(Session* session, const grammar::Url* u
   const auto meant = co_await is_meant(session, &authorization);
   if (!meant) co_return pass(meant);
   if (!*meant) co_return not_authorized("for others");
-  const auto owner = co_await user_of(session, url->server->user);
+  const auto owner = co_await user_of(session, login_name_of(*session, *url->server));
   if (!owner) co_return pass(owner);
   if (!*owner) co_return not_authorized("nobody's");
   const store::Place place{.account = (*owner)->id, .shard = (*owner)->shard};

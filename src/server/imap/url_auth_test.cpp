@@ -186,10 +186,11 @@ TEST_F(ImapUrlAuth, ExtendedForm) {
     EXPECT_FALSE(whole.empty());
     return data(bob(fmt::format("a URLFETCH (\"{}\" {})\r\n", whole, items)), whole);
   };
-  EXPECT_EQ(ask("/;SECTION=3", "BODYPARTSTRUCTURE BINARY"),
-            "(BODYPARTSTRUCTURE (\"image\" \"png\" NIL NIL NIL \"BINARY\" 3)) (BINARY ~{3}\r\n\0\1\2)"s);
+  EXPECT_EQ(
+      ask("/;SECTION=3", "BODYPARTSTRUCTURE BINARY"),
+      "(BODYPARTSTRUCTURE (\"image\" \"png\" NIL NIL NIL \"BINARY\" 3 NIL NIL NIL NIL)) (BINARY ~{3}\r\n\0\1\2)"s);
   EXPECT_EQ(ask("/;SECTION=3", "BODYPARTSTRUCTURE BODY"),
-            "(BODYPARTSTRUCTURE (\"image\" \"png\" NIL NIL NIL \"base64\" 4)) (BODY {4}\r\nAAEC)");
+            "(BODYPARTSTRUCTURE (\"image\" \"png\" NIL NIL NIL \"base64\" 4 NIL NIL NIL NIL)) (BODY {4}\r\nAAEC)");
   EXPECT_EQ(ask("/;SECTION=2", "BINARY"), "(BINARY {28}\r\nSi vis pacem, para bellum.\r\n)");
   EXPECT_EQ(ask("/;SECTION=2/;PARTIAL=3.3", "BINARY"), "(BINARY {3}\r\nvis)");
   EXPECT_EQ(ask("/;SECTION=2/;PARTIAL=3.3", "BODY"), "(BODY {3}\r\nvis)");
@@ -207,6 +208,44 @@ TEST_F(ImapUrlAuth, ExtendedForm) {
             "a BAD BINARY and BODY exclude each other.\r\n");
   const auto plain = data(bob(fmt::format("a URLFETCH (\"{}\")\r\n", whole)), whole);
   EXPECT_EQ(plain, fmt::format("{{{}}}\r\nX: y\r\n{}", kMail.size() + 6, kMail));
+}
+
+// The host may be the user's mail domain, with or without it in his name; others' domains lead nowhere.
+TEST_F(ImapUrlAuth, NamesByTheMailDomain) {
+  for (const std::string_view user : {"alice@seoul.example", "alice%40seoul.example@seoul.example"}) {
+    const auto whole = authorize(fmt::format("imap://{}/INBOX/;UID=1/;SECTION=1;URLAUTH=user+bob@seoul.example", user));
+    EXPECT_EQ(to_bob(whole), "{5}\r\nfirst") << user;
+    EXPECT_EQ(to_alice(whole), "NIL");
+  }
+  for (const std::string_view user : {"alice@busan.example", "alice%40busan.example@busan.example",
+                                      "alice%40seoul.example@busan.example", "bob@seoul.example"}) {
+    EXPECT_EQ(authorize(fmt::format("imap://{}/INBOX/;UID=1;URLAUTH=anonymous", user)), "") << user;
+  }
+  const auto append = [&](std::string_view user) {
+    return alice(fmt::format("a APPEND INBOX CATENATE (URL \"imap://{}/INBOX/;UID=1\")\r\n", user));
+  };
+  EXPECT_NE(append("alice@seoul.example").find("a OK [APPENDUID"), std::string::npos);
+  EXPECT_NE(append("bob@seoul.example").find("a NO [BADURL"), std::string::npos);
+}
+
+// What is sent without its transfer encoding has the one that its octets need.
+TEST_F(ImapUrlAuth, StructureOfWhatIsSent) {
+  c.world.deliver(
+      "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: "
+      "base64\r\n\r\naGVsbG8NCndvcmxk\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n"
+      "Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A9\r\n--b--\r\n");
+  const auto ask = [&](int section) {
+    const auto whole =
+        authorize(fmt::format("imap://alice@seoul.example/INBOX/;UID=2/;SECTION={};URLAUTH=anonymous", section));
+    return data(bob(fmt::format("a URLFETCH (\"{}\" BODYPARTSTRUCTURE BINARY)\r\n", whole)), whole);
+  };
+  EXPECT_EQ(ask(1),
+            "(BODYPARTSTRUCTURE (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7BIT\" 12 0 NIL NIL NIL NIL)) "
+            "(BINARY {12}\r\nhello\r\n"
+            "world)");
+  EXPECT_EQ(ask(2),
+            "(BODYPARTSTRUCTURE (\"text\" \"plain\" (\"charset\" \"utf-8\") NIL NIL \"8BIT\" 2 0 NIL NIL NIL NIL)) "
+            "(BINARY {2}\r\n\xc3\xa9)");
 }
 
 // RFC 4469 §5: who was given a URL may put it into his own letter.

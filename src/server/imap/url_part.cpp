@@ -19,6 +19,12 @@ bool fits(const std::optional<std::uint32_t>& asked, std::uint32_t validity) { r
 
 }  // namespace
 
+bool is_own_name(Session& session, std::string_view host) {
+  if (equal_ignoring_case(host, session.shared().hostname)) return true;
+  const auto& local = session.stream().local();
+  return local.address && host == local.host();
+}
+
 Async<Result<std::string>> UrlPart::read(std::uint64_t offset, std::uint64_t count) const {
   const auto begin = place_.begin + offset;
   if (!letter_) co_return text_.substr(begin, count);
@@ -27,12 +33,17 @@ Async<Result<std::string>> UrlPart::read(std::uint64_t offset, std::uint64_t cou
   co_return co_await letter_->read(begin, count);
 }
 
+std::string login_name_of(Session& session, const grammar::UrlServer& server) {
+  if (server.user.empty() || server.user.contains('@') || is_own_name(session, server.host)) return server.user;
+  return server.user + '@' + server.host;
+}
+
+// A host that is a mail domain leads to whoever has an account of that name here, and to nothing where nobody has.
 bool is_here(Session& session, const grammar::Url& url) {
-  if (!url.server) return true;
-  const auto& host = url.server->host;
-  if (equal_ignoring_case(host, session.shared().hostname)) return true;
-  const auto& local = session.stream().local();
-  return local.address && host == local.host();
+  if (!url.server || is_own_name(session, url.server->host)) return true;
+  const auto name = login_name_of(session, *url.server);
+  const auto at = name.rfind('@');
+  return at != std::string::npos && equal_ignoring_case(std::string_view(name).substr(at + 1), url.server->host);
 }
 
 Async<Result<UrlLetter>> open_letter(Session* session, store::Place place, store::MailboxInfo mailbox,
@@ -86,7 +97,8 @@ Async<Result<UrlPart>> open_own_url(Session* session, std::string text) {
     co_return co_await part_of(session, std::move(*letter), std::move(*url));
   }
   if (!is_here(*session, *url) || !url->uid || url->search) co_return nothing("not a message here");
-  if (url->server && !url->server->user.empty() && !equal_ignoring_case(url->server->user, session->user().name)) {
+  const auto user = url->server ? login_name_of(*session, *url->server) : std::string();
+  if (!user.empty() && !equal_ignoring_case(user, session->user().name)) {
     co_return nothing("another user's");
   }
   if (!url->mailbox && !session->selected()) co_return nothing("no mailbox is selected");

@@ -29,8 +29,13 @@ class UrlPart {
   grammar::Span place_;
 };
 
-/// The server is this one, under a name that it knows, or none is named.
+/// The server is this one, under a name that it knows, or none is named. `alice@seoul.example` or `alice` at the host
+/// seoul.example is a user of that mail domain, who may have an account here.
 [[nodiscard]] bool is_here(Session& session, const grammar::Url& url);
+/// The host is this server by name or address, not a mail domain.
+[[nodiscard]] bool is_own_name(Session& session, std::string_view host);
+/// The login name that a URL's user has; empty where none is named.
+[[nodiscard]] std::string login_name_of(Session& session, const grammar::UrlServer& server);
 
 /// The message that a URL names, and where in it the section is that it names.
 struct UrlLetter {

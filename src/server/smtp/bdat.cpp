@@ -30,6 +30,8 @@ Async<Outcome> Session::bdat(pabal::smtp::Bdat command) {
   } else {
     message.transaction = std::move(std::get<Envelope>(phase_).transaction);
     message.reception = begin_reception(*message.transaction, pabal::smtp::Framing::counted);
+    begin_judging(*message.transaction, co_await asio::this_coro::executor);
+    message.reception->judge_with(std::move(message.transaction->judge));
   }
   phase_ = Broken();  // until the chunk is whole
   auto& reception = *message.reception;

@@ -15,6 +15,8 @@ Async<Outcome> Session::receive_text() {
   Receiving message = std::move(std::get<Receiving>(phase_));
   phase_ = Greeted();
   auto& reception = *message.reception;
+  begin_judging(*message.transaction, co_await asio::this_coro::executor);
+  reception.judge_with(std::move(message.transaction->judge));
   stream_->expect_bulk(true);
   while (!reception.ended()) {
     std::string_view input = stream_->input();

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "codec/date.hpp"
+#include "delivery/receipt.hpp"
 #include "server/smtp/session.hpp"
 #include "smtp/received.hpp"
 
@@ -44,6 +45,45 @@ std::unique_ptr<Reception> Session::begin_reception(const Transaction& transacti
                                      services.receive(transaction.mail.size.value_or(0)), std::move(preamble));
 }
 
+// Who logs in is signed, not checked; who speaks LMTP has checked already.
+void Session::begin_judging(Transaction& transaction, const Executor& home) const {
+  auto* judges = server_->services().judges;
+  if (transaction.judge || judges == nullptr || account_ || listener_->protocol != pabal::smtp::Protocol::smtp) return;
+  transaction.judge =
+      judges->judge({.peer = stream_->peer(),
+                     .helo = helo_,
+                     .mail_from = transaction.mail.sender ? transaction.mail.sender->text() : std::string()});
+  if (transaction.judge) transaction.judge->begin(home);
+}
+
+// What was found out about who sent the letter; a refusal leaves its trace.
+Async<Judgement> Session::judge(std::unique_ptr<Judge> asked, const Transaction* transaction, std::uint64_t octets) {
+  const auto sender = transaction->mail.sender ? transaction->mail.sender->text() : std::string();
+  std::vector<std::string> recipients;
+  for (const auto& one : transaction->recipients) recipients.push_back(one.address.text());
+  auto judged = co_await asked->finish(recipients);
+  if (!judged.refusal) co_return judged;
+  // Whoever is asked about it later finds it by this.
+  judged.refusal->text += fmt::format(" ({})", transaction->id);
+  log_.info(
+      "refused for its sender",
+      {{"message", transaction->id}, {"from", sender}, {"why", judged.why}, {"found", json::serialize(judged.trace)}});
+  if (const auto& note = server_->services().note_refusal) {
+    delivery::RefusedLetter letter{
+        .id = transaction->id,
+        .message_id = std::move(judged.message_id),
+        .sender = sender,
+        .recipients = std::move(recipients),
+        .origin = origin_of(*transaction),
+        .octets = octets,
+        .judged = std::move(judged.trace),
+        .reply = fmt::format("{} {} {}", judged.refusal->code, judged.refusal->status, judged.refusal->text),
+        .again = !judged.refusal->is_permanent_failure()};
+    co_await note(std::move(letter));
+  }
+  co_return judged;
+}
+
 // RFC 6409 §8.1: a submitter writes under addresses that are its own.
 Async<std::optional<Reply>> Session::check_authors(std::vector<EmailAddress> authors) {
   for (auto& author : authors) {
@@ -74,6 +114,17 @@ store::OutgoingTerms Session::terms_of(const pabal::smtp::Mail& mail) const {
   return terms;
 }
 
+delivery::Origin Session::origin_of(const Transaction& transaction) const {
+  delivery::Origin origin;
+  origin.session = id_;
+  origin.protocol = protocol_name(transaction);
+  origin.client_address = client_of(stream_->peer());
+  origin.helo = helo_;
+  if (const auto* tls = stream_->tls()) origin.tls = tls->version + " " + tls->cipher;
+  if (account_) origin.authenticated = account_->id;
+  return origin;
+}
+
 delivery::Letter Session::letter_of(Transaction& transaction, Reception& reception) const {
   delivery::Letter letter{
       .id = std::move(transaction.id),
@@ -89,23 +140,35 @@ delivery::Letter Session::letter_of(Transaction& transaction, Reception& recepti
       .origin = {},
       .answer_each = is_lmtp(),
   };
-  letter.origin.session = id_;
-  letter.origin.protocol = protocol_name(transaction);
-  letter.origin.client_address = client_of(stream_->peer());
-  letter.origin.helo = helo_;
-  if (const auto* tls = stream_->tls()) letter.origin.tls = tls->version + " " + tls->cipher;
-  if (account_) letter.origin.authenticated = account_->id;
+  letter.origin = origin_of(transaction);
+  letter.begins_here = account_.has_value();
   return letter;
 }
 
 void Session::log_message(const std::string& id, const std::string& from, std::size_t recipients, std::uint64_t octets,
-                          const Reply& reply) const {
+                          const std::string& judged, const Reply& reply) const {
   log_.info("message", {{"message", id},
                         {"from", from},
                         {"recipients", recipients},
                         {"octets", octets},
+                        {"auth", judged},
                         {"reply", reply.code},
                         {"words", reply.text}});
+}
+
+// Who logged in, or is trusted, is believed; of others SPF tells. Who speaks LMTP has looked already.
+bool Session::knows_sender(const Judgement& judged) const {
+  const auto* judges = server_->services().judges;
+  return account_ || listener_->protocol != pabal::smtp::Protocol::smtp || judges == nullptr ||
+         judged.sender_is_known || judges->trusts(stream_->peer());
+}
+
+Async<Result<void>> Session::take_judgement(delivery::Letter* letter, Judgement* judged) {
+  if (judged->fields.empty()) co_return Result<void>();
+  letter->junk = judged->junk;
+  letter->judged = std::move(judged->trace);
+  letter->findings = std::move(judged->findings);
+  co_return co_await letter->content.put_before(std::move(judged->fields));
 }
 
 Async<Outcome> Session::deliver(std::unique_ptr<Transaction> transaction, std::unique_ptr<Reception> reception) {
@@ -120,7 +183,12 @@ Async<Outcome> Session::deliver(std::unique_ptr<Transaction> transaction, std::u
   if (!reception->refusal() && account_ && settings_->check_sender_fields) {
     if (auto refusal = co_await check_authors(reception->authors())) reception->refuse(*std::move(refusal));
   }
+  Judgement judged;
   const auto octets = reception->octets();
+  if (auto judge_of_it = reception->take_judge(); judge_of_it && !reception->refusal()) {
+    judged = co_await judge(std::move(judge_of_it), transaction.get(), octets);
+    if (judged.refusal) reception->refuse(*std::move(judged.refusal));
+  }
   std::vector<Reply> replies;
   if (reception->refusal()) {
     replies.assign(is_lmtp() ? count : 1, *reception->refusal());
@@ -128,7 +196,14 @@ Async<Outcome> Session::deliver(std::unique_ptr<Transaction> transaction, std::u
     delivery::Letter letter = letter_of(*transaction, *reception);
     transaction.reset();
     reception.reset();
-    auto answer = co_await services.mda->deliver(std::move(letter));
+    if (!knows_sender(judged)) delivery::leave_success_untold(letter);
+    auto put = co_await take_judgement(&letter, &judged);
+    delivery::Answer answer;
+    if (put) {
+      answer = co_await services.mda->deliver(std::move(letter));
+    } else {
+      answer.results.assign(is_lmtp() ? count : 1, put);
+    }
     for (const auto& result : answer.results) {
       if (result) {
         replies.emplace_back(250, "2.0.0", "Ok: " + id);
@@ -149,11 +224,12 @@ Async<Outcome> Session::deliver(std::unique_ptr<Transaction> transaction, std::u
     metrics.octets.add(static_cast<double>(octets));
     errors_ = 0;
     put_off_ = 0;
+    early_checks_ = 0;
   } else {
     (first.is_permanent_failure() ? metrics.rejected : metrics.deferred).add();
   }
   metrics.delivery_seconds.observe(std::chrono::duration<double>(services.clock->steady() - began).count());
-  if (logged) log_message(id, from, count, octets, first);
+  if (logged) log_message(id, from, count, octets, judged.summary, first);
   Outcome outcome(first);
   outcome.more.assign(replies.begin() + 1, replies.end());
   co_return outcome;

@@ -2,9 +2,12 @@
 
 #include <utility>
 
+#include "address/domain.hpp"
 #include "base/text.hpp"
+#include "message/broken_header.hpp"
 #include "message/header.hpp"
 #include "message/mailboxes.hpp"
+#include "message/trace_fields.hpp"
 
 namespace pabal::server::smtp {
 
@@ -20,6 +23,15 @@ TextRules rules_of(const Settings& settings, Framing framing) {
   return {.framing = framing,
           .bare_newlines = normalise ? BareNewlines::normalise : BareNewlines::refuse,
           .max_line = settings.long_lines ? 0 : settings.max_text_line};
+}
+
+// Also with a dot at the end, and in U-labels where ours are A-labels, or the other way round.
+bool is_same_host(std::string_view id, std::string_view own) {
+  if (id.ends_with('.')) id.remove_suffix(1);
+  if (equal_ignoring_case(id, own)) return true;
+  const auto host = Domain::parse(id);
+  const auto ours = Domain::parse(own);
+  return host && ours && host->ascii() == ours->ascii();
 }
 
 }  // namespace
@@ -55,6 +67,7 @@ void Reception::keep(std::string_view run) {
     refuse({552, "5.3.4", "The message is bigger than " + std::to_string(settings_->max_message_size) + " octets"});
     return;
   }
+  if (judge_) judge_->take(run);
   if (preamble_.complete && !reviewed_) {
     hold(run);
   } else {
@@ -76,11 +89,36 @@ void Reception::hold(std::string_view run) {
 
 void Reception::end_hold(std::size_t header_octets) {
   review_header(std::string_view(held_).substr(0, header_octets));
+  for (std::size_t i = forged_.size(); i-- > 0;) held_.erase(forged_[i].begin, forged_[i].end - forged_[i].begin);
   content_.append(held_);
   std::string().swap(held_);
 }
 
+// The header stands in the content already, behind our Received field; nothing was spilled yet.
+void Reception::review_kept(std::size_t header_octets) {
+  review_header(std::string_view(content_.memory()).substr(received_octets_, header_octets));
+  for (std::size_t i = forged_.size(); i-- > 0;) {
+    content_.cut(received_octets_ + forged_[i].begin, forged_[i].end - forged_[i].begin);
+  }
+}
+
+// What only we may say: that we have looked at the letter, and what we found (RFC 8601 §5, RFC 7208 §9.1).
+bool Reception::claims_our_name(std::string_view field_name, std::string_view body) const {
+  const std::string_view own = settings_->own_id();
+  if (equal_ignoring_case(field_name, "Authentication-Results")) {
+    const auto id = message::parse_authentication_results(body).authserv_id;
+    // Without a name it says nothing to anybody, but to a careless reader.
+    return id.empty() || is_same_host(id, own) || is_same_host(id, settings_->hostname);
+  }
+  if (!equal_ignoring_case(field_name, "Received-SPF")) return false;
+  const std::string text = to_lower(body);
+  const std::string host = to_lower(settings_->hostname);
+  return text.contains("(" + host + ":") || text.contains("receiver=" + host) || text.contains("receiver=\"" + host);
+}
+
 void Reception::review_header(std::string_view header) {
+  // Taking one out moves what stands behind it; who sends more means no good.
+  constexpr std::size_t most_forged = 20;
   reviewed_ = true;
   if (header.size() > settings_->max_header_size) {
     refuse({552, "5.3.4", "The header is bigger than " + std::to_string(settings_->max_header_size) + " octets"});
@@ -95,6 +133,15 @@ void Reception::review_header(std::string_view header) {
   while (const auto field = reader.next()) {
     const auto is = [&](std::string_view name) { return equal_ignoring_case(field->name, name); };
     if (is("Received")) ++hops;
+    if ((field->name.size() == 22 || field->name.size() == 12) && claims_our_name(field->name, field->body)) {
+      if (forged_.size() == most_forged) {
+        forged_.clear();
+        refuse({550, "5.6.0", "Too many header fields claim to be of this server"});
+        return;
+      }
+      forged_.push_back({static_cast<std::size_t>(field->begin), static_cast<std::size_t>(field->end)});
+      continue;
+    }
     if (!preamble_.complete) continue;
     has_date |= is("Date");
     has_message_id |= is("Message-ID");
@@ -105,6 +152,16 @@ void Reception::review_header(std::string_view header) {
       // RFC 6854 §2: a group may stand there, "Undisclosed:;" too. Who names nobody claims to be nobody else.
       readable &= addresses && (!addresses->empty() || field->body.contains(':'));
       if (addresses) authors_.insert(authors_.end(), addresses->begin(), addresses->end());
+    }
+  }
+  if (reader.malformed()) {
+    message::BrokenHeaderReader behind(header);
+    while (const auto field = behind.next()) {
+      // For us that is text; who reads on to the empty line takes it for our word.
+      if (claims_our_name(field->name, field->body)) {
+        refuse(
+            {550, "5.6.0", "The header breaks off, and has fields behind the break that claim to be of this server"});
+      }
     }
   }
   if (hops > settings_->max_received_hops) {
@@ -128,7 +185,7 @@ Async<> Reception::spill() {
       looked_at_ = text.size() < 3 ? 0 : text.size() - 3;
       co_return;
     }
-    review_header(text.substr(0, header_octets.value_or(text.size())));
+    review_kept(header_octets.value_or(text.size()));
     if (refusal_) co_return;
   }
   if (auto spilled = co_await content_.spill(); !spilled) refuse(reply_for(spilled.error(), *settings_, false));
@@ -149,7 +206,7 @@ void Reception::finish() {
     end_hold(held_.size());
   } else {
     const auto text = std::string_view(content_.memory()).substr(received_octets_);
-    review_header(text.substr(0, message::header_size(text).value_or(text.size())));
+    review_kept(message::header_size(text).value_or(text.size()));
   }
 }
 

@@ -1,5 +1,6 @@
 // Reception: one message's text on its way in, by DATA or by BDAT: decoded, measured, its header looked at, and put
-// into a store::Incoming behind our Received field. No sockets; it says when the store wants to spill.
+// into a store::Incoming behind our Received field. Fields that claim to be our findings (RFC 8601 §5) are taken out of
+// every letter, whoever sends it. No sockets; it says when the store wants to spill.
 #pragma once
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "address/email_address.hpp"
+#include "server/smtp/judge.hpp"
 #include "server/smtp/outcome.hpp"
 #include "server/smtp/settings.hpp"
 #include "smtp/data.hpp"
@@ -38,6 +40,11 @@ class Reception {
   /// All has arrived: the last checks. Once.
   void finish();
 
+  /// Who looks at the text while it comes, as it was sent; before the first take().
+  void judge_with(std::unique_ptr<Judge> judge) { judge_ = std::move(judge); }
+  /// Null: nobody does.
+  [[nodiscard]] std::unique_ptr<Judge> take_judge() noexcept { return std::move(judge_); }
+
   void refuse(Reply reply) {
     if (!refusal_) refusal_ = std::move(reply);
   }
@@ -55,6 +62,8 @@ class Reception {
   void hold(std::string_view run);
   void review_header(std::string_view header);
   void end_hold(std::size_t header_octets);
+  void review_kept(std::size_t header_octets);
+  [[nodiscard]] bool claims_our_name(std::string_view field_name, std::string_view body) const;
 
   const Settings* settings_;
   pabal::smtp::TextDecoder decoder_;
@@ -70,6 +79,12 @@ class Reception {
   Preamble preamble_;
   std::string held_;  ///< a submitter's header until it is whole, and completed
   std::vector<EmailAddress> authors_;
+  std::unique_ptr<Judge> judge_;
+  struct Span {
+    std::size_t begin;
+    std::size_t end;
+  };
+  std::vector<Span> forged_;  ///< fields of the header in somebody else's hand that bear our name
 };
 
 }  // namespace pabal::server::smtp

@@ -13,7 +13,9 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "delivery/mda.hpp"
+#include "delivery/refusals.hpp"
 #include "net/stream.hpp"
+#include "server/smtp/judge.hpp"
 #include "store/incoming.hpp"
 
 namespace pabal::server::smtp {
@@ -60,6 +62,9 @@ class DirectoryAccounts final : public Accounts {
 struct Services {
   Accounts* accounts = nullptr;
   delivery::Mda* mda = nullptr;
+  Judges* judges = nullptr;  ///< null: no letter is judged
+  /// Keeps the trace of a letter that was refused for its sender; nothing: there are none.
+  std::function<Async<>(delivery::RefusedLetter)> note_refusal;
   /// A buffer for an arriving message; the argument is its size as announced, or 0 (store::Store::receive).
   std::function<store::Incoming(std::uint64_t)> receive;
   /// For STARTTLS; nothing or null: not offered.

@@ -30,8 +30,9 @@ struct Transaction {
   pabal::smtp::Mail mail;
   std::string id;  ///< the letter's
   std::vector<delivery::Recipient> recipients;
-  std::set<std::string> named;  ///< the recipients' addresses
-  std::size_t targets = 0;      ///< how many mailboxes the recipients lead to, each counted for itself
+  std::set<std::string> named;   ///< the recipients' addresses
+  std::size_t targets = 0;       ///< how many mailboxes the recipients lead to, each counted for itself
+  std::unique_ptr<Judge> judge;  ///< once it has begun, until the text comes
   std::size_t repeated_recipients = 0;
   std::size_t refused_recipients = 0;
 };
@@ -103,11 +104,17 @@ class Session {
   [[nodiscard]] std::unique_ptr<Reception> begin_reception(const Transaction& transaction,
                                                            pabal::smtp::Framing framing) const;
   [[nodiscard]] Async<Outcome> deliver(std::unique_ptr<Transaction> transaction, std::unique_ptr<Reception> reception);
+  void begin_judging(Transaction& transaction, const Executor& home) const;
+  [[nodiscard]] Async<Judgement> judge(std::unique_ptr<Judge> asked, const Transaction* transaction,
+                                       std::uint64_t octets);
   [[nodiscard]] Async<std::optional<Reply>> check_authors(std::vector<EmailAddress> authors);
+  [[nodiscard]] bool knows_sender(const Judgement& judged) const;
+  [[nodiscard]] static Async<Result<void>> take_judgement(delivery::Letter* letter, Judgement* judged);
+  [[nodiscard]] delivery::Origin origin_of(const Transaction& transaction) const;
   [[nodiscard]] delivery::Letter letter_of(Transaction& transaction, Reception& reception) const;
   [[nodiscard]] store::OutgoingTerms terms_of(const pabal::smtp::Mail& mail) const;
   void log_message(const std::string& id, const std::string& from, std::size_t recipients, std::uint64_t octets,
-                   const Reply& reply) const;
+                   const std::string& judged, const Reply& reply) const;
 
   // What is so.
   [[nodiscard]] bool is_own_postmaster(const EmailAddress& address) const;
@@ -143,6 +150,7 @@ class Session {
   std::size_t errors_ = 0;
   std::size_t auth_failures_ = 0;
   std::size_t transactions_ = 0;
+  std::size_t early_checks_ = 0;  ///< that began with MAIL since the last accepted message
   std::size_t idle_commands_ = 0;
   std::size_t put_off_ = 0;  ///< RCPTs with a 4yz reply since the last accepted message
   net::Turns turns_{net::kCommandsATurn};

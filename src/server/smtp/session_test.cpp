@@ -55,6 +55,26 @@ TEST(Session, TheEventfulOne) {
   EXPECT_TRUE(whole.said.ends_with("221 2.0.0 mail.busan.example Bye\r\n")) << whole.said;
 }
 
+// RFC 3461's word of success goes to whoever MAIL FROM names: only where it is known to be theirs.
+TEST(Session, OnlyWhoIsKnownIsToldOfSuccess) {
+  const auto notify = [](std::string_view sender) {
+    Settings settings;
+    settings.relay = true;
+    World world(settings);
+    net::MemoryStream stream({.input = {"EHLO x.example\r\n",
+                                        fmt::format("MAIL FROM:<{}>\r\n"
+                                                    "RCPT TO:<bob@busan.example> NOTIFY=SUCCESS,DELAY\r\n"
+                                                    "RCPT TO:<carol@busan.example> NOTIFY=SUCCESS\r\nDATA\r\n",
+                                                    sender),
+                                        "From: a@judged.example\r\n\r\ntext\r\n.\r\n", "QUIT\r\n"}});
+    net::run_to_end(world.serve(stream));
+    return world.mda.kept.empty() ? stream.written() : world.mda.kept.front().notify;
+  };
+  EXPECT_EQ(notify("good@judged.example"), "SUCCESS,DELAY SUCCESS ");
+  EXPECT_EQ(notify("stranger@judged.example"), "DELAY NEVER ");
+  EXPECT_EQ(notify("ours@trusted.example"), "SUCCESS,DELAY SUCCESS ");
+}
+
 // The nth read, write or handshake fails, for every n: no promise without a delivery, and no harm.
 TEST(Session, EveryOperationFailsOnce) {
   const auto whole = run(eventful());
@@ -92,6 +112,41 @@ TEST(Session, HalfAMessageIsNone) {
         run({"EHLO x\r\n", "MAIL FROM:<>\r\nRCPT TO:<bob@busan.example>\r\nDATA\r\n", text.substr(0, n)});
     EXPECT_EQ(ended.delivered, n == text.size() ? 1U : 0U) << n;
   }
+}
+
+// What is refused for its sender leaves a trace, under the id that the reply tells.
+TEST(Session, ARefusalForTheSenderIsNoted) {
+  World world;
+  net::MemoryStream stream(
+      {.input = {
+           "EHLO x\r\n", "MAIL FROM:<forged@judged.example>\r\nRCPT TO:<bob@busan.example>\r\nDATA\r\n",
+           "Subject: x\r\n\r\n.\r\n", "MAIL FROM:<slow@judged.example>\r\nRCPT TO:<bob@busan.example>\r\nDATA\r\n",
+           "Subject: x\r\n\r\n.\r\n", "MAIL FROM:<good@judged.example>\r\nRCPT TO:<bob@busan.example>\r\nDATA\r\n",
+           "Subject: x\r\n\r\n.\r\n"}});
+  net::run_to_end(world.serve(stream));
+  ASSERT_EQ(world.refused.size(), 2U);
+  const auto& letter = world.refused.front();
+  EXPECT_TRUE(stream.written().contains("550 5.7.1 This is not from judged.example (" + letter.id + ")\r\n"));
+  EXPECT_EQ(letter.reply, "550 5.7.1 This is not from judged.example (" + letter.id + ")");
+  EXPECT_EQ(letter.sender, "forged@judged.example");
+  EXPECT_EQ(letter.recipients, std::vector<std::string>{"bob@busan.example"});
+  EXPECT_EQ(letter.judged.at("found").as_string(), "forged");
+  EXPECT_EQ(letter.origin.helo, "x");
+  EXPECT_FALSE(letter.again);
+  EXPECT_TRUE(world.refused.back().again);
+}
+
+// The look-ups begin with MAIL; who sends nothing has them only so often.
+TEST(Session, ChecksBeginWithMail) {
+  World world;
+  std::string mails;
+  for (int i = 0; i < 10; ++i) mails += "MAIL FROM:<good@judged.example>\r\nRSET\r\n";
+  const std::string letter = "MAIL FROM:<good@judged.example>\r\nRCPT TO:<bob@busan.example>\r\nDATA\r\n";
+  net::MemoryStream stream(
+      {.input = {"EHLO x\r\n", mails, letter, "Subject: x\r\n\r\n.\r\n", "MAIL FROM:<good@judged.example>\r\n"}});
+  net::run_to_end(world.serve(stream));
+  EXPECT_EQ(world.judges.begun, 5U) << "three in vain, one for the letter, one after it";
+  EXPECT_EQ(world.mda.kept.size(), 1U);
 }
 
 TEST(Session, ATimeoutIsToldAndEndsIt) {

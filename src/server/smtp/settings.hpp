@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mailauth/letter_check.hpp"
 #include "net/endpoint.hpp"
 #include "smtp/verb.hpp"
 
@@ -13,9 +14,23 @@ namespace pabal::server::smtp {
 
 using smtp_protocol = pabal::smtp::Protocol;
 
+/// How letters of strangers are judged by who really sent them.
+struct AuthSettings {
+  bool enabled = true;
+  bool received_spf = true;       ///< write Received-SPF beside Authentication-Results
+  mailauth::CheckSettings check;  ///< with what follows from it
+  /// Clients here are our own: their letters are not judged. None of a Unix socket's is.
+  std::vector<net::Network> trusted_networks = {net::Network::parse("127.0.0.0/8").value(),
+                                                net::Network::parse("::1/128").value()};
+  std::vector<net::Network> allow_networks = {};  ///< judged, but never refused or set aside for it
+  std::size_t refusal_traces = 2000;              ///< a day, of letters that are refused (delivery::Refusals)
+};
+
 /// For all listeners of the three protocols. RFC 5321 §4.5.3 names what a server must at least allow.
 struct Settings {
   std::string hostname = "localhost";  ///< our name in the greeting, EHLO and Received
+  std::string authserv_id = {};        ///< our name in Authentication-Results (RFC 8601 §2.5); empty: the hostname
+  [[nodiscard]] const std::string& own_id() const noexcept { return authserv_id.empty() ? hostname : authserv_id; }
 
   // Sizes.
   std::uint64_t max_message_size = 50ULL << 20;  ///< announced in SIZE, enforced while reading (RFC 1870)
@@ -57,6 +72,8 @@ struct Settings {
   bool relay = false;  ///< something carries letters elsewhere; with it DSN, DELIVERBY, MT-PRIORITY, FUTURERELEASE
   std::chrono::seconds max_hold = std::chrono::days(30);  ///< RFC 4865: how far ahead a submitter may date a letter
   bool require_tls_extension = false;
+
+  AuthSettings auth = {};
 
   // By client address (IPv4 address, IPv6 /64); loopback, Unix sockets and rate_exempt are not counted.
   double messages_per_minute = 600;

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "net/memory_stream.hpp"
 #include "server/smtp/server.hpp"
 
@@ -145,6 +147,7 @@ class ScriptedMda final : public delivery::Mda {
     std::string envelope;  ///< "from=<…> to=<…>,<…>"
     std::string content;
     std::string origin;  ///< protocol, client, helo, tls
+    std::string notify;  ///< of its recipients, a word each
   };
 
   [[nodiscard]] Async<delivery::Answer> deliver(delivery::Letter letter) override {
@@ -160,10 +163,14 @@ class ScriptedMda final : public delivery::Mda {
     }
     const bool keep = letter.answer_each ? !to.empty() : all.has_value();
     if (keep) {
-      kept.push_back({.envelope = "from=<" + (letter.sender ? letter.sender->text() : "") + "> to=" + to,
+      std::string notify;
+      for (const auto& recipient : letter.recipients) notify += recipient.notify + " ";
+      kept.push_back({.envelope = "from=<" + (letter.sender ? letter.sender->text() : "") + "> to=" + to +
+                                  (letter.junk ? " junk" : ""),
                       .content = letter.content.memory(),
                       .origin = letter.origin.protocol + " " + letter.origin.client_address + " " + letter.origin.helo +
-                                " " + letter.origin.tls});
+                                " " + letter.origin.tls,
+                      .notify = std::move(notify)});
     }
     if (!letter.answer_each) answer.results.push_back(std::move(all));
     co_return answer;
@@ -182,6 +189,51 @@ class ScriptedMda final : public delivery::Mda {
   }
 };
 
+/// Judges what comes from an address at judged.example, by its local part: forged (refused), spam (junk), slow (put
+/// off), stranger (nobody knows whose it is); all others are good. Tells of how many octets it saw.
+class ScriptedJudges final : public Judges {
+ public:
+  [[nodiscard]] std::unique_ptr<Judge> judge(JudgedClient client) override {
+    judges_ = client.mail_from.ends_with("@judged.example");
+    if (!judges_) return nullptr;
+    return std::make_unique<One>(client.mail_from.substr(0, client.mail_from.find('@')), &begun);
+  }
+  /// Of strangers it knows only those at judged.example.
+  [[nodiscard]] bool trusts(const net::Endpoint& /*peer*/) const override { return !judges_; }
+  std::size_t begun = 0;
+
+ private:
+  bool judges_ = false;
+  class One final : public Judge {
+   public:
+    One(std::string name, std::size_t* begun) : name_(std::move(name)), all_begun_(begun) {}
+    void begin(const Executor& /*home*/) override {
+      begun_ = true;
+      ++*all_begun_;
+    }
+    void take(std::string_view octets) override { seen_ += begun_ ? octets.size() : 0; }
+    [[nodiscard]] Async<Judgement> finish(std::vector<std::string> recipients) override {
+      Judgement out;
+      out.summary = name_;
+      if (name_ == "forged") out.refusal.emplace(550, "5.7.1", "This is not from judged.example");
+      if (name_ == "slow") out.refusal.emplace(451, "4.7.0", "The DNS gives no answer");
+      out.trace["found"] = name_;
+      out.message_id = "<1@judged.example>";
+      out.junk = name_ == "spam";
+      out.sender_is_known = name_ != "stranger";
+      out.fields = fmt::format("Authentication-Results: mail.busan.example; x-octets={} x-recipients={}\r\n", seen_,
+                               recipients.size());
+      co_return out;
+    }
+
+   private:
+    std::string name_;
+    std::size_t* all_begun_;
+    bool begun_ = false;
+    std::size_t seen_ = 0;
+  };
+};
+
 struct World {
   explicit World(Settings chosen = {}, ListenerSettings listener = {}, bool tls_available = true)
       : settings(std::move(chosen)),
@@ -197,6 +249,8 @@ struct World {
   Log log;
   ScriptedAccounts accounts;
   ScriptedMda mda;
+  ScriptedJudges judges;
+  std::vector<delivery::RefusedLetter> refused;
   Settings settings;
   RateLimits limits;
   Server server;
@@ -206,10 +260,16 @@ struct World {
     settings.hostname = "mail.busan.example";
     return settings;
   }
+  Async<> note(delivery::RefusedLetter letter) {
+    refused.push_back(std::move(letter));
+    co_return;
+  }
   Services services(bool tls_available) {
     Services all;
     all.accounts = &accounts;
     all.mda = &mda;
+    all.judges = &judges;
+    all.note_refusal = [this](delivery::RefusedLetter letter) { return note(std::move(letter)); };
     all.receive = [](std::uint64_t) { return store::Incoming(); };
     if (tls_available) {
       // Memory streams never look at it; it only has to be there.

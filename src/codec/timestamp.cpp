@@ -73,8 +73,12 @@ std::optional<SystemTime> parse_timestamp(std::string_view text) noexcept {
   const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!offset || !text.empty() || !date.ok()) return std::nullopt;
-  return SystemTime(std::chrono::sys_days(date)) + std::chrono::hours(*hour) + std::chrono::minutes(*minute - *offset) +
-         std::chrono::seconds(*second);
+  const auto time = SystemTime(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
+                    std::chrono::minutes(*minute - *offset) + std::chrono::seconds(*second);
+  // An offset or a leap second may lead out of the years that a timestamp can be written of.
+  const auto utc = std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(time)).year();
+  if (utc < std::chrono::year(0) || utc > std::chrono::year(9999)) return std::nullopt;
+  return time;
 }
 
 }  // namespace pabal::codec

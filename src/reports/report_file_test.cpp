@@ -163,5 +163,28 @@ TEST(TlsReports, AreTheSameWhenReadAgain) {
   EXPECT_EQ(write_tls_report(*read), text);
 }
 
+TEST(TlsReports, HaveTextsThatStayAsTheyWereRead) {
+  const auto with = [](std::string_view organization, std::string_view begin) {
+    return fmt::format(R"({{"organization-name":"{}","date-range":{{"start-datetime":"{}","end-datetime":
+                       "2016-04-01T23:59:59Z"}},"policies":[]}})",
+                       organization, begin);
+  };
+  const std::string_view begin = "2016-04-01T00:00:00Z";
+  EXPECT_FALSE(read_tls_report(with("\\u0001", begin)));
+  EXPECT_FALSE(read_tls_report(with(" \\t\\u007f ", begin)));
+  EXPECT_FALSE(read_tls_report(with("X", "9999-12-31T23:59:59-01:00")));
+  for (const auto& organization :
+       {std::string("X\\u0001"), "\\u0001 X", std::string(999, 'x') + " y", std::string(2000, ' ') + "y",
+        std::string(1500, ' ') + std::string(166, 'x') + "\xEB\xA9\x94\xEB\xA9\x94" + std::string(500, 'x')}) {
+    const auto read = read_tls_report(with(organization, begin));
+    if (organization.size() > 2000 && !read) continue;
+    ASSERT_TRUE(read) << organization;
+    const auto text = write_tls_report(*read);
+    const auto again = read_tls_report(text);
+    ASSERT_TRUE(again) << text;
+    EXPECT_EQ(write_tls_report(*again), text);
+  }
+}
+
 }  // namespace
 }  // namespace pabal::reports

@@ -29,12 +29,13 @@ void put_text(json::object& object, std::string_view name, const std::string& te
   if (!text.empty()) object[name] = text;
 }
 
+/// Controls become spaces before the ends are cut, and these are cut last: what is written is then read as it was.
 std::string clean(std::string_view raw) {
-  std::string out(message::utf8_prefix(trim(raw), kLongestMember));
+  std::string out(message::utf8_prefix(raw, 2 * kLongestMember));
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   }
-  return out;
+  return std::string(trim(message::utf8_prefix(trim(out), kLongestMember)));
 }
 
 std::string text_member(const json::object& object, std::string_view name) {

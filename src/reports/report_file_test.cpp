@@ -173,8 +173,8 @@ TEST(TlsReports, HaveTextsThatStayAsTheyWereRead) {
   EXPECT_FALSE(read_tls_report(with("\\u0001", begin)));
   EXPECT_FALSE(read_tls_report(with(" \\t\\u007f ", begin)));
   EXPECT_FALSE(read_tls_report(with("X", "9999-12-31T23:59:59-01:00")));
-  for (const auto& organization :
-       {std::string("X\\u0001"), "\\u0001 X", std::string(999, 'x') + " y", std::string(2000, ' ') + "y",
+  for (const std::string& organization :
+       {std::string("X\\u0001"), std::string("\\u0001 X"), std::string(999, 'x') + " y", std::string(2000, ' ') + "y",
         std::string(1500, ' ') + std::string(166, 'x') + "\xEB\xA9\x94\xEB\xA9\x94" + std::string(500, 'x')}) {
     const auto read = read_tls_report(with(organization, begin));
     if (organization.size() > 2000 && !read) continue;

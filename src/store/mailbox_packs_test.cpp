@@ -113,6 +113,33 @@ TEST_P(MailboxPacks, FollowInTheBackground) {
   EXPECT_EQ(packed_change("INBOX"), info("INBOX").change);
 }
 
+TEST_P(MailboxPacks, AreWrittenAtAnOrderlyEnd) {
+  fill("INBOX", 1000);
+  const auto text = show("INBOX");
+  reopen();
+  EXPECT_EQ(packed_change("INBOX"), info("INBOX").change);
+  EXPECT_EQ(show("INBOX"), text);
+  fill("INBOX", 200);
+  reopen();
+  EXPECT_NE(packed_change("INBOX"), info("INBOX").change) << "so few aren't worth writing";
+}
+
+// Nobody could write it at an end that was none.
+TEST_P(MailboxPacks, FollowWhoOpensOneThatIsFarBehind) {
+  fill("INBOX", 300);
+  ASSERT_TRUE(store->maintain());
+  const auto octets = pack_of("INBOX");
+  fill("INBOX", 600);
+  ASSERT_TRUE(store->maintain());
+  put_pack("INBOX", octets);
+  reopen();
+  ASSERT_TRUE(store->maintain());
+  EXPECT_EQ(pack_of("INBOX"), octets);
+  show("INBOX");
+  ASSERT_TRUE(store->maintain());
+  EXPECT_EQ(packed_change("INBOX"), info("INBOX").change);
+}
+
 // After many flags have changed at once the rows are not read again: what is shown is what they say all the same.
 TEST_P(MailboxPacks, FlagsOfManyAreTakenAsTheyWereWritten) {
   fill("INBOX", 150);

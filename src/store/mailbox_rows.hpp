@@ -112,13 +112,16 @@ inline constexpr std::int64_t kMostGivenUpNames = 20'000;
 // snapshot_rows.cpp
 struct SnapshotRead {
   std::shared_ptr<const MailboxSnapshot> snapshot;
-  std::string pack;    ///< the packed form, where it should be written; else empty
-  std::string damage;  ///< what is wrong with the one that was there; empty: nothing
+  std::string pack;        ///< the packed form, where it should be written; else empty
+  std::size_t behind = 0;  ///< messages that the one that was there did not know of
+  std::string damage;      ///< what is wrong with the one that was there; empty: nothing
 };
 /// `base` brought up to date; where there is none, or it is too old, the packed form of mailboxes of `pack_from`
 /// messages and more, or all rows.
 [[nodiscard]] Result<SnapshotRead> read_snapshot(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                  std::shared_ptr<const MailboxSnapshot> base, std::size_t pack_from);
+/// Whether so many messages behind a mailbox's packed form of `emails` are enough to write it anew in the background.
+[[nodiscard]] bool packed_long_ago(std::size_t behind, std::size_t emails) noexcept;
 /// The snapshot with a change of flags that came right after it, without a look at the rows; null where all rows should
 /// be looked at.
 [[nodiscard]] std::shared_ptr<const MailboxSnapshot> with_flags(const MailboxSnapshot& base,

@@ -15,10 +15,11 @@ struct Behind {
   std::uint64_t messages;
   std::uint64_t share;
 };
-constexpr Behind kBusy{.messages = 1024, .share = 16};
+constexpr Behind kBusy{.messages = 1024, .share = 32};
 constexpr Behind kCalm{.messages = 256, .share = 128};
 
 constexpr std::size_t kMostKnown = 100'000;  ///< accounts
+constexpr std::chrono::seconds kPackAtEnd{1};
 
 struct Big {
   MailboxId mailbox;
@@ -44,6 +45,8 @@ std::uint64_t most_behind(const Behind& behind, std::uint64_t emails) noexcept {
 
 }  // namespace
 
+bool packed_long_ago(std::size_t behind, std::size_t emails) noexcept { return behind > most_behind(kCalm, emails); }
+
 void Shard::to_pack(AccountId account, std::uint64_t arrived) {
   auto waiting = to_pack_.lock();
   waiting->arrived[account] += arrived;
@@ -58,11 +61,20 @@ void Shard::to_pack(AccountId account, MailboxId mailbox) {
 
 // `all`: tests want it done.
 Result<void> Shard::pack_mailboxes(bool all) {
-  const auto waiting = std::exchange(*to_pack_.lock(), {});
-  const bool busy = !all && waiting.all > kBusyArrivals && waiting.all < kUnknown;
+  return pack_mailboxes(all, [this] { return stopping(); });
+}
+
+Result<void> Shard::pack_mailboxes(bool all, const std::function<bool()>& enough) {
+  auto waiting = std::exchange(*to_pack_.lock(), {});
+  const bool busy = !all && !stopping() && waiting.all > kBusyArrivals && waiting.all < kUnknown;
   if (packing_.size() > kMostKnown) packing_.clear();
-  for (const auto& [account, arrived] : waiting.arrived) {
-    if (stopping()) return {};
+  while (!waiting.arrived.empty()) {
+    if (enough()) {
+      to_pack_.lock()->add(waiting);
+      return {};
+    }
+    const auto [account, arrived] = *waiting.arrived.begin();
+    waiting.arrived.erase(waiting.arrived.begin());
     auto& known = packing_[account];
     known.calm -= std::min(known.calm, arrived);
     known.busy -= std::min(known.busy, arrived);
@@ -71,6 +83,14 @@ Result<void> Shard::pack_mailboxes(bool all) {
     if (auto packed = pack_account(account, waiting.changed, busy, all); !packed) return packed;
   }
   return {};
+}
+
+// What many letters just before an orderly end left behind, so that the next start's first look is as quick as any.
+Result<void> Shard::pack_at_end() {
+  if (!healthy()) return {};
+  const std::lock_guard one_at_a_time(upkeep_);
+  const auto until = around_.clock->steady() + kPackAtEnd;
+  return pack_mailboxes(false, [&] { return around_.clock->steady() > until; });
 }
 
 // And says how many letters may come before there is something to do.

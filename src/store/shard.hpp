@@ -289,6 +289,8 @@ class Shard {
 
   // pack_upkeep.cpp; blocking
   [[nodiscard]] Result<void> pack_mailboxes(bool all);
+  [[nodiscard]] Result<void> pack_mailboxes(bool all, const std::function<bool()>& enough);
+  [[nodiscard]] Result<void> pack_at_end();
   [[nodiscard]] Result<void> pack_account(AccountId account, const std::set<MailboxKey>& changed, bool busy, bool all);
   [[nodiscard]] Result<std::uint64_t> pack_mailbox(MailboxKey key, std::uint32_t uid_next, std::uint64_t most,
                                                    bool changed);
@@ -387,6 +389,11 @@ class Shard {
     std::map<AccountId, std::uint64_t> arrived;
     std::set<MailboxKey> changed;
     std::uint64_t all = 0;
+    void add(const ToPack& more) {
+      for (const auto& [account, count] : more.arrived) arrived[account] += count;
+      changed.insert(more.changed.begin(), more.changed.end());
+      all += more.all;
+    }
   };
   Guarded<ToPack> to_pack_;
   Guarded<PutOff> to_fold_;   ///< changes of flags are pending

@@ -216,6 +216,7 @@ Result<SnapshotRead> read_snapshot(db::Connection& connection, AccountId account
       auto newer = brought_up_to_date(connection, account, head, *table, **pack, &changes);
       if (!newer) return pass(newer);
       read.snapshot = std::move(*newer);
+      read.behind = changes;
       if (read.snapshot && changes > std::max(kPackChanges, read.snapshot->size() / kPackShare)) {
         read.pack = pack_snapshot(*read.snapshot);
       }

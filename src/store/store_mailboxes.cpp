@@ -447,8 +447,11 @@ Async<Result<std::shared_ptr<const MailboxSnapshot>>> Shard::snapshot(AccountId 
     around_.log.warning("snapshot_damaged",
                         {{"account", account.value}, {"mailbox", mailbox.value}, {"why", read_now->damage}});
   }
+  const auto behind = read_now->pack.empty() ? read_now->behind : 0;
   if (!read_now->pack.empty()) keep_pack(account, mailbox, std::move(read_now->pack));
   auto made = std::move(read_now->snapshot);
+  // After an end that was none, nobody knows how far behind it is until somebody looks.
+  if (packed_long_ago(behind, made->size())) to_pack(account, mailbox);
   co_return keep_newest(key, std::move(made));
 }
 

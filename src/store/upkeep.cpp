@@ -72,7 +72,7 @@ void Shard::upkeep_loop() {
       auto sleep = sleep_.lock();
       wake_.wait_for(sleep.unique_lock(), around_.options.upkeep_every,
                      [&] { return sleep->stopping || in_rows_.load(std::memory_order_relaxed) >= move_rows_at; });
-      if (sleep->stopping) return;
+      if (sleep->stopping) break;
     }
     if (!healthy()) {
       in_rows_ = 0;  // nothing moves any more
@@ -85,6 +85,9 @@ void Shard::upkeep_loop() {
     last_said = done.error().log;
     said = now;
     around_.log.error("upkeep_failed", {{"shard", place_.id.value}, {"why", last_said}});
+  }
+  if (auto packed = run_caught("the end", [&] { return pack_at_end(); }); !packed) {
+    around_.log.warning("snapshot_not_kept", {{"why", packed.error().log}});
   }
 }
 

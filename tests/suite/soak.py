@@ -59,7 +59,7 @@ def imap(options: argparse.Namespace) -> bool:
 
 def fuzz(options: argparse.Namespace) -> bool:
     make("asan", "fuzzers")
-    counts = build.fuzz(options.seed, options.minutes * 60, 24 * 3600)
+    counts = build.fuzz([options.seed], options.minutes * 60, 24 * 3600)
     for words in counts.words:
         print(words)
     return counts.failed == 0

@@ -115,6 +115,18 @@ class Lane {
     return found == by_sender_.end() ? 0 : found->second.size();
   }
 
+  /// Whether the predicate holds of one of those whose letters wait: gives the first such one.
+  template <class Predicate>
+  [[nodiscard]] std::optional<std::string> find_author(Predicate predicate) const {
+    for (const auto& [author, letters] : by_sender_) {
+      if (predicate(author)) return author;
+    }
+    for (const auto& held : apart_) {
+      if (predicate(held.letter.author)) return held.letter.author;
+    }
+    return std::nullopt;
+  }
+
   void push(Held held) {
     ++waiting_;
     auto& letters = by_sender_[held.letter.author];
@@ -168,6 +180,8 @@ class Lane {
   std::vector<Alarm*> idle;      ///< of connections that wait for a letter
   std::size_t rung = 0;          ///< connections that were, and are on their way to take one
   std::set<std::string> closed;  ///< what is handed to nobody directly (Relay::room)
+  std::uint64_t since = 0;       ///< the greater, the later did its first letter come
+  bool fresh = false;            ///< it came just now, and nobody has looked after it yet
 
  private:
   LaneKey key_;

@@ -19,6 +19,7 @@ void Relay::Worker::ring_idle(State& state) {
 
 std::chrono::milliseconds Relay::Worker::sleep_of(const State& state) {
   auto until = state.look_at;
+  if (state.fresh_waits) until = std::min(until, state.steady() + TryPace::every);
   for (const auto& [name, lane] : state.lanes) {
     if (lane->waiting() == 0 || !lane->pace.rests(state.steady())) continue;
     until = std::min(until, lane->pace.rests_until());
@@ -162,9 +163,10 @@ std::optional<SystemTime> Relay::room(const std::string& author, const std::vect
   // twice.
   const auto free = state_->free.load(std::memory_order_relaxed);
   const auto window = static_cast<std::int64_t>(state_->options.window);
-  if (free <= -2 * window) return std::nullopt;
+  if (free <= -static_cast<std::int64_t>(State::direct_windows - 1) * window) return std::nullopt;
   {
     auto closed = state_->closed.lock();
+    if (!closed->empty() && closed->contains("\f" + sender_of(author))) return std::nullopt;
     for (const auto& recipient : recipients) {
       if (closed->empty()) break;
       const auto lane = LaneKey{recipient.destination, tls}.text();

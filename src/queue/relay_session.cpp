@@ -361,8 +361,7 @@ Async<> Relay::Worker::run_session(Shared state, LaneKey key, std::shared_ptr<Se
       co_await session.peer->quit();
       co_return;
     }
-    session.trying = false;
-    --state->trying;
+    try_ends(*state, session);
   }
   ++lane.connected;
   std::exception_ptr thrown;

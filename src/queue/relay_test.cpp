@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "queue/lane.hpp"
 #include "queue/relay_world.hpp"
+#include "queue/sender_shares.hpp"
 
 namespace pabal::queue {
 namespace {
@@ -357,6 +358,93 @@ TEST(Relay, HostsThatSayNothingTakeNobodysTurn) {
   run_until(world, [&] { return !world.said.empty(); });
   EXPECT_EQ(tried, 6) << "the last tries are for what has just come";
   end(world, over);
+}
+
+// One whose letters to silent hosts have all just come leaves tries to others; and a little to what he sends next.
+TEST(Relay, ABulkSenderHoldsUpNobody) {
+  auto options = RelayWorld::quick();
+  options.max_connections = 16;  // and 64 tries
+  options.window = 1000;
+  RelayWorld world(options);
+  std::size_t tried = 0;
+  bool over = false;
+  world.on_connect = [&](const std::string& host) -> Async<std::optional<NoPeer>> {
+    if (!host.ends_with(".live.example")) {
+      ++tried;
+      co_return co_await silence(&over);
+    }
+    co_return std::nullopt;
+  };
+  world.relay->start();
+  world.io.restart();
+  world.io.run_for(10ms);
+  for (int i = 0; i < 150; ++i) {
+    // Also where each letter has a reverse-path of its own.
+    hand_over(world, world.letter(fmt::format("d{}", i), {fmt::format("r@dead{}.example", i)},
+                                  fmt::format("alice+r{}=dead@seoul.example", i)));
+    world.io.run_for(1ms);
+  }
+  run_until(world, [&] { return tried >= 48 + TryPace::at_once; });
+  // While the clock stands still no more goes beyond a sender's share.
+  EXPECT_EQ(tried, 48 + TryPace::at_once);
+  const auto before = tried;
+  hand_over(world, world.letter("live", {"bob@one.live.example"}, "carol@seoul.example"));
+  run_until(world, [&] { return !world.said.empty(); });
+  EXPECT_EQ(world.talk(), "mx1.one.live.example: bob@one.live.example=delivered\n");
+  // His own: the newest is the next.
+  hand_over(world, world.letter("own", {"bob@two.live.example"}));
+  world.store.clock.advance(TryPace::every);
+  run_until(world, [&] { return !world.said.empty(); });
+  EXPECT_EQ(world.talk(), "mx1.two.live.example: bob@two.live.example=delivered\n");
+  EXPECT_LE(tried, before + 1);
+  end(world, over);
+}
+
+TEST(Relay, ABulkSenderLeavesMemoryToOthers) {
+  auto options = RelayWorld::quick();
+  options.window = 10;
+  RelayWorld world(options);
+  const auto room = [&](const std::string& sender) {
+    return world.relay->room(sender, {{.address = "r@new.example", .destination = "new.example"}}, {}).has_value();
+  };
+  int handed = 0;
+  for (; handed < 40 && room("alice@seoul.example"); ++handed) {
+    hand_over(world, world.letter(fmt::format("d{}", handed), {fmt::format("r@d{}.example", handed)}));
+    world.io.restart();
+    world.io.poll();
+  }
+  EXPECT_EQ(handed, 16) << "half of three windows";
+  EXPECT_FALSE(room("alice+other@seoul.example"));
+  EXPECT_TRUE(room("carol@seoul.example"));
+  world.relay->start();
+  run_until(world, [&] { return world.rows() == 0; });
+  EXPECT_TRUE(room("alice@seoul.example"));
+  bool over = false;
+  end(world, over);
+}
+
+TEST(SenderShares, OneSenderIsOneWhateverAddressesHeUses) {
+  EXPECT_EQ(sender_of("alice@seoul.example"), "alice@seoul.example");
+  EXPECT_EQ(sender_of("alice+news@seoul.example"), "alice@seoul.example");
+  EXPECT_EQ(sender_of("bounce=bob=busan.example@seoul.example"), "bounce@seoul.example");
+  EXPECT_EQ(sender_of("+@seoul.example"), "+@seoul.example");
+  EXPECT_EQ(sender_of("@seoul.example"), "@seoul.example");
+  EXPECT_EQ(sender_of(""), "");
+  SenderShares shares;
+  shares.add("a");
+  shares.add("a");
+  shares.remove("a");
+  EXPECT_EQ(shares.of("a"), 1);
+  shares.remove("a");
+  shares.remove("a");
+  EXPECT_EQ(shares.of("a"), 0);
+  TryPace pace;
+  SteadyTime now{std::chrono::hours(1)};
+  int taken = 0;
+  while (pace.take(now)) ++taken;
+  EXPECT_EQ(taken, TryPace::at_once);
+  EXPECT_FALSE(pace.take(now + TryPace::every - 1ms));
+  EXPECT_TRUE(pace.take(now + TryPace::every));
 }
 
 TEST(Relay, MemoryIsBoundedWhateverWaits) {

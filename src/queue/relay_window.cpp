@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kDestinationsALook = 200;
 constexpr std::size_t kLanesKept = 20'000;  ///< of which something is remembered
+constexpr std::size_t kShareOfLeft = 3;     ///< a sender's tries, of those that are left
+constexpr std::size_t kReserved = 16;       ///< the part of the tries that is for senders with few of them alone
 
 std::string key_of(const std::string& id, std::int64_t number) { return fmt::format("{}/{}", id, number); }
 
@@ -26,13 +28,15 @@ std::optional<Held> Relay::Worker::in_hand(const Shared& state, store::OutgoingL
     return false;
   });
   if (letter.recipients.empty()) return std::nullopt;
-  return Held{.letter = std::move(letter), .hold = std::make_shared<Hold>(state, std::move(keys))};
+  auto hold = std::make_shared<Hold>(state, std::move(keys), letter.author);
+  return Held{.letter = std::move(letter), .hold = std::move(hold)};
 }
 
 void Relay::Worker::take(const Shared& state, Lane& lane, store::OutgoingLetter letter) {
   auto held = in_hand(state, std::move(letter));
   if (!held) return;
   const auto author = held->letter.author;
+  if (lane.waiting() == 0) lane.since = ++state->arrivals;
   lane.push(*std::move(held));
   close_or_open(*state, lane, author);
 }
@@ -171,13 +175,22 @@ Async<> Relay::Worker::fill(Shared state) {
 }
 
 // Those that were reached lately may use all connections. Others are tried beside them, those that failed least, and
-// what has just come before what waits: a flood of letters for dead destinations takes nobody's turn.
-bool Relay::Worker::may_connect(const State& state, const Lane& lane, bool fresh) {
-  if (state.busy() >= state.options.max_connections) return false;
-  if (lane.pace.proven()) return true;
+// what has just come before what waits: a flood of letters for dead destinations takes nobody's turn. Nor does one
+// sender's: he leaves as much to others as keeps a third of his own free, and only what has just come goes beyond that,
+// a little at a time, and not all: some are left in any flood.
+std::optional<Relay::Worker::Leave> Relay::Worker::may_connect(State& state, const Lane& lane, bool fresh) {
+  if (state.busy() >= state.options.max_connections) return std::nullopt;
+  if (lane.pace.proven()) return Leave{};
   const auto most = state.most_tries();
-  const auto share = lane.pace.failing() ? most / 2 : fresh ? most : most * 3 / 4;
-  return state.trying < std::max<std::size_t>(1, share);
+  const auto share = std::max<std::size_t>(1, lane.pace.failing() ? most / 2 : fresh ? most : most * 3 / 4);
+  if (state.trying >= share) return std::nullopt;
+  const auto left = std::max<std::size_t>(most, 1) - state.trying;
+  auto author = lane.find_author([&](const auto& one) { return state.tries.of(sender_of(one)) < kShareOfLeft * left; });
+  if (!author && fresh && !lane.pace.failing() && left > most / kReserved && state.spare_tries.take(state.steady())) {
+    author = lane.find_author([](const auto& /*any*/) { return true; });
+  }
+  if (!author) return std::nullopt;
+  return Leave{.trying = true, .sender = sender_of(*author)};
 }
 
 namespace {
@@ -197,37 +210,72 @@ bool Relay::Worker::wanted(const State& state, const Lane& lane) {
   return lane.waiting() > lane.idle.size() + lane.rung + (lane.sessions - lane.connected);
 }
 
+void Relay::Worker::try_ends(State& state, Session& session) {
+  if (!std::exchange(session.trying, false)) return;
+  --state.trying;
+  state.tries.remove(session.tried_for);
+}
+
+void Relay::Worker::open_connection(const Shared& state, Lane& lane, Leave leave) {
+  auto session = std::make_shared<Session>();
+  lane.fresh = false;
+  ++lane.sessions;
+  ++state->sessions;
+  if (leave.trying) {
+    session->trying = true;
+    session->tried_for = std::move(leave.sender);
+    session->hurry = hurry_of(state->trying, state->most_tries());
+    ++state->trying;
+    state->tries.add(session->tried_for);
+  }
+  state->connections.set(static_cast<double>(state->sessions));
+  asio::co_spawn(state->home, run_session(state, lane.key(), session),
+                 [state, key = lane.key(), session](const std::exception_ptr& thrown) {
+                   ++state->ended;
+                   --state->sessions;
+                   try_ends(*state, *session);
+                   --state->lane(key).sessions;
+                   state->connections.set(static_cast<double>(state->sessions));
+                   if (thrown) {
+                     state->log.error("relay_session_failed",
+                                      {{"destination", key.destination}, {"why", thrown_text(thrown)}});
+                   }
+                   state->alarm.ring();
+                 });
+}
+
 void Relay::Worker::open_connections(const Shared& state, Lane& lane, bool fresh) {
-  while (!state->stopping && wanted(*state, lane) && may_connect(*state, lane, fresh)) {
-    auto session = std::make_shared<Session>();
-    session->trying = !lane.pace.proven();
-    session->hurry = session->trying ? hurry_of(state->trying, state->most_tries()) : std::chrono::milliseconds(0);
-    ++lane.sessions;
-    ++state->sessions;
-    if (session->trying) ++state->trying;
-    state->connections.set(static_cast<double>(state->sessions));
-    asio::co_spawn(state->home, run_session(state, lane.key(), session),
-                   [state, key = lane.key(), session](const std::exception_ptr& thrown) {
-                     ++state->ended;
-                     --state->sessions;
-                     if (session->trying) --state->trying;
-                     --state->lane(key).sessions;
-                     state->connections.set(static_cast<double>(state->sessions));
-                     if (thrown) {
-                       state->log.error("relay_session_failed",
-                                        {{"destination", key.destination}, {"why", thrown_text(thrown)}});
-                     }
-                     state->alarm.ring();
-                   });
+  while (!state->stopping && wanted(*state, lane)) {
+    auto leave = may_connect(*state, lane, fresh);
+    if (!leave) {
+      lane.fresh = lane.fresh || (fresh && lane.sessions == 0);
+      state->fresh_waits = state->fresh_waits || lane.fresh;
+      return;
+    }
+    open_connection(state, lane, *std::move(leave));
   }
 }
 
 void Relay::Worker::open_connections(const Shared& state) {
   if (state->stopping) return;
   std::array<std::vector<Lane*>, 3> ready;  // proven, unknown, failing
+  std::vector<Lane*> fresh;
   for (const auto& [name, lane] : state->lanes) {
-    if (wanted(*state, *lane)) ready[lane->pace.proven() ? 0 : lane->pace.failing() ? 2 : 1].push_back(lane.get());
+    if (!wanted(*state, *lane)) continue;
+    auto* one = lane.get();
+    ready[one->pace.proven() ? 0 : one->pace.failing() ? 2 : 1].push_back(one);
+    if (one->fresh) fresh.push_back(one);
   }
+  // The newest: those before them had their chance, and are many.
+  state->fresh_waits = false;
+  const auto newest =
+      fresh.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(fresh.size(), TryPace::at_once));
+  std::ranges::partial_sort(fresh, newest, std::ranges::greater(), &Lane::since);
+  for (auto at = fresh.begin(); at != newest; ++at) open_connections(state, **at, true);
+  // Of what has waited, the oldest.
+  const auto free = state->most_tries() - std::min(state->most_tries(), state->trying);
+  const auto oldest = ready[1].begin() + static_cast<std::ptrdiff_t>(std::min(ready[1].size(), free));
+  std::ranges::partial_sort(ready[1], oldest, {}, &Lane::since);
   for (const auto& group : ready) {
     for (auto* lane : group) open_connections(state, *lane, false);
   }

@@ -12,6 +12,7 @@
 #include "queue/attempt_trace.hpp"
 #include "queue/lane.hpp"
 #include "queue/relay.hpp"
+#include "queue/sender_shares.hpp"
 
 namespace pabal::queue {
 
@@ -28,6 +29,7 @@ struct Relay::State {
             services.metrics->gauge("pabal_relay_window_letters", "Letters for other systems that are in memory.")) {}
 
   static constexpr std::size_t labelled_most = 50;  ///< destinations with counters of their own
+  static constexpr std::size_t direct_windows = 3;
 
   Executor home;
   Alarm alarm;
@@ -43,7 +45,12 @@ struct Relay::State {
   std::size_t letters = 0;                  ///< in lanes and on connections
   std::size_t sessions = 0;
   std::size_t trying = 0;  ///< of those, on their way to destinations that weren't reached lately
+  SenderShares tries;      ///< whose letters these are for
+  TryPace spare_tries;
+  bool fresh_waits = false;  ///< for one of them
+  std::uint64_t arrivals = 0;
   std::size_t settling = 0;
+  SenderShares held;  ///< letters in memory
   std::unordered_set<std::string> labelled;
 
   // The walk through the destinations.
@@ -104,6 +111,21 @@ struct Relay::State {
     services.metrics->counter(kName, kHelp, {{"destination", named ? destination : "other"}, {"result", result}})
         .add(static_cast<double>(by));
   }
+  /// Letters that are handed over directly may take three windows in all; of one sender no more than there is room
+  /// left for others.
+  [[nodiscard]] std::size_t direct_room() const {
+    const auto most = direct_windows * options.window;
+    return most - std::min(most, letters);
+  }
+  void close_or_open(const std::string& sender) {
+    const auto own = held.of(sender);
+    const auto room = direct_room();
+    if (own > room) {
+      closed.lock()->insert("\f" + sender);
+    } else if (own <= room / 2) {
+      closed.lock()->erase("\f" + sender);
+    }
+  }
   void tell_room() {
     free.store(static_cast<std::int64_t>(options.window) - static_cast<std::int64_t>(letters),
                std::memory_order_relaxed);
@@ -114,18 +136,24 @@ struct Relay::State {
 /// The relay's coroutines; each holds the state.
 struct Relay::Worker {
   using Shared = std::shared_ptr<State>;
+  struct Session;
 
   // While it lives the letter's rows are in hand, and nobody takes them up a second time.
   class Hold {
    public:
-    Hold(const Shared& state, std::vector<std::string> keys) : state_(state), keys_(std::move(keys)) {
+    Hold(const Shared& state, std::vector<std::string> keys, const std::string& author)
+        : state_(state), keys_(std::move(keys)), sender_(sender_of(author)) {
       ++state->letters;
+      state->held.add(sender_);
+      state->close_or_open(sender_);
     }
     ~Hold() {
       const auto state = state_.lock();
       if (!state) return;
       for (const auto& key : keys_) state->in_hand.erase(key);
       --state->letters;
+      state->held.remove(sender_);
+      state->close_or_open(sender_);
       state->tell_room();
     }
     Hold(const Hold&) = delete;
@@ -134,6 +162,7 @@ struct Relay::Worker {
    private:
     std::weak_ptr<State> state_;
     std::vector<std::string> keys_;
+    std::string sender_;
   };
 
   /// Without recipients whose rows are in memory already; nothing where all are.
@@ -152,7 +181,13 @@ struct Relay::Worker {
 
   static Async<> fill(Shared state);
 
-  static bool may_connect(const State& state, const Lane& lane, bool fresh);
+  struct Leave {
+    bool trying = false;
+    std::string sender = {};  ///< whose letter it is tried for
+  };
+  static std::optional<Leave> may_connect(State& state, const Lane& lane, bool fresh);
+  static void open_connection(const Shared& state, Lane& lane, Leave leave);
+  static void try_ends(State& state, Session& session);
 
   static bool wanted(const State& state, const Lane& lane);
 
@@ -173,6 +208,7 @@ struct Relay::Worker {
     std::size_t hop = 0;  ///< the one that is connected
     std::unique_ptr<Peer> peer;
     bool trying = false;
+    std::string tried_for = {};
     std::chrono::milliseconds hurry{0};
   };
 

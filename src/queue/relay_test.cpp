@@ -5,7 +5,6 @@
 #include "base/json.hpp"
 #include "queue/lane.hpp"
 #include "queue/relay_world.hpp"
-#include "queue/sender_shares.hpp"
 
 namespace pabal::queue {
 namespace {
@@ -19,13 +18,6 @@ RelayWorld::OnRecipient always(Answer answer) {
 Answer refused(std::string reply) {
   const bool lasting = reply.starts_with('5');
   return {.fate = lasting ? Fate::lasting : Fate::passing, .reply = std::move(reply)};
-}
-NoPeer unreachable() {
-  NoPeer no;
-  no.status = "4.4.1";
-  no.words = "connection refused";
-  no.at = "connect";
-  return no;
 }
 
 TEST(Relay, RecipientsOfADomainInOneTransactionLettersOnOneConnection) {
@@ -254,43 +246,6 @@ TEST(Relay, ABounceIsSignedAndOneThatCantBeGoesUnsigned) {
 }
 
 // Connections to hosts that don't answer leave room for those that do.
-TEST(Relay, TheDeadHoldUpNobody) {
-  RelayWorld world;
-  world.options.max_connections = 6;
-  world.options.tries_per_connection = 1;
-  world.start();
-  world.send(world.letter("live", {"x@live.example"}));
-  world.round();
-  auto released = std::make_shared<bool>(false);
-  world.on_connect = [released](const std::string& host) -> Async<std::optional<NoPeer>> {
-    if (host.ends_with("live.example")) co_return std::nullopt;
-    while (!*released) co_await sleep_for(std::chrono::milliseconds(1));
-    co_return unreachable();
-  };
-  for (int i = 0; i < 50; ++i) world.send(world.letter(fmt::format("d{}", i), {fmt::format("x@d{:02}.example", i)}));
-  bool over = false;
-  asio::co_spawn(world.io.get_executor(), world.relay->round(), [&](std::exception_ptr, Relay::Round) { over = true; });
-  world.io.restart();
-  const auto work_until = [&](const std::function<bool()>& done) {
-    for (int i = 0; i < 20'000 && !done(); ++i) world.io.run_for(std::chrono::milliseconds(1));
-  };
-  work_until([&] { return world.connections >= 5; });
-  EXPECT_EQ(world.connections, 1 + 4) << "three quarters for those that have not just come";
-  auto made = world.letter("now", {"y@live.example"});
-  const auto until = world.relay->room(made.sender, made.remote, made.tls);
-  ASSERT_TRUE(until);
-  made.claim_until = *until;
-  auto letters = store::outgoing_letters(made, ShardId{1}, world.store.clock.now());
-  world.send(std::move(made));
-  world.relay->hand_over(std::move(letters));
-  world.talk();
-  work_until([&] { return !world.said.empty(); });
-  EXPECT_EQ(world.talk(), "mx1.live.example: y@live.example=delivered\n");
-  *released = true;
-  work_until([&] { return over; });
-  EXPECT_TRUE(over);
-}
-
 TEST(Relay, StartsWorksAndStops) {
   RelayWorld world;
   world.options.keep_connection = 50ms;
@@ -306,179 +261,6 @@ TEST(Relay, StartsWorksAndStops) {
   for (int i = 0; i < 5000 && !stopped; ++i) world.io.run_for(std::chrono::milliseconds(2));
   EXPECT_TRUE(stopped);
   EXPECT_EQ(world.rows(), 0);
-}
-
-Async<std::optional<NoPeer>> silence(const bool* over) {
-  while (!*over) co_await sleep_for(std::chrono::milliseconds(5));
-  co_return unreachable();
-}
-// As the server does it while a letter is being accepted.
-void hand_over(RelayWorld& world, store::Delivery made) {
-  const auto room = world.relay->room(made.sender, made.remote, made.tls);
-  ASSERT_TRUE(room);
-  made.claim_until = *room;
-  auto letters = world.store->outgoing_letters(made, world.store.clock.now());
-  world.send(std::move(made));
-  world.relay->hand_over(std::move(letters));
-}
-void run_until(RelayWorld& world, const std::function<bool()>& done) {
-  world.io.restart();
-  for (int i = 0; i < 5000 && !done(); ++i) world.io.run_for(std::chrono::milliseconds(2));
-  EXPECT_TRUE(done());
-}
-
-void end(RelayWorld& world, bool& silence_is_over) {
-  silence_is_over = true;
-  bool stopped = false;
-  world.relay->stop([&] { stopped = true; });
-  run_until(world, [&] { return stopped; });
-}
-
-TEST(Relay, HostsThatSayNothingTakeNobodysTurn) {
-  auto options = RelayWorld::quick();
-  options.max_connections = 2;  // and 8 tries
-  options.window = 100;
-  RelayWorld world(options);
-  std::size_t tried = 0;
-  bool over = false;
-  world.on_connect = [&](const std::string& host) -> Async<std::optional<NoPeer>> {
-    if (host != "mx1.live.example") {
-      ++tried;
-      co_return co_await silence(&over);
-    }
-    co_return std::nullopt;
-  };
-  for (int i = 0; i < 60; ++i) {
-    for (int n = 0; n < 3; ++n)
-      world.send(world.letter(fmt::format("d{}-{}", i, n), {fmt::format("r{}@dead{}.example", n, i)}));
-  }
-  world.relay->start();
-  run_until(world, [&] { return tried >= 6; });
-  hand_over(world, world.letter("live", {"bob@live.example"}));
-  run_until(world, [&] { return !world.said.empty(); });
-  EXPECT_EQ(tried, 6) << "the last tries are for what has just come";
-  end(world, over);
-}
-
-// One whose letters to silent hosts have all just come leaves tries to others; and a little to what he sends next.
-TEST(Relay, ABulkSenderHoldsUpNobody) {
-  auto options = RelayWorld::quick();
-  options.max_connections = 16;  // and 64 tries
-  options.window = 1000;
-  RelayWorld world(options);
-  std::size_t tried = 0;
-  bool over = false;
-  world.on_connect = [&](const std::string& host) -> Async<std::optional<NoPeer>> {
-    if (!host.ends_with(".live.example")) {
-      ++tried;
-      co_return co_await silence(&over);
-    }
-    co_return std::nullopt;
-  };
-  world.relay->start();
-  world.io.restart();
-  world.io.run_for(10ms);
-  for (int i = 0; i < 150; ++i) {
-    // Also where each letter has a reverse-path of its own.
-    hand_over(world, world.letter(fmt::format("d{}", i), {fmt::format("r@dead{}.example", i)},
-                                  fmt::format("alice+r{}=dead@seoul.example", i)));
-    world.io.run_for(1ms);
-  }
-  run_until(world, [&] { return tried >= 48 + TryPace::at_once; });
-  // While the clock stands still no more goes beyond a sender's share.
-  EXPECT_EQ(tried, 48 + TryPace::at_once);
-  const auto before = tried;
-  hand_over(world, world.letter("live", {"bob@one.live.example"}, "carol@seoul.example"));
-  run_until(world, [&] { return !world.said.empty(); });
-  EXPECT_EQ(world.talk(), "mx1.one.live.example: bob@one.live.example=delivered\n");
-  // His own: the newest is the next.
-  hand_over(world, world.letter("own", {"bob@two.live.example"}));
-  world.store.clock.advance(TryPace::every);
-  run_until(world, [&] { return !world.said.empty(); });
-  EXPECT_EQ(world.talk(), "mx1.two.live.example: bob@two.live.example=delivered\n");
-  EXPECT_LE(tried, before + 1);
-  end(world, over);
-}
-
-TEST(Relay, ABulkSenderLeavesMemoryToOthers) {
-  auto options = RelayWorld::quick();
-  options.window = 10;
-  RelayWorld world(options);
-  const auto room = [&](const std::string& sender) {
-    return world.relay->room(sender, {{.address = "r@new.example", .destination = "new.example"}}, {}).has_value();
-  };
-  int handed = 0;
-  for (; handed < 40 && room("alice@seoul.example"); ++handed) {
-    hand_over(world, world.letter(fmt::format("d{}", handed), {fmt::format("r@d{}.example", handed)}));
-    world.io.restart();
-    world.io.poll();
-  }
-  EXPECT_EQ(handed, 16) << "half of three windows";
-  EXPECT_FALSE(room("alice+other@seoul.example"));
-  EXPECT_TRUE(room("carol@seoul.example"));
-  world.relay->start();
-  run_until(world, [&] { return world.rows() == 0; });
-  EXPECT_TRUE(room("alice@seoul.example"));
-  bool over = false;
-  end(world, over);
-}
-
-TEST(SenderShares, OneSenderIsOneWhateverAddressesHeUses) {
-  EXPECT_EQ(sender_of("alice@seoul.example"), "alice@seoul.example");
-  EXPECT_EQ(sender_of("alice+news@seoul.example"), "alice@seoul.example");
-  EXPECT_EQ(sender_of("bounce=bob=busan.example@seoul.example"), "bounce@seoul.example");
-  EXPECT_EQ(sender_of("+@seoul.example"), "+@seoul.example");
-  EXPECT_EQ(sender_of("@seoul.example"), "@seoul.example");
-  EXPECT_EQ(sender_of(""), "");
-  SenderShares shares;
-  shares.add("a");
-  shares.add("a");
-  shares.remove("a");
-  EXPECT_EQ(shares.of("a"), 1);
-  shares.remove("a");
-  shares.remove("a");
-  EXPECT_EQ(shares.of("a"), 0);
-  TryPace pace;
-  SteadyTime now{std::chrono::hours(1)};
-  int taken = 0;
-  while (pace.take(now)) ++taken;
-  EXPECT_EQ(taken, TryPace::at_once);
-  EXPECT_FALSE(pace.take(now + TryPace::every - 1ms));
-  EXPECT_TRUE(pace.take(now + TryPace::every));
-}
-
-TEST(Relay, MemoryIsBoundedWhateverWaits) {
-  auto options = RelayWorld::quick();
-  options.max_connections = 1;
-  options.window = 12;
-  options.look = std::chrono::seconds(1);
-  RelayWorld world(options);
-  bool over = false;
-  world.on_connect = [&](const std::string& /*host*/) -> Async<std::optional<NoPeer>> {
-    co_return co_await silence(&over);
-  };
-  for (int i = 0; i < 40; ++i) {
-    for (int n = 0; n < 5; ++n)
-      world.send(world.letter(fmt::format("d{}-{}", i, n), {fmt::format("r{}@d{}.example", n, i)}));
-  }
-  world.relay->start();
-  const auto in_memory = [&] {
-    const auto text = world.metrics.text();
-    const auto at = text.rfind("pabal_relay_window_letters ");
-    return at == std::string::npos
-               ? -1
-               : std::atoi(text.c_str() + at + std::string_view("pabal_relay_window_letters ").size());
-  };
-  run_until(world, [&] { return in_memory() >= 12; });
-  for (int i = 0; i < 20; ++i) {
-    world.store.clock.advance(std::chrono::seconds(2));
-    world.relay->tell();
-    world.io.run_for(std::chrono::milliseconds(25));
-    EXPECT_LE(in_memory(), 12);
-  }
-  // What was not tried is all still there.
-  EXPECT_EQ(world.rows(), 200);
-  end(world, over);
 }
 
 TEST(Relay, ALetterThatTheBestHostCantTakeSpeaksForItselfAlone) {

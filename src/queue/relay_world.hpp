@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "message/dsn.hpp"
 #include "message/mime.hpp"
 #include "queue/relay.hpp"
@@ -238,5 +240,39 @@ struct RelayWorld {
   std::vector<std::string> said;
   std::map<std::string, int> taken;  ///< by recipient and text
 };
+
+inline NoPeer unreachable() {
+  NoPeer no;
+  no.status = "4.4.1";
+  no.words = "connection refused";
+  no.at = "connect";
+  return no;
+}
+/// A host that says nothing until then.
+inline Async<std::optional<NoPeer>> silence(const bool* over) {
+  while (!*over) co_await sleep_for(std::chrono::milliseconds(5));
+  co_return unreachable();
+}
+/// As the server does it while a letter is being accepted.
+inline void hand_over(RelayWorld& world, store::Delivery made) {
+  const auto room = world.relay->room(made.sender, made.remote, made.tls);
+  ASSERT_TRUE(room);
+  made.claim_until = *room;
+  auto letters = world.store->outgoing_letters(made, world.store.clock.now());
+  world.send(std::move(made));
+  world.relay->hand_over(std::move(letters));
+}
+inline void run_until(RelayWorld& world, const std::function<bool()>& done) {
+  world.io.restart();
+  for (int i = 0; i < 5000 && !done(); ++i) world.io.run_for(std::chrono::milliseconds(2));
+  EXPECT_TRUE(done());
+}
+
+inline void end(RelayWorld& world, bool& silence_is_over) {
+  silence_is_over = true;
+  bool stopped = false;
+  world.relay->stop([&] { stopped = true; });
+  run_until(world, [&] { return stopped; });
+}
 
 }  // namespace pabal::queue

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "codec/date.hpp"
 #include "delivery/acceptable.hpp"
+#include "mailauth/claimed_findings.hpp"
 #include "message/header.hpp"
 
 namespace pabal::app {
@@ -73,6 +74,8 @@ Async<Result<json::value>> post_letter(LocalPost post, json::object request, std
   if (auto fine = check_limits(message, post.limits); !fine) co_return pass(fine);
   if (message.contains('\0')) co_return fail(ErrorKind::syntax, "the message has NUL octets");
   if (!has_only_crlf(message)) co_return fail(ErrorKind::syntax, "the message has lines that don't end with CRLF");
+  const mailauth::OwnNames ours{.authserv_id = post.limits.authserv_id, .hostname = post.limits.hostname};
+  if (auto fine = mailauth::take_out_claimed_findings(message, ours); !fine) co_return pass(fine);
 
   delivery::Letter letter;
   letter.id = post.id.empty() ? make_token(to_database(post.clock->now()), *post.random) : post.id;

@@ -14,19 +14,24 @@
 
 namespace pabal::app {
 
-/// What a letter may be at most: as for those that come by SMTP.
+/// What a letter may be at most, and may not say: as for those that come by SMTP.
 struct LetterLimits {
   std::uint64_t message_size;
   std::size_t header_size;
   std::size_t recipients;
   std::size_t received_hops;
+  // Fields that bear these names claim to be our findings, and are taken out.
+  std::string authserv_id;
+  std::string hostname;
 
   LetterLimits() : LetterLimits(server::smtp::Settings{}) {}
   LetterLimits(const server::smtp::Settings& settings)  // NOLINT(google-explicit-constructor)
       : message_size(settings.max_message_size),
         header_size(settings.max_header_size),
         recipients(settings.max_recipients),
-        received_hops(settings.max_received_hops) {}
+        received_hops(settings.max_received_hops),
+        authserv_id(settings.own_id()),
+        hostname(settings.hostname) {}
 };
 
 /// What it takes; all must outlive the letter.

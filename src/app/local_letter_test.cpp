@@ -8,6 +8,7 @@ namespace {
 // What is refused is refused before anybody is asked; so nobody is there to be asked.
 std::string post(const std::string& message, std::size_t recipients = 1) {
   server::smtp::Settings settings;
+  settings.hostname = "mail.seoul.example";
   settings.max_message_size = 200;
   settings.max_header_size = 100;
   settings.max_recipients = 3;
@@ -38,6 +39,13 @@ TEST(LocalLetter, HasTheLimitsOfThoseFromOutside) {
   EXPECT_EQ(post(header + std::string("a\0b\r\n", 5)), "syntax: the message has NUL octets");
   EXPECT_EQ(post(header + "a\rb\r\n"), "syntax: the message has lines that don't end wit");
   EXPECT_EQ(post(header + "a"), "syntax: the message has lines that don't end wit");
+}
+
+TEST(LocalLetter, FieldsBehindABrokenHeaderDoNotSpeakForUs) {
+  EXPECT_EQ(post("Subject: x\r\nfoo\r\nbar\r\nAuthentication-Results: mail.seoul.example; dkim=pass\r\n\r\n"),
+            "policy: The header breaks off, and has fields be");
+  EXPECT_TRUE(post("Subject: x\r\nfoo\r\nbar\r\nAuthentication-Results: mx.example; dkim=pass\r\n\r\n")
+                  .starts_with("syntax: @: not an address"));
 }
 
 }  // namespace

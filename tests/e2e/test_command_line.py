@@ -178,6 +178,31 @@ class Sendmail(unittest.TestCase):
             self.assertEqual(Mailbox(server, ALICE).count(), 2)
             self.assertEqual(server.cli("queue", "list").stdout, "The queue is empty.\n")
 
+    def test_nobody_speaks_for_us(self) -> None:
+        """RFC 8601 §5: fields that bear our name go, whichever way the letter is handed in."""
+        name = f"mail.{DOMAIN}"
+        forged = f"Authentication-Results: {name};\n dkim=pass header.d=bank.example\nReceived-SPF: pass ({name}: yes)\n"
+        letter = forged + "Authentication-Results: mx.example; spf=pass\nSubject: {}\n" + forged + "\nhello\n"
+        broken = f"Subject: x\nno field\nnor this\nAuthentication-Results: {name}; dkim=pass\n\nhello\n"
+        with new_server() as server:
+            drop = server.folder / "drop"
+            server.settings = f'maildrop = "{drop}"'
+            server.write_config()
+            self.prepare(server)
+            self.hand_in(server, [BOB], letter.format("without a server"))
+            server.start()
+            self.hand_in(server, [BOB], letter.format("with a server"))
+            envelope = json.dumps({"sender": ALICE, "recipients": [BOB]})
+            for name, text in (("1m80sr3y06qty6er", letter.format("maildrop")), ("1m80sr3y06qty6es", broken)):
+                (drop / f".{name}").write_text(envelope + "\n" + text.replace("\n", "\r\n"), newline="")
+                (drop / f".{name}").rename(drop / name)
+            box = Mailbox(server, BOB)
+            wait_until(lambda: box.count() == 3, 20, "the letter is taken from the maildrop")
+            wait_until(lambda: (drop / "held-1m80sr3y06qty6es").exists(), 20, "the broken one is kept")
+            for octets, subject in zip(box.messages(), (b"without a server", b"with a server", b"maildrop"), strict=True):
+                self.assertIn(b"\r\nAuthentication-Results: mx.example; spf=pass\r\nSubject: " + subject + b"\r\n\r\n", octets)
+                self.assertEqual(octets.count(b"Authentication-Results"), 1, octets)
+                self.assertNotIn(b"Received-SPF", octets)
 
     def test_smtp_on_standard_input(self) -> None:
         """sendmail -bs, with a server and without."""

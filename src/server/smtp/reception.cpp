@@ -2,12 +2,9 @@
 
 #include <utility>
 
-#include "address/domain.hpp"
 #include "base/text.hpp"
-#include "message/broken_header.hpp"
 #include "message/header.hpp"
 #include "message/mailboxes.hpp"
-#include "message/trace_fields.hpp"
 
 namespace pabal::server::smtp {
 
@@ -23,15 +20,6 @@ TextRules rules_of(const Settings& settings, Framing framing) {
   return {.framing = framing,
           .bare_newlines = normalise ? BareNewlines::normalise : BareNewlines::refuse,
           .max_line = settings.long_lines ? 0 : settings.max_text_line};
-}
-
-// Also with a dot at the end, and in U-labels where ours are A-labels, or the other way round.
-bool is_same_host(std::string_view id, std::string_view own) {
-  if (id.ends_with('.')) id.remove_suffix(1);
-  if (equal_ignoring_case(id, own)) return true;
-  const auto host = Domain::parse(id);
-  const auto ours = Domain::parse(own);
-  return host && ours && host->ascii() == ours->ascii();
 }
 
 }  // namespace
@@ -102,28 +90,13 @@ void Reception::review_kept(std::size_t header_octets) {
   }
 }
 
-// What only we may say: that we have looked at the letter, and what we found (RFC 8601 §5, RFC 7208 §9.1).
-bool Reception::claims_our_name(std::string_view field_name, std::string_view body) const {
-  const std::string_view own = settings_->own_id();
-  if (equal_ignoring_case(field_name, "Authentication-Results")) {
-    const auto id = message::parse_authentication_results(body).authserv_id;
-    // Without a name it says nothing to anybody, but to a careless reader.
-    return id.empty() || is_same_host(id, own) || is_same_host(id, settings_->hostname);
-  }
-  if (!equal_ignoring_case(field_name, "Received-SPF")) return false;
-  const std::string text = to_lower(body);
-  const std::string host = to_lower(settings_->hostname);
-  return text.contains("(" + host + ":") || text.contains("receiver=" + host) || text.contains("receiver=\"" + host);
-}
-
 void Reception::review_header(std::string_view header) {
-  // Taking one out moves what stands behind it; who sends more means no good.
-  constexpr std::size_t most_forged = 20;
   reviewed_ = true;
   if (header.size() > settings_->max_header_size) {
     refuse({552, "5.3.4", "The header is bigger than " + std::to_string(settings_->max_header_size) + " octets"});
     return;
   }
+  mailauth::ClaimedFindings claimed({.authserv_id = settings_->own_id(), .hostname = settings_->hostname});
   std::size_t hops = 0;
   std::size_t froms = 0;
   bool has_date = false;
@@ -133,15 +106,7 @@ void Reception::review_header(std::string_view header) {
   while (const auto field = reader.next()) {
     const auto is = [&](std::string_view name) { return equal_ignoring_case(field->name, name); };
     if (is("Received")) ++hops;
-    if ((field->name.size() == 22 || field->name.size() == 12) && claims_our_name(field->name, field->body)) {
-      if (forged_.size() == most_forged) {
-        forged_.clear();
-        refuse({550, "5.6.0", "Too many header fields claim to be of this server"});
-        return;
-      }
-      forged_.push_back({static_cast<std::size_t>(field->begin), static_cast<std::size_t>(field->end)});
-      continue;
-    }
+    if (claimed.take(*field)) continue;
     if (!preamble_.complete) continue;
     has_date |= is("Date");
     has_message_id |= is("Message-ID");
@@ -154,16 +119,9 @@ void Reception::review_header(std::string_view header) {
       if (addresses) authors_.insert(authors_.end(), addresses->begin(), addresses->end());
     }
   }
-  if (reader.malformed()) {
-    message::BrokenHeaderReader behind(header);
-    while (const auto field = behind.next()) {
-      // For us that is text; who reads on to the empty line takes it for our word.
-      if (claims_our_name(field->name, field->body)) {
-        refuse(
-            {550, "5.6.0", "The header breaks off, and has fields behind the break that claim to be of this server"});
-      }
-    }
-  }
+  if (reader.malformed()) claimed.take_broken(header);
+  if (claimed.fault()) refuse({550, "5.6.0", std::string(*claimed.fault())});
+  forged_ = claimed.spans();
   if (hops > settings_->max_received_hops) {
     refuse({554, "5.4.6", "Too many hops: the message goes round in a circle"});
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "address/email_address.hpp"
+#include "mailauth/claimed_findings.hpp"
 #include "server/smtp/judge.hpp"
 #include "server/smtp/outcome.hpp"
 #include "server/smtp/settings.hpp"
@@ -63,7 +64,6 @@ class Reception {
   void review_header(std::string_view header);
   void end_hold(std::size_t header_octets);
   void review_kept(std::size_t header_octets);
-  [[nodiscard]] bool claims_our_name(std::string_view field_name, std::string_view body) const;
 
   const Settings* settings_;
   pabal::smtp::TextDecoder decoder_;
@@ -80,11 +80,7 @@ class Reception {
   std::string held_;  ///< a submitter's header until it is whole, and completed
   std::vector<EmailAddress> authors_;
   std::unique_ptr<Judge> judge_;
-  struct Span {
-    std::size_t begin;
-    std::size_t end;
-  };
-  std::vector<Span> forged_;  ///< fields of the header in somebody else's hand that bear our name
+  std::vector<mailauth::ClaimedFindings::Span> forged_;  ///< fields of the header that bear our name
 };
 
 }  // namespace pabal::server::smtp

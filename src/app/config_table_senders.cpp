@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 using mailauth::DmarcObedience;
 using mailauth::DmarcStandard;
 using mailauth::LetterAction;
+using mailauth::TemperrorRule;
 
 std::optional<net::Network> sender_network(const std::string& written, const ReadContext& /*context*/) {
   auto parsed = net::Network::parse(written);
@@ -98,12 +99,16 @@ std::vector<Setting<Config>> sender_settings() {
        "treated as ones without any.",
        true},
       [](C& c) -> auto& { return c.smtp.auth.check.policy.dkim_fail; }, alone()));
-  add(choice<C>({"sender_checks", "temperror",
-                 "What is done where the DNS gives no answer that would matter: \"accept\", or \"defer\" (451, the "
-                 "sender comes again).",
-                 true},
-                [](C& c) -> auto& { return c.smtp.auth.check.policy.temperror; },
-                {{"accept", LetterAction::accept}, {"defer", LetterAction::defer}}));
+  add(choice<C>(
+      {"sender_checks", "temperror",
+       "What is done where the DNS gives no answer that would matter. \"defer\": 451, the sender comes again, where "
+       "the author's domain (or, if that can't be asked, one above it) is known to ask for something by DMARC, where "
+       "the question what it asks runs out of time, gets a forged answer or is one of many that fail, and where "
+       "spf_fail or dkim_fail would judge. \"defer-all\": also where name servers fail to tell whether the author's "
+       "domain asks for anything. \"accept\": never.",
+       true},
+      [](C& c) -> auto& { return c.smtp.auth.check.policy.temperror; },
+      {{"accept", TemperrorRule::accept}, {"defer", TemperrorRule::defer}, {"defer-all", TemperrorRule::defer_all}}));
   add(list<C>(
       {"sender_checks", "trusted_arc_sealers",
        "Domains whose ARC seals are believed: where the first of them that passed the letter on saw DMARC pass, "

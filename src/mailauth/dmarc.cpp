@@ -65,9 +65,18 @@ class DmarcEvaluation {
   /// Once.
   Async<DmarcOutcome> run() {
     const auto found = co_await discovery_.policy_of(author_.domain);
-    if (!take(found)) co_return std::move(outcome_);
+    if (!take(found)) {
+      if (outcome_.result == DmarcResult::temperror) co_await doubt(found);
+      co_return std::move(outcome_);
+    }
     co_await choose_policy();
     co_await align();
+    if (outcome_.result == DmarcResult::temperror) {
+      outcome_.doubts.push_back({.domain = author_.domain,
+                                 .policy = least_policy(*outcome_.record, outcome_.policy),
+                                 .record_known = true,
+                                 .hindered = false});
+    }
     co_return std::move(outcome_);
   }
 
@@ -105,6 +114,30 @@ class DmarcEvaluation {
     outcome_.record = found.record;
     reason("the policy is that of {}: {}", found.domain, printable(found.text, 300));
     return true;
+  }
+
+  // The record isn't known. Whatever it says, what proves the very domain is aligned.
+  Async<> doubt(const DmarcFound& found) {
+    const auto prove = [this](const char* method, const std::string& domain, const std::string& selector) {
+      if (author_.cut || !equal_ignoring_case(domain, author_.domain)) return;
+      outcome_.identifiers.push_back(
+          {.method = method, .domain = to_lower(domain), .selector = selector, .aligned = true, .passed = true});
+    };
+    if (facts_.spf == SpfResult::pass) prove("spf", facts_.spf_domain, {});
+    for (const auto& signature : facts_.signatures) {
+      if (outcome_.identifiers.size() > most_identifiers) break;
+      if (signature.passed) prove("dkim", signature.domain, signature.selector);
+    }
+    if (!outcome_.identifiers.empty()) {
+      reason("{} itself is proven, which is enough for any policy", author_.domain);
+      co_return;
+    }
+    const auto above = co_await discovery_.asked_above(found.domain);
+    if (above.policy != DmarcPolicy::none) reason("a domain above it asks to {} such letters", name_of(above.policy));
+    outcome_.doubts.push_back({.domain = author_.domain,
+                               .policy = above.policy,
+                               .record_known = false,
+                               .hindered = found.hindered || !above.answered});
   }
 
   Async<> choose_policy() {
@@ -281,13 +314,16 @@ Async<DmarcOutcome> check_dmarc(dns::Resolver& resolver, const PublicSuffix& suf
   }
   DmarcDiscovery discovery(resolver, suffixes, standard);
   std::vector<std::string> failing;
+  std::vector<DmarcDoubt> doubts;
   for (std::size_t i = 0; i < authors.size(); ++i) {
     DmarcEvaluation evaluation(discovery, facts, authors[i]);
     auto outcome = co_await evaluation.run();
     if (outcome.result == DmarcResult::fail && outcome.policy != DmarcPolicy::none) failing.push_back(outcome.domain);
+    doubts.insert(doubts.end(), outcome.doubts.begin(), outcome.doubts.end());
     if (i == 0 || severity(outcome) > severity(worst)) worst = std::move(outcome);
   }
   worst.failing = std::move(failing);
+  worst.doubts = std::move(doubts);
   worst.lookups = std::move(discovery).take_lookups();
   if (authors.size() > 1) {
     worst.reasons.insert(worst.reasons.begin(),
@@ -316,6 +352,11 @@ DmarcPolicy sampled_policy(const DmarcOutcome& outcome, unsigned roll) noexcept 
   const bool milder = outcome.record->testing || roll >= outcome.record->percent;
   if (!milder) return outcome.policy;
   return outcome.policy == DmarcPolicy::reject ? DmarcPolicy::quarantine : DmarcPolicy::none;
+}
+
+DmarcPolicy least_policy(const DmarcRecord& record, DmarcPolicy policy) noexcept {
+  if (!record.testing && record.percent >= 100) return policy;
+  return policy == DmarcPolicy::reject ? DmarcPolicy::quarantine : DmarcPolicy::none;
 }
 
 json::object to_json(const DmarcOutcome& outcome) {

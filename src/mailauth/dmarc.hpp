@@ -57,6 +57,18 @@ struct DmarcAligned {
   bool passed = false;
 };
 
+/// An author whom nothing proves, or what he asks isn't known, for want of answers from the DNS.
+struct DmarcDoubt {
+  std::string domain;
+  /// What he asks at the least for letters that fail: by his record, or (where that can't be looked up) by the next one
+  /// above. None also where nobody knows.
+  DmarcPolicy policy = DmarcPolicy::none;
+  bool record_known = false;
+  /// The question for his record had no answer in time, or a forged one, or nothing else has answers either: that isn't
+  /// his name servers' fault, and somebody may have brought it about.
+  bool hindered = false;
+};
+
 struct DmarcOutcome {
   DmarcResult result = DmarcResult::none;
   std::string domain;          ///< the author's, in A-labels: what `header.from` tells
@@ -71,7 +83,8 @@ struct DmarcOutcome {
   std::vector<DmarcAligned> identifiers;
   /// The domains of all authors that are proven by nothing and ask for something to be done, each once.
   std::vector<std::string> failing;
-  bool too_many_authors = false;  ///< the result is permerror for that: more than anybody looks at
+  std::vector<DmarcDoubt> doubts;  ///< of all authors, each once
+  bool too_many_authors = false;   ///< the result is permerror for that: more than anybody looks at
   std::vector<Lookup> lookups;
   std::vector<std::string> reasons;  ///< why the result follows, step by step
   std::string problem;               ///< of temperror and permerror
@@ -93,6 +106,9 @@ inline constexpr std::size_t dmarc_most_authors = 5;
 /// What is left of the policy for a letter that failed: `roll` is a number from 0 to 99 by chance. pct= leaves a letter
 /// that isn't among the hit ones the next milder policy (RFC 7489 §6.6.4), t=y all of them.
 [[nodiscard]] DmarcPolicy sampled_policy(const DmarcOutcome& outcome, unsigned roll) noexcept;
+
+/// What a record's policy is worth at the least, by pct= and t=.
+[[nodiscard]] DmarcPolicy least_policy(const DmarcRecord& record, DmarcPolicy policy) noexcept;
 
 /// {"result":…,"policy":…,"domain":…,…}; the disposition is not DMARC's to say.
 [[nodiscard]] json::object to_json(const DmarcOutcome& outcome);

@@ -60,6 +60,7 @@ Async<DmarcFound> DmarcDiscovery::fetch(std::string domain) {
     }
     if (!answer.is_definite()) {
       found.state = DmarcState::unknown;
+      found.hindered = answer.status == dns::Status::timed_out || answer.status == dns::Status::bogus;
       found.why = fmt::format("the DMARC record of {} can't be looked up now", domain);
     } else if (count > 1) {
       found.state = DmarcState::several;
@@ -152,6 +153,20 @@ Async<DmarcFound> DmarcDiscovery::policy_of(std::string domain) {
   // There is something, and it can't be read: that is told.
   if (std::ranges::none_of(records, valid) && !records.empty()) co_return records.front();
   co_return DmarcFound{.state = DmarcState::absent, .domain = domain, .text = {}, .record = {}, .why = {}};
+}
+
+Async<DmarcAbove> DmarcDiscovery::asked_above(std::string domain) {
+  // The list's public suffixes have no say.
+  const auto top = standard_ == DmarcStandard::tree_walk ? std::string() : by_list(domain);
+  DmarcAbove result;
+  for (auto above = next_of(domain); !above.empty(); above = next_of(above)) {
+    const auto found = co_await fetch(above);
+    result.answered = result.answered || found.state != DmarcState::unknown;
+    if (found.state != DmarcState::found || above.size() < top.size()) continue;
+    result.policy = least_policy(*found.record, found.record->subdomain_policy.value_or(found.record->policy));
+    break;
+  }
+  co_return result;
 }
 
 Async<std::optional<bool>> DmarcDiscovery::is_nonexistent(std::string domain) {

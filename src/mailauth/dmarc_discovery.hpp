@@ -16,7 +16,14 @@ struct DmarcFound {
   std::string domain;  ///< where it was looked for, without `_dmarc.`
   std::string text;
   std::optional<DmarcRecord> record;
-  std::string why;  ///< of `wrong` and `unknown`
+  std::string why;        ///< of `wrong` and `unknown`
+  bool hindered = false;  ///< `unknown`: there was no answer in time, or a forged one (DNSSEC)
+};
+
+/// What the next record above a name asks at the least for names below it; none where there is no such record.
+struct DmarcAbove {
+  DmarcPolicy policy = DmarcPolicy::none;
+  bool answered = false;  ///< of all names above at least one could be looked up
 };
 
 /// One check's; remembers what it asked. Resolver and list must outlive it.
@@ -27,6 +34,8 @@ class DmarcDiscovery {
 
   /// The record that counts for letters of this domain; `absent` where there is none.
   [[nodiscard]] Async<DmarcFound> policy_of(std::string domain);
+  /// What stands above this domain, which doesn't tell for itself now.
+  [[nodiscard]] Async<DmarcAbove> asked_above(std::string domain);
   /// Nothing where the DNS can't tell, which the list never needs.
   [[nodiscard]] Async<std::optional<std::string>> organizational(std::string domain);
   /// RFC 9091 §2.7: neither addresses nor MX; nothing where the DNS can't tell.

@@ -41,6 +41,15 @@ class Dmarc : public testing::Test {
   std::string line(const std::string& domain, Shown shown, DmarcStandard standard = DmarcStandard::rfc7489) {
     return text_of(outcome({"x@" + domain}, shown, standard));
   }
+  /// "example.com=reject known hindered": whom the DNS leaves in doubt.
+  std::string doubts(const std::string& domain, Shown shown, DmarcStandard standard = DmarcStandard::rfc7489) {
+    std::string text;
+    for (const auto& one : outcome({"x@" + domain}, shown, standard).doubts) {
+      text += fmt::format("{}={}{}{}", one.domain, name_of(one.policy), one.record_known ? " known" : "",
+                          one.hindered ? " hindered" : "");
+    }
+    return text;
+  }
   static std::string text_of(const DmarcOutcome& found) {
     std::string text(name_of(found.result));
     if (found.record) text += fmt::format(" {}={} at {}", found.policy_tag, name_of(found.policy), found.policy_domain);
@@ -173,6 +182,21 @@ TEST_F(Dmarc, whatCantBeLookedUp) {
   EXPECT_EQ(line("a.example", {.spf = "~a.example", .dkim = "a.example"}), "pass p=reject at a.example");
   EXPECT_EQ(line("a.example", {.spf = "~b.example"}), "fail p=reject at a.example");
   EXPECT_EQ(line("a.example", {.dkim = "~x.a.example"}), "temperror p=reject at a.example");
+  EXPECT_EQ(doubts("a.example", {.dkim = "~x.a.example"}), "a.example=reject known");
+  EXPECT_EQ(doubts("a.example", {.dkim = "~x.b.example"}), "") << "it fails";
+  EXPECT_EQ(doubts("dead.example", {}), "dead.example=none hindered");
+  EXPECT_EQ(doubts("dead.example", {.spf = "Dead.example"}), "") << "proven, whatever is asked";
+  EXPECT_EQ(doubts("dead.example", {.spf = "sub.dead.example"}), "dead.example=none hindered");
+  resolver_.fail("_dmarc.dead.a.example", dns::Type::txt, dns::Status::failed);
+  for (const auto standard : {DmarcStandard::rfc7489, DmarcStandard::tree_walk}) {
+    EXPECT_EQ(doubts("dead.a.example", {}, standard), "dead.a.example=reject");
+  }
+  EXPECT_EQ(doubts("x.dead.a.example", {}, DmarcStandard::tree_walk), "x.dead.a.example=reject");
+  resolver_.fail("_dmarc.lame.example", dns::Type::txt, dns::Status::failed);
+  EXPECT_EQ(doubts("lame.example", {}), "lame.example=none");
+  resolver_.set_zone("$TTL 300\n_dmarc.a.example. TXT \"v=DMARC1; p=reject; sp=quarantine; t=y\"\n");
+  EXPECT_EQ(doubts("dead.a.example", {}, DmarcStandard::tree_walk), "dead.a.example=none");
+  EXPECT_EQ(doubts("a.example", {.spf = "~a.example"}, DmarcStandard::tree_walk), "a.example=quarantine known");
   // Whose DNS doesn't answer is no reason to believe that it might be the author's.
   constexpr auto walk = DmarcStandard::tree_walk;
   resolver_.set_zone("$TTL 300\n_dmarc.bank.com. TXT \"v=DMARC1; p=reject\"\n");

@@ -50,15 +50,14 @@ bool saw_pass_of(const ArcSet& set, std::string_view author) {
 
 // RFC 8617 §7.2.1: the chain holds, and what counts is the report of the first sealer from whom on all are trusted: he
 // saw the letter before it was changed.
-std::optional<std::string> trusted_pass(const LetterPolicy& policy, const LetterFacts& facts) {
+std::optional<std::string> trusted_pass(const LetterPolicy& policy, const LetterFacts& facts,
+                                        const std::vector<std::string>& authors) {
   const auto& arc = *facts.arc;
-  if (arc.cv != ArcStatus::pass || facts.author_fault != AuthorFault::none || facts.dmarc->failing.size() > 1) {
-    return std::nullopt;
-  }
+  if (arc.cv != ArcStatus::pass || facts.author_fault != AuthorFault::none || authors.size() != 1) return std::nullopt;
   const ArcSet* earliest = nullptr;
   for (std::size_t i = arc.sets.size(); i-- > 0 && is_trusted(policy, arc.sets[i]);) earliest = &arc.sets[i];
   if (earliest == nullptr || !covers_the_letter(arc.sets.back().message_signature)) return std::nullopt;
-  if (!saw_pass_of(*earliest, facts.dmarc->domain)) return std::nullopt;
+  if (!saw_pass_of(*earliest, authors.front())) return std::nullopt;
   return fmt::format("arc=pass as[{}].d={}: it saw dmarc=pass", earliest->instance,
                      printable(earliest->seal.domain, 253));
 }
@@ -77,17 +76,17 @@ std::optional<std::string> known_list(const LetterPolicy& policy, const LetterFa
   return std::nullopt;
 }
 
-// The operator's exceptions from what a domain asks.
-std::optional<PolicyOverride> exception(const LetterPolicy& policy, const LetterFacts& facts) {
+// The operator's exceptions from what domains of `authors` ask.
+std::optional<PolicyOverride> exception(const LetterPolicy& policy, const LetterFacts& facts,
+                                        const std::vector<std::string>& authors) {
   if (facts.allowed_network) return PolicyOverride{"local_policy", "the client's network is on our allow list"};
   if (facts.open_recipients) return PolicyOverride{"local_policy", "its recipients hear whatever is said to them"};
-  // Of several authors each one that fails must be excepted.
-  const auto& failing = facts.dmarc->failing;
-  const auto allowed = [&](std::string_view domain) { return is_within(domain, policy.allow_domains); };
-  if (allowed(facts.dmarc->domain) && std::ranges::all_of(failing, allowed)) {
+  // Of several authors each one must be excepted.
+  if (std::ranges::all_of(authors, [&](std::string_view one) { return is_within(one, policy.allow_domains); })) {
     return PolicyOverride{"local_policy", "the author's domain is on our allow list"};
   }
-  if (auto trusted = trusted_pass(policy, facts)) return PolicyOverride{"trusted_forwarder", *std::move(trusted)};
+  if (auto trusted = trusted_pass(policy, facts, authors))
+    return PolicyOverride{"trusted_forwarder", *std::move(trusted)};
   if (auto list = known_list(policy, facts)) return PolicyOverride{"mailing_list", *std::move(list)};
   if (policy.dmarc == DmarcObedience::observe) {
     return PolicyOverride{"local_policy", "this server only observes what DMARC asks"};
@@ -105,20 +104,44 @@ void refuse(LetterDecision& decision, int code, std::string_view status, std::st
 
 bool is_excepted(const LetterFacts& facts) { return facts.allowed_network || facts.open_recipients; }
 
+// Whom to ask the sender to come again for: an author who may want this letter refused. The first of them.
+const DmarcDoubt* open_doubt(const LetterPolicy& policy, const DmarcOutcome& dmarc) {
+  if (policy.temperror == TemperrorRule::accept) return nullptr;
+  const auto found = std::ranges::find_if(dmarc.doubts, [&](const DmarcDoubt& one) {
+    if (one.policy != DmarcPolicy::none || one.record_known) return one.policy != DmarcPolicy::none;
+    return one.hindered || policy.temperror == TemperrorRule::defer_all;
+  });
+  return found == dmarc.doubts.end() ? nullptr : &*found;
+}
+
+// What time-outs leave open isn't let in: who forges letters may have name servers that say nothing. True: it is
+// decided.
+bool wait_for_answers(const LetterPolicy& policy, const LetterFacts& facts, LetterDecision& decision) {
+  const auto& dmarc = *facts.dmarc;
+  const auto* doubt = open_doubt(policy, dmarc);
+  if (doubt == nullptr || decision.action == LetterAction::reject) return false;
+  auto authors = dmarc.failing;
+  for (const auto& one : dmarc.doubts) authors.push_back(one.domain);
+  if (auto made = exception(policy, facts, authors)) {
+    if (decision.overrides.empty()) decision.overrides.push_back(*std::move(made));
+    return false;
+  }
+  const auto domain = printable(doubt->domain, 253);
+  decision.done = DmarcPolicy::none;
+  decision.why = fmt::format("the DNS couldn't tell whether the letter comes from {}", domain);
+  if (doubt->domain == dmarc.domain && !dmarc.problem.empty()) decision.why += ": " + dmarc.problem;
+  refuse(decision, 451, "4.7.0",
+         fmt::format("Whether this letter comes from {} can't be told now: the DNS gives no answer. Try again later",
+                     domain));
+  return true;
+}
+
 // True: it is decided.
 bool obey_dmarc(const LetterPolicy& policy, const LetterFacts& facts, LetterDecision& decision) {
   const auto& dmarc = *facts.dmarc;
   const auto domain = printable(dmarc.domain, 253);
   if (dmarc.result == DmarcResult::pass) {
     decision.why = fmt::format("DMARC passes: the letter is proven to come from {}", domain);
-    return true;
-  }
-  if (dmarc.result == DmarcResult::temperror && policy.temperror == LetterAction::defer && !is_excepted(facts) &&
-      policy.dmarc != DmarcObedience::observe && (!dmarc.record || dmarc.policy != DmarcPolicy::none)) {
-    decision.why = fmt::format("the DNS couldn't tell whether the letter comes from {}: {}", domain, dmarc.problem);
-    refuse(decision, 451, "4.7.0",
-           fmt::format("Whether this letter comes from {} can't be told now: the DNS gives no answer. Try again later",
-                       domain));
     return true;
   }
   if (dmarc.too_many_authors && policy.dmarc != DmarcObedience::observe && !is_excepted(facts)) {
@@ -143,7 +166,9 @@ bool obey_dmarc(const LetterPolicy& policy, const LetterFacts& facts, LetterDeci
                                        : fmt::format("pct={} left this letter out", dmarc.record->percent)});
   }
   if (wanted != DmarcPolicy::none) {
-    if (auto made = exception(policy, facts)) {
+    auto authors = dmarc.failing;
+    if (std::ranges::find(authors, dmarc.domain) == authors.end()) authors.push_back(dmarc.domain);
+    if (auto made = exception(policy, facts, authors)) {
       decision.overrides.push_back(*std::move(made));
       wanted = DmarcPolicy::none;
     } else if (wanted == DmarcPolicy::reject && policy.dmarc == DmarcObedience::quarantine) {
@@ -184,7 +209,7 @@ bool judge_alone(const LetterPolicy& policy, const LetterFacts& facts, LetterDec
                       spf->explanation.empty() ? "" : ": ", printable(spf->explanation, 150)));
       return true;
     }
-    if (spf->result == SpfResult::temperror && policy.temperror == LetterAction::defer) {
+    if (spf->result == SpfResult::temperror && policy.temperror != TemperrorRule::accept) {
       decision.why = "SPF couldn't be evaluated: the DNS gives no answer";
       refuse(decision, 451, "4.7.24", "The DNS gives no answer about the sender's SPF record. Try again later");
       return true;
@@ -195,7 +220,7 @@ bool judge_alone(const LetterPolicy& policy, const LetterFacts& facts, LetterDec
   };
   if (policy.dkim_fail != LetterAction::accept && !facts.dkim->empty() && !has(DkimResult::pass)) {
     if (has(DkimResult::temperror)) {
-      if (policy.temperror != LetterAction::defer) return false;
+      if (policy.temperror == TemperrorRule::accept) return false;
       decision.why = "a signature's key can't be looked up now";
       refuse(decision, 451, "4.7.5", "The DNS gives no answer about the signature's key. Try again later");
       return true;
@@ -283,7 +308,8 @@ bool are_open(const LetterPolicy& policy, const std::vector<std::string>& recipi
 LetterDecision decide(const LetterPolicy& policy, const LetterFacts& facts) {
   LetterDecision decision;
   const bool obeyed = obey_dmarc(policy, facts, decision);
-  if (judge_author(policy, facts, decision) || obeyed) return decision;
+  const bool waits = wait_for_answers(policy, facts, decision);
+  if (judge_author(policy, facts, decision) || obeyed || waits) return decision;
   if (!is_excepted(facts) && judge_alone(policy, facts, decision)) return decision;
   if (decision.why.empty()) {
     switch (facts.dmarc->result) {
@@ -293,6 +319,10 @@ LetterDecision decide(const LetterPolicy& policy, const LetterFacts& facts) {
         break;
       case DmarcResult::none:
         decision.why = "the author's domain asks for nothing";
+        break;
+      case DmarcResult::temperror:
+        decision.why = fmt::format("whether it comes from {} can't be told: {}", printable(facts.dmarc->domain, 253),
+                                   printable(facts.dmarc->problem));
         break;
       default:
         decision.why = fmt::format("what the author's domain asks can't be told: {}", printable(facts.dmarc->problem));

@@ -32,13 +32,23 @@ enum class DmarcObedience : std::uint8_t {
   observe,     ///< nothing is done
 };
 
+/// What is done where the DNS couldn't tell, and it matters.
+enum class TemperrorRule : std::uint8_t {
+  accept,
+  /// Who has something to prove comes again: where spf_fail or dkim_fail would judge; where an author's domain is known
+  /// to ask for something by DMARC; where the question what it asks had no answer in time, or a forged one,
+  /// or nothing can be looked up, which others can bring about. Where his name servers alone fail to tell, and nothing
+  /// above him asks for
+  /// anything, the letter is taken: some never tell, and their mail would be lost.
+  defer,
+  defer_all,  ///< there, too
+};
+
 struct LetterPolicy {
   DmarcObedience dmarc = DmarcObedience::obey;
   LetterAction spf_fail = LetterAction::accept;   ///< SPF says fail, and DMARC doesn't say more: accept, junk, reject
   LetterAction dkim_fail = LetterAction::accept;  ///< there are signatures, and none holds; likewise
-  /// The DNS couldn't tell, where it matters (a policy that asks for something; spf_fail or dkim_fail): accept or
-  /// defer.
-  LetterAction temperror = LetterAction::accept;
+  TemperrorRule temperror = TemperrorRule::defer;
   /// Nobody can say for sure whom the letter names as its author (AuthorFault): accept, junk, reject. A bounce may name
   /// nobody.
   LetterAction unclear_author = LetterAction::reject;

@@ -78,7 +78,7 @@ TEST(LetterPolicy, WhatDmarcAsksIsDone) {
   EXPECT_EQ(letter.decided(), "junk asked=quarantine done=quarantine");
   letter.dmarc.policy = letter.dmarc.record->policy = DmarcPolicy::none;
   EXPECT_EQ(letter.decided(), "accept asked=none done=none");
-  for (const auto result : {DmarcResult::none, DmarcResult::permerror, DmarcResult::temperror, DmarcResult::pass}) {
+  for (const auto result : {DmarcResult::none, DmarcResult::permerror, DmarcResult::pass}) {
     JudgedLetter other;
     other.dmarc.result = result;
     other.dmarc.record_text = "v=DMARC1";
@@ -299,18 +299,92 @@ TEST(LetterPolicy, SpfAndDkimAloneDoNothingUnlessTold) {
   EXPECT_EQ(letter.decided(), "accept asked=none done=none") << "DMARC passes";
 }
 
-TEST(LetterPolicy, WhatCannotBeToldNowMayComeAgain) {
+/// A letter of whom nothing is proven for want of answers.
+JudgedLetter doubted(DmarcDoubt doubt) {
   JudgedLetter letter;
   letter.dmarc.result = DmarcResult::temperror;
-  EXPECT_EQ(letter.decided(), "accept asked=none done=none");
-  letter.policy.temperror = LetterAction::defer;
-  EXPECT_EQ(letter.decided(), "defer 451 4.7.0 asked=none done=none");
-  letter.dmarc.policy = DmarcPolicy::none;
-  EXPECT_EQ(letter.decided(), "accept asked=none done=none") << "whatever it is, nothing is asked";
-  letter.dmarc.record.reset();
-  EXPECT_EQ(letter.decided(), "defer 451 4.7.0 asked=none done=none") << "who knows what is asked";
-  letter.policy.dmarc = DmarcObedience::observe;
-  EXPECT_EQ(letter.decided(), "accept asked=none done=none");
+  if (!doubt.record_known) letter.dmarc.record.reset();
+  letter.dmarc.policy = doubt.record_known ? doubt.policy : DmarcPolicy::none;
+  letter.dmarc.problem = "the DNS says nothing";
+  letter.dmarc.doubts.push_back(std::move(doubt));
+  return letter;
+}
+
+TEST(LetterPolicy, WhatCannotBeToldNowMayComeAgain) {
+  const std::string defers = "defer 451 4.7.0 asked=none done=none";
+  const std::string accepts = "accept asked=none done=none";
+  struct Case {
+    DmarcDoubt doubt;
+    std::string accept, defer, defer_all;
+  };
+  const std::string bank = "bank.example";
+  const Case cases[] = {
+      {{.domain = bank, .policy = DmarcPolicy::reject, .record_known = true}, accepts, defers, defers},
+      {{.domain = bank, .policy = DmarcPolicy::quarantine, .record_known = true}, accepts, defers, defers},
+      {{.domain = bank, .policy = DmarcPolicy::none, .record_known = true}, accepts, accepts, accepts},
+      {{.domain = bank, .policy = DmarcPolicy::reject}, accepts, defers, defers},  // one above it asks
+      {{.domain = bank, .hindered = true}, accepts, defers, defers},
+      {{.domain = bank}, accepts, accepts, defers},
+  };
+  for (const auto& one : cases) {
+    auto letter = doubted(one.doubt);
+    EXPECT_EQ(letter.decided(), one.defer) << "the default";
+    letter.policy.temperror = TemperrorRule::accept;
+    EXPECT_EQ(letter.decided(), one.accept);
+    letter.policy.temperror = TemperrorRule::defer_all;
+    EXPECT_EQ(letter.decided(), one.defer_all);
+    letter.policy.dmarc = DmarcObedience::observe;
+    EXPECT_TRUE(letter.decided().starts_with("accept"));
+  }
+}
+
+TEST(LetterPolicy, WhoeverIsExceptedNeedNotComeAgain) {
+  const DmarcDoubt doubt{.domain = "bank.example", .policy = DmarcPolicy::reject, .record_known = true};
+  const auto with = [&doubt](void (*change)(JudgedLetter&)) {
+    auto letter = doubted(doubt);
+    change(letter);
+    return letter.decided();
+  };
+  const std::string ours = "accept asked=none done=none local_policy";
+  EXPECT_EQ(with([](auto& one) { one.allowed_network = true; }), ours);
+  EXPECT_EQ(with([](auto& one) { one.open_recipients = true; }), ours);
+  EXPECT_EQ(with([](auto& one) { one.policy.allow_domains = {"bank.example"}; }), ours);
+  EXPECT_EQ(with([](auto& one) {
+              one.policy.trusted_sealers = {"list.example"};
+              one.seal("list.example", "pass");
+            }),
+            "accept asked=none done=none trusted_forwarder");
+  EXPECT_EQ(with([](auto& one) {
+              one.policy.mailing_lists = {"list.example"};
+              one.list_id = true;
+              one.sign(DkimResult::pass, "list.example");
+            }),
+            "accept asked=none done=none mailing_list");
+  EXPECT_EQ(with([](auto& one) {
+              one.policy.allow_domains = {"bank.example"};
+              one.dmarc.doubts.push_back({.domain = "other.example", .policy = DmarcPolicy::reject});
+            }),
+            "defer 451 4.7.0 asked=none done=none")
+      << "an exception holds for all authors";
+}
+
+TEST(LetterPolicy, ADoubtIsNoWayAroundWhatElseIsKnown) {
+  JudgedLetter letter;
+  letter.dmarc.failing = {"bank.example"};
+  letter.dmarc.doubts.push_back({.domain = "dead.example", .policy = DmarcPolicy::reject});
+  EXPECT_EQ(letter.decided(), "reject 550 5.7.1 asked=reject done=reject") << "another author fails for sure";
+  letter.dmarc.policy = letter.dmarc.record->policy = DmarcPolicy::quarantine;
+  EXPECT_EQ(letter.decided(), "defer 451 4.7.0 asked=quarantine done=none") << "the doubted one may ask for more";
+  letter.policy.temperror = TemperrorRule::accept;
+  EXPECT_EQ(letter.decided(), "junk asked=quarantine done=quarantine");
+  auto unclear = doubted({.domain = "bank.example", .policy = DmarcPolicy::reject, .record_known = true});
+  unclear.fault = AuthorFault::several_fields;
+  EXPECT_EQ(unclear.decided(), "reject 550 5.7.1 asked=none done=none");
+}
+
+TEST(LetterPolicy, WhatWouldJudgeAloneWaitsToo) {
+  JudgedLetter letter;
+  letter.dmarc = {};
   letter.policy.spf_fail = LetterAction::reject;
   letter.spf.result = SpfResult::temperror;
   EXPECT_EQ(letter.decided(), "defer 451 4.7.24 asked=none done=none");
@@ -318,6 +392,8 @@ TEST(LetterPolicy, WhatCannotBeToldNowMayComeAgain) {
   letter.policy.dkim_fail = LetterAction::junk;
   letter.sign(DkimResult::fail).sign(DkimResult::temperror);
   EXPECT_EQ(letter.decided(), "defer 451 4.7.5 asked=none done=none");
+  letter.policy.temperror = TemperrorRule::accept;
+  EXPECT_EQ(letter.decided(), "accept asked=none done=none");
   letter.dkim.pop_back();
   EXPECT_EQ(letter.decided(), "junk asked=none done=none");
   letter.dkim.back().testing = true;

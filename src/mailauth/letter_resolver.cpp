@@ -53,7 +53,8 @@ Async<dns::Answer> LetterResolver::resolve(dns::Name name, dns::Type type) {
   const auto state = state_;
   auto* const asked = question(name, type);
   if (asked == nullptr && !state->expired) {
-    co_return no_answer(std::move(name), dns::Status::failed, "the letter needs more look-ups than one may cost");
+    // Not the name servers' word: whoever writes a letter that costs too much must gain nothing by it.
+    co_return no_answer(std::move(name), dns::Status::timed_out, "the letter needs more look-ups than one may cost");
   }
   if (asked != nullptr && !asked->answer && !state->expired) {
     co_await await_completion<bool>([asked](Completion<bool> done) { asked->waiting.push_back(std::move(done)); });

@@ -40,7 +40,7 @@ std::vector<net::TestZone> mail_zones() {
   };
 }
 
-class RealDns : public testing::Test {
+class RealDns : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (net::NameServers::installed()) {

@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -215,7 +216,16 @@ V2 = b"\r\n\r\n\0\r\nQUIT\n"
 
 
 class Proxy(ServerCase):
+    """The clients are strangers: whose letters these are the DNS must be able to say."""
     proxy = True
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        zone = folder / "example.zone"
+        zone.write_text("$ORIGIN example.\n$TTL 600\n@ IN SOA ns hostmaster 1 60 60 60 60\n@ IN NS ns\nelsewhere IN MX 10 mail.elsewhere\n")
+        cls.settings = f'[dns]\nzones = ["{zone}"]\nservers = ["127.0.0.1@9"]\ntimeout = "2s"\n'
+        super().setUpClass()
 
     def trace_with(self, header: bytes) -> bytes:
         """The trace fields of a message that came behind this PROXY header."""

@@ -36,10 +36,9 @@ enum class DmarcObedience : std::uint8_t {
 enum class TemperrorRule : std::uint8_t {
   accept,
   /// Who has something to prove comes again: where spf_fail or dkim_fail would judge; where an author's domain is known
-  /// to ask for something by DMARC; where the question what it asks had no answer in time, or a forged one,
-  /// or nothing can be looked up, which others can bring about. Where his name servers alone fail to tell, and nothing
-  /// above him asks for
-  /// anything, the letter is taken: some never tell, and their mail would be lost.
+  /// to ask for something by DMARC; where the question what it asks had no answer in time, or a forged one, or nothing
+  /// can be looked up, all of which others can bring about. Where his name servers alone fail to tell, and nothing
+  /// above him asks for anything, the letter is taken: some never tell, and their mail would be lost.
   defer,
   defer_all,  ///< there, too
 };

@@ -101,6 +101,9 @@ RouteAnswer RouteSearch::to_literal(const AddressLiteral& literal) {
   if (routes_.is_own(endpoint))
     return no_route(true, "5.4.6", fmt::format("{} is this server itself", route_.destination));
   say(fmt::format("address literal {}", route_.destination));
+  // What can't be kept isn't waited for.
+  if (set_ != nullptr && set_->tls == TlsPolicy::dane)
+    return no_route(true, "5.7.10", fmt::format("the settings want DANE, and {} has no name", route_.destination));
   NextHop hop{.host = endpoint.host(), .addresses = {endpoint}};
   hop.names = {endpoint.host()};
   if (set_ != nullptr && set_->tls) hop.tls = *set_->tls;

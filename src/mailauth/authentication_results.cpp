@@ -17,9 +17,28 @@ constexpr std::size_t most_properties = 20;
 constexpr std::size_t most_value_octets = 256;
 constexpr std::size_t most_comment_octets = 200;
 
-/// Clean text (no controls, well-formed UTF-8) of at most so many octets, no character split.
+/// The beginning of what clean_text() would keep of it, at most so many octets: without byte order marks, and without
+/// blanks at the start.
+std::string beginning_of(std::string_view octets, std::size_t most) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  std::string out;
+  while (!octets.empty() && out.size() < most) {
+    const char c = octets.front();
+    if (octets.starts_with(mark)) {
+      octets.remove_prefix(mark.size());
+      continue;
+    }
+    if (!out.empty() || (static_cast<unsigned char>(c) > ' ' && c != 0x7F)) out += c;
+    octets.remove_prefix(1);
+  }
+  return out;
+}
+
+/// Clean text (no controls, well-formed UTF-8) of at most so many octets, no character split. Of longer text only a
+/// beginning is cleaned: bringing it into form NFC costs far more than looking at it.
 std::string safe_text(std::string_view octets, std::size_t most) {
-  auto text = message::clean_text(octets.substr(0, 4 * most));
+  auto text =
+      octets.size() <= 4 * most ? message::clean_text(octets) : message::clean_text(beginning_of(octets, 4 * most));
   if (text.size() <= most) return text;
   std::size_t end = most;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;

@@ -43,8 +43,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto& one = read.results[i];
       demand(one.method == "spf" && one.result == "pass" && one.properties.size() == 2);
       demand(one.property("header", "d") == "end.example");
-      const auto meant = message::clean_text(results[i].properties[0].value);
-      demand(meant.size() > 256 || one.property("smtp", "mailfrom") == meant);
+      // Of long text only a beginning is looked at, where what is no UTF-8 may be taken for something else.
+      const auto& value = results[i].properties[0].value;
+      const auto meant = message::clean_text(value);
+      const bool exact = meant.size() <= 256 && (value.size() <= 4 * 256 || is_utf8(value));
+      demand(!exact || one.property("smtp", "mailfrom") == meant);
     }
   }
   return 0;

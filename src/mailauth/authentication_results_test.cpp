@@ -139,6 +139,22 @@ TEST(AuthenticationResults, hostileValues) {
   }
 }
 
+TEST(AuthenticationResults, findsTheWordsInLongValues) {
+  const std::string mark = "\xEF\xBB\xBF";
+  std::string marks;
+  for (int i = 0; i < 400; ++i) marks += mark;
+  for (const auto& value : {std::string(1100, ' ') + "x", marks + "x", marks + std::string(1100, '\t') + mark + "x",
+                            "x" + std::string(1100, ' ') + marks}) {
+    auto result = spf_result();
+    result.properties = {{.type = "smtp", .name = "mailfrom", .value = value}};
+    const auto text = authentication_results_text("mx.example", {&result, 1});
+    EXPECT_TRUE(text.ends_with(" smtp.mailfrom=x")) << text;
+  }
+  auto result = spf_result();
+  result.properties = {{.type = "smtp", .name = "mailfrom", .value = "a" + marks + "b"}};
+  EXPECT_TRUE(authentication_results_text("mx.example", {&result, 1}).ends_with(" smtp.mailfrom=ab"));
+}
+
 TEST(AuthenticationResults, leavesOutWhatIsNoName) {
   AuthenticationResult bad = spf_result();
   bad.method = "spf=pass; x";

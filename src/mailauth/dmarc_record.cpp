@@ -49,10 +49,11 @@ bool is_uri(std::string_view text) noexcept {
   return at != std::string_view::npos && at > colon + 1 && at + 1 < text.size();
 }
 
-/// RFC 7489 §6.4 dmarc-uri: `!` and a size with its unit may follow.
+/// RFC 7489 §6.4 dmarc-uri: `!` and a size with its unit may follow. A `!` of the URI's own is written %21 (§6.2), so
+/// that two of them are a mistake.
 std::optional<DmarcUri> report_uri(std::string_view text) {
   DmarcUri found;
-  const auto mark = text.rfind('!');
+  const auto mark = text.find('!');
   if (mark != std::string_view::npos) {
     auto size = text.substr(mark + 1);
     std::uint64_t unit = 1;

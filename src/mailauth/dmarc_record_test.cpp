@@ -65,6 +65,8 @@ TEST(DmarcRecord, present) {
       {"v=DMARC1; p=none; rua=mailto:a@x.example!10x,mailto:,mailto:@x,mailto:b@y.example",
        "p=none mailto:b@y.example (3 faults)"},
       {"v=DMARC1; p=none; rua=mailto:a@x.example!99999999999999999999t", "p=none (1 faults)"},
+      {"v=DMARC1; p=none; rua=mailto:a!b@c.example!10m", "p=none (1 faults)"},
+      {"v=DMARC1; p=none; rua=mailto:a@x.example!10!20", "p=none (1 faults)"},
       {"v=DMARC1; p=none; ruf=mailto:f@x.example", "p=none f:mailto:f@x.example"},
       {"v=DMARC1; p=none; p=reject", "p=none (1 faults)"},
       {"v=DMARC1; p=reject; ; x; =y; z=1; t=y; psd=y", "p=reject"},
@@ -86,6 +88,7 @@ TEST(DmarcRecord, successor) {
       {"v=DMARC1; p=reject; t=x; psd=x", "p=reject (2 faults)"},
       {"v=DMARC1; p=none; psd=Y; np=reject", "p=none np=reject psd=y"},
       {"v=DMARC1; p=none; rua=mailto:a@x.example!10m", "p=none mailto:a@x.example"},
+      {"v=DMARC1; p=none; rua=mailto:a@x.example!10!20", "p=none (1 faults)"},
       {"v=DMARC1; p=reject; np=x; rua=mailto:a@x.example", "p=none mailto:a@x.example (1 faults)"},
   };
   for (const auto& one : cases) EXPECT_EQ(dmarc_dump(one.text, DmarcStandard::tree_walk), one.record) << one.text;

@@ -74,14 +74,35 @@ pugi::xml_node child(const pugi::xml_node& parent, std::string_view name) {
   return parent.find_child([name](const pugi::xml_node& node) { return local_name(node) == name; });
 }
 
-/// What stands in an element: one line, without controls and spaces at its ends, not too long.
-std::string text_in(const pugi::xml_node& parent, std::string_view name) {
-  const std::string_view raw = trim(child(parent, name).text().get());
-  std::string out(message::utf8_prefix(raw, kLongestText));
+/// U+FFFE and U+FFFF, which XML can't carry (XML 1.0 §2.2), but character references may name.
+std::string without_noncharacters(std::string text) {
+  for (const std::string_view one : {"\xEF\xBF\xBE", "\xEF\xBF\xBF"}) {
+    if (!text.contains(one)) continue;
+    std::string kept;
+    std::size_t from = 0;
+    for (auto at = text.find(one); at != std::string::npos; at = text.find(one, from)) {
+      kept.append(text, from, at - from);
+      from = at + one.size();
+    }
+    text = kept.append(text, from);
+  }
+  return text;
+}
+
+/// One line of UTF-8, without controls and spaces at its ends, not too long: what is written is then read as it was.
+/// References to surrogates come out of the XML reader as ill-formed UTF-8.
+std::string clean(const char* raw) {
+  std::string out(raw);
+  if (!is_utf8(out)) out = codec::repair_utf8(out).utf8;
+  out = without_noncharacters(std::move(out));
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   }
-  return std::string(trim(out));
+  return std::string(trim(message::utf8_prefix(trim(out), kLongestText)));
+}
+
+std::string text_in(const pugi::xml_node& parent, std::string_view name) {
+  return clean(child(parent, name).text().get());
 }
 
 std::string word_in(const pugi::xml_node& parent, std::string_view name) { return to_lower(text_in(parent, name)); }
@@ -128,14 +149,17 @@ AggregateRecord read_record(const pugi::xml_node& node, bool& good) {
   const auto results = child(node, "auth_results");
   for (const auto& result : results.children()) {
     if (local_name(result) == "dkim" && record.dkim_results.size() < kMostResults) {
-      record.dkim_results.push_back({.domain = word_in(result, "domain"),
-                                     .selector = text_in(result, "selector"),
-                                     .result = word_in(result, "result"),
-                                     .human = text_in(result, "human_result")});
+      JudgedDkim one{.domain = word_in(result, "domain"),
+                     .selector = text_in(result, "selector"),
+                     .result = word_in(result, "result"),
+                     .human = text_in(result, "human_result")};
+      // Millions of empty elements would take far more memory than they have octets.
+      if (!one.domain.empty() || !one.result.empty()) record.dkim_results.push_back(std::move(one));
     } else if (local_name(result) == "spf" && record.spf_results.size() < kMostResults) {
-      record.spf_results.push_back({.domain = word_in(result, "domain"),
-                                    .helo = word_in(result, "scope") == "helo",
-                                    .result = word_in(result, "result")});
+      JudgedSpf one{.domain = word_in(result, "domain"),
+                    .helo = word_in(result, "scope") == "helo",
+                    .result = word_in(result, "result")};
+      if (!one.domain.empty() || !one.result.empty()) record.spf_results.push_back(std::move(one));
     }
   }
   return record;
@@ -202,7 +226,7 @@ Result<AggregateReport> read_aggregate(std::string_view xml, const AggregateLimi
   report.report_id = text_in(metadata, "report_id");
   for (const auto& error : metadata.children()) {
     if (local_name(error) != "error" || report.errors.size() == kMostResults) continue;
-    report.errors.emplace_back(message::utf8_prefix(trim(error.text().get()), kLongestText));
+    report.errors.push_back(clean(error.text().get()));
   }
   if (report.org_name.empty() && report.email.empty()) {
     return fail(ErrorKind::syntax, "no aggregate report: it doesn't say who reports");

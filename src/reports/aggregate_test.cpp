@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/text.hpp"
+
 namespace pabal::reports {
 namespace {
 
@@ -99,6 +101,51 @@ TEST(AggregateReports, AreBounded) {
       "</feedback>",
       kHead, std::string(50'000, 'x'));
   EXPECT_EQ(read_aggregate(long_text)->records.front().source_ip.size(), 1000U);
+}
+
+TEST(AggregateReports, CarryNothingThatXmlCannot) {
+  const auto of = [](std::string_view organization, std::string_view domain = "d", std::string_view error = "") {
+    return fmt::format(
+        "<feedback><report_metadata><org_name>{}</org_name><date_range><begin>0</begin><end>0</end></date_range>"
+        "<error>{}</error></report_metadata><policy_published><domain>{}</domain></policy_published></feedback>",
+        organization, error, domain);
+  };
+  EXPECT_EQ(read(of("&#xFFFF;")), "! no aggregate report: it doesn't say who reports");
+  EXPECT_EQ(read(of("\xEF\xBF\xBE \xEF\xBF\xBF")), "! no aggregate report: it doesn't say who reports");
+  EXPECT_EQ(read(of("a", "&#xFFFE;")), "! no aggregate report: it doesn't say of which domain it is");
+  EXPECT_EQ(read(of("a&#xFFFF;b&#xFFFE;", "d")), "ab  0-0 d p=");
+  // A surrogate is no character: it comes out of the XML reader as octets that are no UTF-8.
+  const auto report = read_aggregate(of("a&#xD800;b", "d", " x\ny&#xDFFF;&#xFFFF;"));
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(is_utf8(report->org_name)) << report->org_name;
+  ASSERT_EQ(report->errors.size(), 1U);
+  EXPECT_TRUE(is_utf8(report->errors[0]) && report->errors[0].starts_with("x y")) << report->errors[0];
+  const auto again = read_aggregate(write_aggregate(*report));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->org_name, report->org_name);
+  EXPECT_EQ(again->errors, report->errors);
+}
+
+TEST(AggregateReports, OfManyRecordsAreReadAndReadAgain) {
+  // With few tags they are short; written, each has some 30 of them, over 60,000 records more than two million.
+  std::string xml = fmt::format("<feedback>{}", kHead);
+  for (int i = 0; i < 100'000; ++i) xml += "<record><row><count>1</count></row></record>";
+  xml += "</feedback>";
+  const auto report = read_aggregate(xml);
+  ASSERT_TRUE(report) << report.error().peer;
+  const auto again = read_aggregate(write_aggregate(*report), {.octets = std::size_t{128} << 20});
+  ASSERT_TRUE(again) << again.error().peer;
+  EXPECT_EQ(again->records.size(), 100'000U);
+}
+
+TEST(AggregateReports, TakeNoEmptyResults) {
+  const auto report = read_aggregate(fmt::format(
+      "<feedback>{}<record><row><count>1</count></row><auth_results><dkim/><spf/><dkim><domain>a</domain></dkim>"
+      "<spf><result>fail</result></spf></auth_results></record></feedback>",
+      kHead));
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->records.front().dkim_results, (std::vector<JudgedDkim>{{"a", "", "", ""}}));
+  EXPECT_EQ(report->records.front().spf_results, (std::vector<JudgedSpf>{{"", false, "fail"}}));
 }
 
 TEST(AggregateReports, OfEveryPrefixAreRefusedOrRead) {

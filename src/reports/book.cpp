@@ -215,7 +215,10 @@ Result<std::vector<rows::Untold>> Book::untold(const rows::Due& due) {
 
 Result<void> Book::mark_told(rows::Due due, std::vector<rows::Untold> told, SystemTime until, rows::DayState state,
                              std::string words) {
-  return write([&](db::Connection& connection) { return rows::mark_told(connection, due, told, until, state, words); });
+  return write([&](db::Connection& connection) {
+    // It may have been due before: what was tried again is due at the time of its last try.
+    return rows::mark_told(connection, due, told, until, state, due_after(due.day), words);
+  });
 }
 
 Result<void> Book::postpone(rows::Due due, SystemTime next, std::string words) {

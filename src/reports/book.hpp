@@ -75,6 +75,7 @@ class Book final : public Outcomes, public queue::TlsOutcomes {
 
   [[nodiscard]] Result<std::vector<rows::Due>> due(bool even_now, std::size_t at_most);
   [[nodiscard]] Result<std::vector<rows::Untold>> untold(const rows::Due& due);
+  /// The rest of a day that stays open is due after its end.
   [[nodiscard]] Result<void> mark_told(rows::Due due, std::vector<rows::Untold> told, SystemTime until,
                                        rows::DayState state, std::string words);
   [[nodiscard]] Result<void> postpone(rows::Due due, SystemTime next, std::string words);

@@ -1,5 +1,7 @@
 #include "reports/dispatch.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "reports/dispatch_state.hpp"
@@ -8,6 +10,7 @@ namespace pabal::reports {
 namespace {
 
 constexpr std::size_t kDaysAtOnce = 200;
+constexpr std::size_t kMostFailures = 5;  ///< of days in one round: then something is wrong for all of them
 constexpr const char* kReportsName = "pabal_reports_total";
 constexpr const char* kReportsHelp = "Reports to domains' owners, by what became of them.";
 
@@ -47,6 +50,18 @@ Dispatcher::~Dispatcher() = default;
 
 Async<Result<Dispatcher::Round>> Dispatcher::round(bool even_now) { return work_once(state_, even_now); }
 
+/// Without words: they may be what the database doesn't take.
+Async<> Dispatcher::note_again(State* state) {
+  auto* const book = state->services.book;
+  std::vector<Mark> still;
+  for (auto& mark : std::exchange(state->unnoted, {})) {
+    mark.words.clear();
+    const auto noted = co_await state->services.pool->run([book, &mark] { return mark.make(*book); });
+    if (!noted) still.push_back(std::move(mark));
+  }
+  state->unnoted = std::move(still);
+}
+
 Async<Result<Dispatcher::Round>> Dispatcher::work_once(std::shared_ptr<State> state, bool even_now) {
   const Busy busy(state->busy);
   if (!busy.mine()) co_return fail(ErrorKind::busy, "reports are being sent just now");
@@ -58,16 +73,29 @@ Async<Result<Dispatcher::Round>> Dispatcher::work_once(std::shared_ptr<State> st
     const auto flushed = co_await state->services.pool->run([book] { return book->flush(); });
     if (!flushed) co_return pass(flushed);
   }
+  co_await note_again(state.get());
+  if (state->unnoted.size() >= kDaysAtOnce) {
+    co_return fail(ErrorKind::io, "the book of reports doesn't note what was sent");
+  }
   auto due = co_await state->services.pool->run([book, even_now] { return book->due(even_now, kDaysAtOnce); });
   if (!due) co_return pass(due);
+  std::erase_if(*due, [&](const rows::Due& day) {
+    return std::ranges::any_of(state->unnoted, [&](const Mark& mark) {
+      return mark.due.kind == day.kind && mark.due.day == day.day && mark.due.domain == day.domain;
+    });
+  });
   if (due->empty()) co_return round;
   auto reporter = co_await state->services.reporter();
   if (!reporter) co_return pass(reporter);
+  std::size_t failures = 0;
   for (auto& day : *due) {
     if (state->worker.stopping()) break;
+    const std::string domain = day.domain;
     Telling telling(*state, *reporter, options, std::move(day));
     const auto told = co_await telling.tell(&round);
-    if (!told) co_return pass(told);
+    if (told) continue;
+    state->log.error("report_not_noted", {{"domain", domain}, {"why", told.error().log}});
+    if (++failures == kMostFailures) co_return pass(told);
   }
   co_return round;
 }

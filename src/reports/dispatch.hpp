@@ -75,8 +75,8 @@ class Dispatcher {
     std::vector<std::string> words;  ///< a line for each day of a domain
   };
   /// One round: all that is due; with `even_now` all that was not told yet, today's too, which the day's report then
-  /// leaves out. At home of who calls. Errors: `busy`, while another round is under way; those of the book and of
-  /// `reporter`.
+  /// leaves out. At home of who calls. What fails with one day stops no other. Errors: `busy`, while another round is
+  /// under way; those of `reporter`; those of the book, where it failed with several days.
   [[nodiscard]] Async<Result<Round>> round(bool even_now);
   /// Has the worker do such a round of all that was not told yet, as soon as it can; `told` is called at home when it
   /// is over. Errors besides those of round(): `state`, where nothing works. Any thread.
@@ -84,8 +84,10 @@ class Dispatcher {
 
  private:
   struct State;
+  struct Mark;
   class Telling;
   [[nodiscard]] static Async<Result<Round>> work_once(std::shared_ptr<State> state, bool even_now);
+  [[nodiscard]] static Async<> note_again(State* state);
   [[nodiscard]] static Async<> work(std::shared_ptr<State> state);
 
   std::shared_ptr<State> state_;

@@ -11,6 +11,8 @@
 namespace pabal::reports {
 namespace {
 
+constexpr std::size_t kMostWords = 4000;
+
 std::string day_text(std::int64_t day) { return codec::format_timestamp(begin_of(day)).substr(0, 10); }
 
 std::int64_t whole_seconds(SystemTime time) {
@@ -68,11 +70,13 @@ Async<Result<void>> Dispatcher::Telling::tell(Round* round) {
   }
   const bool again = accepted_ == 0 && may_pass_ && due_.tries + 1 < options_.most_tries;
   const bool day_is_over = now_ >= begin_of(due_.day + 1);
+  // What stands in others' records, and what their servers say, is any octets; the book's texts are UTF-8.
+  const auto words = printable(words_, kMostWords);
   Result<void> noted;
   if (again) {
     const auto wait = options_.retry * (std::int64_t{1} << std::min<std::int64_t>(due_.tries, 5));
     noted = co_await services.pool->run(
-        [book, due = due_, next = now_ + wait, words = words_] { return book->postpone(due, next, words); });
+        [book, due = due_, next = now_ + wait, words] { return book->postpone(due, next, words); });
     ++round->postponed;
     state_.postponed.add();
   } else {
@@ -80,11 +84,16 @@ Async<Result<void>> Dispatcher::Telling::tell(Round* round) {
                        : accepted_ > 0 ? rows::DayState::told
                                        : rows::DayState::nothing;
     // Of a day that goes on, what nobody was told now may be told at its end.
-    auto told = day_is_over || accepted_ > 0 ? rows_ : std::vector<rows::Untold>();
-    const auto told_until = day_is_over || accepted_ > 0 ? until() : due_.told_until;
-    noted = co_await services.pool->run([book, due = due_, told = std::move(told), told_until, state, words = words_] {
-      return book->mark_told(due, told, told_until, state, words);
-    });
+    Mark mark{.due = due_, .told = {}, .until = due_.told_until, .state = state, .words = words};
+    if (day_is_over || accepted_ > 0) {
+      mark.until = until();
+      for (const auto& row : rows_) {
+        mark.told.push_back({.key = row.key, .policy = {}, .facts = {}, .count = row.count});
+      }
+    }
+    noted = co_await services.pool->run([book, &mark] { return mark.make(*book); });
+    // Who has it must not have it again, though the book doesn't know.
+    if (!noted && accepted_ > 0) state_.unnoted.push_back(std::move(mark));
     if (accepted_ > 0) {
       round->sent += accepted_;
       state_.sent.add(static_cast<double>(accepted_));
@@ -95,14 +104,14 @@ Async<Result<void>> Dispatcher::Telling::tell(Round* round) {
   }
   if (rows_.empty()) co_return noted;
   if (round->words.size() < 1000) {
-    round->words.push_back(fmt::format("{} {} {}: {}", name_of(due_.kind), due_.domain, day_text(due_.day),
-                                       words_.empty() ? "-" : words_));
+    round->words.push_back(fmt::format("{} {} {}: {}{}", name_of(due_.kind), due_.domain, day_text(due_.day),
+                                       words.empty() ? "-" : words, noted ? "" : "; that could not be noted"));
   }
   state_.log.info("report", {{"kind", name_of(due_.kind)},
                              {"domain", due_.domain},
                              {"day", day_text(due_.day)},
                              {"sent", accepted_},
-                             {"words", printable(words_, 1000)}});
+                             {"words", words}});
   co_return noted;
 }
 

@@ -9,6 +9,18 @@
 
 namespace pabal::reports {
 
+/// What the book is to note of a day that was told.
+struct Dispatcher::Mark {
+  rows::Due due;
+  std::vector<rows::Untold> told;  ///< their keys and counts alone
+  SystemTime until;
+  rows::DayState state = rows::DayState::told;
+  std::string words;
+
+  /// Blocking.
+  [[nodiscard]] Result<void> make(Book& book) const { return book.mark_told(due, told, until, state, words); }
+};
+
 struct Dispatcher::State {
   State(Executor where, DispatchServices given, const Log& lines, DispatchOptions first);
 
@@ -21,6 +33,8 @@ struct Dispatcher::State {
   Counter postponed;
   std::atomic<bool> busy{false};
   Allowance places;  ///< what was sent to places of others
+  /// Days that were told, and the book could not note it: they are not told again. Whoever is `busy` has it.
+  std::vector<Mark> unnoted;
 
   std::vector<std::move_only_function<void(Result<Round>)>> asked;  ///< at home
 };

@@ -59,7 +59,6 @@ class Dispatch : public ::testing::Test {
   /// One round; the lines of what it did.
   std::string round(bool even_now = true) {
     must(world.book->flush());
-    asio::io_context home;
     Dispatcher dispatcher(home.get_executor(), services(), Log(), options);
     const auto done = run_blocking(dispatcher.round(even_now));
     if (!done) return "! " + done.error().peer;
@@ -67,6 +66,7 @@ class Dispatch : public ::testing::Test {
   }
   void end_of_day() { world.clock.advance(24h); }
 
+  asio::io_context home{1};  ///< the first: the world's pool has work for it to the end
   World world;
   dns::ScriptedResolver resolver;
   PublicSuffix suffixes = *PublicSuffix::system();
@@ -159,6 +159,73 @@ TEST_F(Dispatch, TriesAgainWhatMayPassAndGivesUpInTheEnd) {
   EXPECT_EQ(round(false), "dmarc seoul.example 2026-11-28: mailto:dmarc@seoul.example: the disk");
   world.clock.advance(1h);
   EXPECT_EQ(round(false), "dmarc seoul.example 2026-11-28: mailed to dmarc@seoul.example");
+}
+
+TEST_F(Dispatch, TellsTheRestOfADayAtItsEnd) {
+  auto letter = world.letter();
+  letter.policy.rua = "mailto:a@reports.test";
+  world.book->note(letter);
+  resolver.answer_next("seoul.example._report._dmarc.reports.test", dns::Type::txt, {{.status = dns::Status::failed}});
+  EXPECT_NE(round().find("mailto:a@reports.test: TXT"), std::string::npos);
+  world.clock.advance(31min);
+  resolver.set_zone("$ORIGIN test.\nseoul.example._report._dmarc.reports TXT \"v=DMARC1\"\n");
+  EXPECT_EQ(round(false), "dmarc seoul.example 2026-11-22: mailed to a@reports.test");
+  // From now on it is due at its end again, not with every letter.
+  for (int i = 0; i < 3; ++i) {
+    world.book->note(letter);
+    world.clock.advance(1min);
+    EXPECT_EQ(round(false), "") << i;
+  }
+  EXPECT_EQ(sent.size(), 1U);
+  world.clock.advance(24h);
+  EXPECT_EQ(round(false), "dmarc seoul.example 2026-11-22: mailed to a@reports.test");
+  ASSERT_EQ(sent.size(), 2U);
+  const auto rest = std::get<AggregateReport>(must(read_report_file(sent[1].letter)).reports.front());
+  EXPECT_EQ(rest.records.front().count, 3U);
+}
+
+TEST_F(Dispatch, NotesWordsThatAnyDatabaseTakes) {
+  world.book->note(world.letter());
+  post_errors.push_back({ErrorKind::policy, "no \xFF way", "no \xFF way"});
+  EXPECT_EQ(round(), "dmarc seoul.example 2026-11-22: mailto:dmarc@seoul.example: no \\xff way");
+  const auto words = must(world.book->readers().read([](db::Connection& connection) -> Result<std::string> {
+    auto rows = connection.query("SELECT words FROM report_day", {});
+    if (!rows || !must(rows->next())) return fail(ErrorKind::io, "no day");
+    return std::string(rows->text(0));
+  }));
+  EXPECT_EQ(words, "mailto:dmarc@seoul.example: no \\xff way");
+}
+
+TEST_F(Dispatch, GoesOnWhereTheBookFailsWithOneDay) {
+  auto other = world.letter();
+  other.policy.domain = other.header_from = "daegu.example";
+  other.policy.rua = "mailto:dmarc@daegu.example";
+  world.book->note(world.letter());
+  world.book->note(other);
+  must(world.book->flush());
+  const auto run = [&](std::string_view sql) {
+    must(world.writer->run([sql](db::Connection& connection) -> Result<void> {
+      if (auto done = connection.run(sql); !done) return pass(done);
+      return {};
+    }));
+  };
+  run("CREATE TRIGGER fails BEFORE UPDATE OF state ON report_day WHEN NEW.kind = 1 AND NEW.domain = 'seoul.example' "
+      "BEGIN SELECT RAISE(ABORT, 'no'); END");
+  end_of_day();
+  Dispatcher dispatcher(home.get_executor(), services(), Log(), options);
+  const auto next = [&] { return must(run_blocking(dispatcher.round(false))); };
+  EXPECT_EQ(next().words.size(), 2U);
+  EXPECT_EQ(sent.size(), 2U);
+  for (int i = 0; i < 3; ++i) {
+    world.clock.advance(30min);
+    EXPECT_EQ(next().words.size(), 0U);
+  }
+  EXPECT_EQ(sent.size(), 2U);  // who has it doesn't get it again
+  EXPECT_EQ(must(world.book->due(false, 10)).size(), 1U);
+  run("DROP TRIGGER fails");
+  next();
+  EXPECT_EQ(must(world.book->due(false, 10)).size(), 0U);
+  EXPECT_EQ(sent.size(), 2U);
 }
 
 TEST_F(Dispatch, NeverReportsOnReports) {
@@ -297,7 +364,6 @@ TEST_F(Dispatch, BothersNobodyWithTlsReportsThatHeNeverAskedFor) {
 
 TEST_F(Dispatch, SendsWhatItIsAskedForAndTellsWhoAsked) {
   world.book->note(world.letter());
-  asio::io_context home(1);
   const auto guard = asio::make_work_guard(home);
   Dispatcher dispatcher(home.get_executor(), services(), Log(), options);
   std::string early;
@@ -321,7 +387,6 @@ TEST_F(Dispatch, WorksByItselfAndStops) {
   world.book->note(world.letter());
   must(world.book->flush());
   end_of_day();
-  asio::io_context home(1);
   Dispatcher dispatcher(home.get_executor(), services(), Log(), options);
   dispatcher.start();
   bool stopped = false;

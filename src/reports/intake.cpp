@@ -35,26 +35,30 @@ Result<std::string> octets_of(const store::Incoming& content, std::uint64_t at_m
 }  // namespace
 
 Result<Taken> take_reports(Book& book, std::string_view octets, const Sender& sender, const TakeOptions& options) {
-  const auto file = read_report_file(octets);
-  if (!file) return pass(file);
+  // Who sent it comes first: a stranger's letter is not worth the work, and the memory, of unpacking it.
+  const auto author = report_sender(octets);
   // Several authors, or one who can't be read, are nobody.
-  bool proven = !file->from.empty() && sender.proven == file->from;
-  if (!file->from.empty() && sender.here) {
-    const auto ours = options.is_ours(file->from);
+  bool proven = !author.empty() && sender.proven == author;
+  if (!author.empty() && sender.here) {
+    const auto ours = options.is_ours(author);
     if (!ours) return pass(ours);
     proven = *ours;
   }
   if (!proven && options.proven_only) {
     return fail(ErrorKind::policy, "nothing proved who sent the report",
                 fmt::format("nothing proved that the report is from {}",
-                            file->from.empty() ? std::string_view("anybody") : std::string_view(file->from)));
+                            author.empty() ? std::string_view("anybody") : std::string_view(author)));
   }
-  std::string from = proven ? file->from : std::string();
+  std::string from = proven ? author : std::string();
   if (proven && options.owner_of) from = options.owner_of(from);
+  auto file = read_report_file(octets);
+  if (!file) return pass(file);
   Taken taken;
-  taken.refused = file->refused;
-  for (const auto& report : file->reports) {
-    for (const auto& received : rows::received_of(report, from)) {
+  taken.refused = std::move(file->refused);
+  for (auto& report : file->reports) {
+    const auto all = rows::received_of(report, from);
+    report = TlsReport();  // its memory: it is said twice now
+    for (const auto& received : all) {
       const auto ours = options.is_ours(received.domain);
       if (!ours) return pass(ours);
       if (!*ours) {
@@ -62,6 +66,10 @@ Result<Taken> take_reports(Book& book, std::string_view octets, const Sender& se
         continue;
       }
       const auto kept = book.keep(received);
+      if (!kept && kept.error().kind == ErrorKind::limit) {
+        taken.refused.push_back(fmt::format("{}: {}", printable(received.domain, 100), kept.error().peer));
+        continue;
+      }
       if (!kept) return pass(kept);
       ++(*kept ? taken.kept : taken.known);
     }

@@ -40,7 +40,8 @@ struct TakeOptions {
 };
 
 /// Reads what is in it and keeps what is about our domains. Blocking, up to a second of work: one at a time. Error:
-/// there is nothing like a report in it, or the book's; `policy`: nothing proved who sent it.
+/// there is nothing like a report in it, or the book's; `policy`: nothing proved who sent it, and so nothing of it was
+/// unpacked. What the book has no room for today is refused, and hides no other.
 [[nodiscard]] Result<Taken> take_reports(Book& book, std::string_view octets, const Sender& sender,
                                          const TakeOptions& options);
 

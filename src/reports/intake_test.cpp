@@ -77,6 +77,33 @@ TEST_F(Taking, BelievesWhoIsProven) {
   EXPECT_EQ(take(report_letter("a@busan.example", "2", "busan.example"), {}), "0 kept, 0 known, 1 refused");
 }
 
+TEST_F(Taking, LooksAtTheSenderBeforeAnythingElse) {
+  const std::string letter = "From: a@busan.example\r\n\r\nhello\r\n";
+  EXPECT_EQ(take(letter, {}), "! nothing proved who sent the report");
+  EXPECT_EQ(take(letter, {.proven = "busan.example"}),
+            "! no report: neither XML, JSON, an archive, nor a letter with one");
+}
+
+TEST_F(Taking, GoesOnWhereOneReportIsTooMuch) {
+  world.open({.write_every = std::chrono::seconds(0), .received_rows_a_day_of_one = 2});
+  const auto policies = [](int details) {
+    std::string all;
+    for (int i = 0; i < details; ++i) all += R"({"result-type":"x","failed-session-count":1},)";
+    all += R"({"result-type":"y","failed-session-count":1})";
+    return all;
+  };
+  options.is_ours = [](const std::string&) -> Result<bool> { return true; };
+  const auto json =
+      fmt::format(R"({{"organization-name":"B","report-id":"1","date-range":{{"start-datetime":"2026-11-22T00:00:00Z",)"
+                  R"("end-datetime":"2026-11-22T23:59:59Z"}},"policies":[)"
+                  R"({{"policy":{{"policy-domain":"big.example"}},"failure-details":[{}]}},)"
+                  R"({{"policy":{{"policy-domain":"small.example"}}}}]}})",
+                  policies(5));
+  const auto letter = fmt::format(
+      "From: a@busan.example\r\nMIME-Version: 1.0\r\nContent-Type: application/tlsrpt+json\r\n\r\n{}\r\n", json);
+  EXPECT_EQ(take(letter, {.proven = "busan.example"}), "1 kept, 0 known, 1 refused");
+}
+
 TEST(Intakes, DeliverFirstAndThenRead) {
   World world;
   Shelf shelf;

@@ -21,8 +21,13 @@ struct ReportFile {
   std::string from;
 };
 
-/// Any octets. At most 16 attachments of a letter are looked at, and all bounds of unpack() and of the readers hold.
-/// Blocking and up to a second of work: on a pool. Error (`not_found`): nothing in it even looks like a report.
+/// Any octets. At most 16 attachments of a letter are looked at. All bounds of unpack() and of the readers hold, and
+/// those of what comes out (octets, files, records, policies, details) for the whole letter: many attachments may take
+/// no more than one. Blocking and up to a second of work: on a pool. Error (`not_found`): nothing in it even looks like
+/// a report.
 [[nodiscard]] Result<ReportFile> read_report_file(std::string_view octets, const UnpackLimits& limits = {});
+
+/// ReportFile::from alone, without unpacking anything.
+[[nodiscard]] std::string report_sender(std::string_view octets);
 
 }  // namespace pabal::reports

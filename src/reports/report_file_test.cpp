@@ -110,6 +110,43 @@ TEST(ReportFiles, ComeInLetters) {
   EXPECT_EQ(dump_file(""), "! no report: neither XML, JSON, an archive, nor a letter with one");
 }
 
+std::string letter_with(std::string_view type, const std::vector<std::string>& attachments) {
+  std::string out = "From: a@busan.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+  for (const auto& one : attachments) {
+    out += fmt::format("--b\r\nContent-Type: {}\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n", type,
+                       codec::base64(one));
+  }
+  return out + "--b--\r\n";
+}
+
+std::string dump_counts(const Result<ReportFile>& file) {
+  std::string out = fmt::format("{} reports", file->reports.size());
+  for (const auto& why : file->refused) out += fmt::format("[{}]", why);
+  return out;
+}
+
+TEST(ReportFiles, HaveOneBudgetForTheWholeLetter) {
+  const auto packed = letter_with("application/gzip", {gzip(kXml), gzip(kXml), gzip(kXml)});
+  EXPECT_EQ(dump_counts(read_report_file(packed)), "3 reports");
+  EXPECT_EQ(dump_counts(read_report_file(packed, {.octets = 2 * kXml.size() + 10})),
+            "2 reports[it unpacks to more than 10 octets]");
+  EXPECT_EQ(dump_counts(read_report_file(packed, {.entries = 2})), "2 reports[there are too many files in the letter]");
+  const auto plain = letter_with("text/xml", {std::string(kXml), std::string(kXml)});
+  EXPECT_EQ(dump_counts(read_report_file(plain, {.octets = kXml.size() + 10})),
+            "1 reports[there is too much in the letter]");
+  // What is too much counts, too, though nothing is kept of it.
+  const auto bomb = gzip(std::string(5000, ' '));
+  const auto bombed = letter_with("application/gzip", {bomb, bomb, gzip(kXml)});
+  EXPECT_EQ(dump_counts(read_report_file(bombed, {.octets = 4000})),
+            "1 reports[it unpacks to more than 4000 octets][it unpacks to more than 2000 octets]");
+
+  std::string records(kXml.substr(0, kXml.rfind("</feedback>")));
+  for (int i = 0; i < 60'000; ++i) records += "<record><row><count>1</count></row></record>";
+  records += "</feedback>";
+  EXPECT_EQ(dump_counts(read_report_file(letter_with("text/xml", {records, records, std::string(kXml)}))),
+            "2 reports[a report of more than 40000 records]");
+}
+
 TEST(TlsReports, AreReadWithWhatPeopleWrite) {
   struct Case {
     std::string_view text;

@@ -267,7 +267,7 @@ Result<std::vector<Untold>> untold(db::Connection& connection, const Due& due) {
 }
 
 Result<void> mark_told(db::Connection& connection, const Due& due, std::span<const Untold> told, SystemTime until,
-                       DayState state, std::string_view words) {
+                       DayState state, SystemTime next, std::string_view words) {
   const auto kind = static_cast<std::int64_t>(due.kind);
   for (const auto& one : told) {
     if (auto marked = connection.run(
@@ -278,10 +278,10 @@ Result<void> mark_told(db::Connection& connection, const Due& due, std::span<con
     }
   }
   return done(connection.run(
-      "UPDATE report_day SET state = $4, told_until = $5, tries = 0, words = $6 WHERE kind = $1 AND day = $2 AND "
-      "domain "
-      "= $3",
-      {kind, due.day, std::string_view(due.domain), static_cast<std::int64_t>(state), to_database(until), words}));
+      "UPDATE report_day SET state = $4, told_until = $5, tries = 0, words = $6, due = $7 WHERE kind = $1 AND day = $2 "
+      "AND domain = $3",
+      {kind, due.day, std::string_view(due.domain), static_cast<std::int64_t>(state), to_database(until), words,
+       to_database(next)}));
 }
 
 Result<void> postpone(db::Connection& connection, const Due& due, SystemTime next, std::string_view words) {

@@ -69,9 +69,9 @@ struct Untold {
 
 enum class DayState : std::int64_t { open = 0, told = 1, nothing = 2 };
 /// After the report was handed to the queue (or there is nobody to tell): these rows are told. `state` open: the day
-/// goes on, or `next` is when to try again.
+/// goes on, and `next` is when the rest of it is due.
 [[nodiscard]] Result<void> mark_told(db::Connection& connection, const Due& due, std::span<const Untold> told,
-                                     SystemTime until, DayState state, std::string_view words);
+                                     SystemTime until, DayState state, SystemTime next, std::string_view words);
 [[nodiscard]] Result<void> postpone(db::Connection& connection, const Due& due, SystemTime next,
                                     std::string_view words);
 

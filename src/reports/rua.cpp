@@ -31,10 +31,10 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
+/// RFC 3986 §2: ASCII alone; all else is written in percent codes.
 bool is_uri_text(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    const auto octet = static_cast<unsigned char>(c);
-    return octet > 0x20 && octet != 0x7F && c != '<' && c != '>' && c != '"' && c != '\\';
+    return c > ' ' && c < 0x7F && c != '<' && c != '>' && c != '"' && c != '\\';
   });
 }
 

@@ -45,7 +45,11 @@ TEST(ReportUris, AreReadFromRecords) {
            Case{"mailto:a@x.test,mailto:a@x.test!1k", "mail a@x.test"},
            Case{"https://reports.x.test/v1/tlsrpt", "https reports.x.test 443 /v1/tlsrpt"},
            Case{"https://Reports.x.test:8443?a=b#c", "https reports.x.test 8443 /?a=b"},
-           Case{"mailto:보고@한국.example", "mail 보고@xn--3e0b707e.example"},
+           // URIs are ASCII (RFC 3986 §2); all else comes in percent codes.
+           Case{"mailto:%EB%B3%B4%EA%B3%A0@xn--3e0b707e.example", "mail 보고@xn--3e0b707e.example"},
+           Case{"mailto:보고@한국.example", "[mailto:보고@한국.example: characters that no URI has]"},
+           Case{"mailto:a@x.test?\xFF!10,mailto:b@x.test",
+                "mail b@x.test [mailto:a@x.test?\\xff!10: characters that no URI has]"},
            Case{"", ""},
            Case{",,", ""},
            Case{"http://x.test/a", "[http://x.test/a: neither mailto nor https]"},

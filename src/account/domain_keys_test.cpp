@@ -202,10 +202,13 @@ TEST_P(DomainKeysTest, RotatesByTheClock) {
   int made = 0;
   for (int hour = 0; hour <= 34; ++hour, world->clock.advance(1h)) {
     const auto now = world->clock.now();
+    std::set<std::string> there;
     for (const auto& key : must(keys->list(x))) {
-      if (wants_record(key) && now - key.made >= 3h) must(keys->note_published(x, key.selector));
+      if (!wants_record(key) || now - key.made < 3h) continue;
+      must(keys->note_published(x, key.selector));
+      there.insert(key.selector);
     }
-    for (const auto& step : due_steps(must(keys->list(x)), policy, now)) {
+    for (const auto& step : due_steps(must(keys->list(x)), policy, now, there)) {
       switch (step.kind) {
         case RotationStep::Kind::use:
           must(keys->use(x, step.selector, false));
@@ -356,7 +359,7 @@ TEST(KeyRotation, WhatIsDue) {
   };
   for (const auto& row : table) {
     std::string due;
-    for (const auto& step : due_steps(row.keys, policy, now)) {
+    for (const auto& step : due_steps(row.keys, policy, now, {"a", "b"})) {
       due += due.empty() ? "" : " ";
       due += step.kind == RotationStep::Kind::use        ? "use " + step.selector
              : step.kind == RotationStep::Kind::withdraw ? "withdraw " + step.selector
@@ -364,7 +367,10 @@ TEST(KeyRotation, WhatIsDue) {
     }
     EXPECT_EQ(due, row.due) << row.what;
   }
-  EXPECT_TRUE(due_steps({key("a", R, 5000, 4000, 4000, -1, now)}, {}, now).empty());  // off by default
+  EXPECT_TRUE(due_steps({key("a", R, 5000, 4000, 4000, -1, now)}, {}, now, {"a"}).empty());  // off by default
+  // A record that was seen and is gone again.
+  EXPECT_TRUE(due_steps({key("a", R, 50, 40, -1, -1, now)}, policy, now, {"b"}).empty());
+  EXPECT_EQ(due_steps({key("a", R, 200, 150, 100, 5, now)}, policy, now, {}).size(), 1U);
 }
 
 }  // namespace

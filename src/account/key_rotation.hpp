@@ -3,6 +3,7 @@
 // letters that it signed are still on their way; then it is withdrawn.
 #pragma once
 #include <chrono>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,10 @@ struct RotationStep {
 };
 
 /// What is due now with the keys of one domain. A kind of key that has none in use takes the next as soon as it is
-/// published. Of several that wait the newest counts.
+/// published. Of several that wait the newest counts. `there`: the selectors whose records stand in the DNS now; no
+/// other key is taken into use, as a record that was seen once may be gone again.
 [[nodiscard]] std::vector<RotationStep> due_steps(const std::vector<DomainKey>& keys, const RotationPolicy& policy,
-                                                  SystemTime now);
+                                                  SystemTime now, const std::set<std::string>& there);
 
 /// Whether the DNS is to be asked for the key's record: it waits to be seen, or letters are signed with it.
 [[nodiscard]] bool wants_record(const DomainKey& key) noexcept;

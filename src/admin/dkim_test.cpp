@@ -91,9 +91,9 @@ class DkimTest : public testing::Test {
   Metrics metrics_;
   Pool pool_{2, Log()};
   std::unique_ptr<db::Database> database_;
-  std::unique_ptr<db::Writer> writer_;
 
  protected:
+  std::unique_ptr<db::Writer> writer_;
   store::TestStore store{files_, 1};
   dns::ScriptedResolver resolver{zone_start};
 
@@ -162,6 +162,98 @@ TEST_F(DkimTest, AKeyIsReplacedWithoutAGap) {
   EXPECT_EQ(error({{"command", "dkim remove"}, {"domain", "x.example"}, {"selector", first[0].selector}}), "done");
 }
 
+TEST_F(DkimTest, AKeyWhoseRecordIsGoneAgainIsNotUsed) {
+  ask({{"command", "domain add"}, {"domain", "x.example"}});
+  publish();
+  ask({{"command", "dkim update"}});
+  const auto first = need(keys->signing_keys("x.example"));
+  ask({{"command", "dkim rotate"}, {"domain", "x.example"}});
+  publish();
+  ask({{"command", "dkim update"}});
+  resolver.set_zone(zone_start);
+  store.clock.advance(2h);
+  for (const auto& request : {json::object{{"command", "dkim update"}},
+                              json::object{{"command", "domain dns"}, {"domain", "x.example"}, {"check", true}}}) {
+    EXPECT_FALSE(json::serialize(ask(request)).contains("used from now on"));
+    EXPECT_EQ(need(keys->signing_keys("x.example"))[0].selector, first[0].selector);
+  }
+  // Where the DNS doesn't answer, nobody knows.
+  for (const auto& key : need(keys->list(std::nullopt))) {
+    resolver.fail(key.record_name(), dns::Type::txt, dns::Status::timed_out);
+  }
+  EXPECT_FALSE(json::serialize(ask({{"command", "dkim update"}})).contains("used from now on"));
+}
+
+TEST_F(DkimTest, OneDomainsFaultStopsNoOther) {
+  std::string zone(zone_start);
+  for (const auto* name : {"a.x.example", "b.x.example"}) {
+    ask({{"command", "domain add"}, {"domain", name}});
+    for (const auto& key : need(keys->list(need(Domain::parse(name))))) {
+      zone += fmt::format("{}. 60 IN {}\n", key.record_name(),
+                          "TXT \"" + key.record.substr(0, 200) + "\" \"" +
+                              key.record.substr(std::min<std::size_t>(200, key.record.size())) + "\"");
+    }
+  }
+  resolver.set_zone(zone);
+  const auto made = writer_->run([](db::Connection& connection) -> Result<void> {
+    const auto done = connection.run(
+        "CREATE TRIGGER fails BEFORE UPDATE OF used ON domain_key WHEN NEW.domain = 'a.x.example' BEGIN SELECT "
+        "RAISE(ABORT, 'no'); END");
+    if (!done) return pass(done);
+    return {};
+  });
+  ASSERT_TRUE(made) << made.error().log;
+  const auto update = ask({{"command", "dkim update"}});
+  EXPECT_EQ(update.at("failed").as_array().size(), 1U);
+  EXPECT_EQ(update.at("failed").as_array()[0].at("domain").as_string(), "a.x.example");
+  EXPECT_TRUE(need(keys->signing_keys("a.x.example")).empty());
+  EXPECT_EQ(need(keys->signing_keys("b.x.example")).size(), 2U);
+}
+
+TEST_F(DkimTest, ProposesTheMailboxThatReportsAreReadFrom) {
+  const auto x = need(Domain::parse("x.example"));
+  const auto shown = [&](std::vector<std::string> mailboxes) {
+    std::string out;
+    for (const auto& wanted : wanted_records({.hostname = "m.x.example", .report_mailboxes = mailboxes}, x, {})) {
+      if (wanted.purpose != RecordPurpose::dmarc && wanted.purpose != RecordPurpose::dmarc_consent &&
+          wanted.purpose != RecordPurpose::tls_rpt) {
+        continue;
+      }
+      out += fmt::format("{} {}\n", wanted.name, std::get<dns::Txt>(wanted.record).joined());
+    }
+    return out;
+  };
+  EXPECT_EQ(shown({}),
+            "_dmarc.x.example. v=DMARC1; p=none; rua=mailto:postmaster@x.example\n"
+            "_smtp._tls.x.example. v=TLSRPTv1; rua=mailto:postmaster@x.example\n");
+  EXPECT_EQ(shown({"a@y.example", "dmarc!1@x.example", "b@x.example"}),
+            "_dmarc.x.example. v=DMARC1; p=none; rua=mailto:dmarc%211@x.example\n"
+            "_smtp._tls.x.example. v=TLSRPTv1; rua=mailto:dmarc%211@x.example\n");
+  EXPECT_EQ(shown({"a@y.example"}),
+            "_dmarc.x.example. v=DMARC1; p=none; rua=mailto:a@y.example\n"
+            "x.example._report._dmarc.y.example. v=DMARC1\n"
+            "_smtp._tls.x.example. v=TLSRPTv1; rua=mailto:a@y.example\n");
+  EXPECT_FALSE(shown({"a@reports.x.example"}).contains("_report"));
+  const auto notes = [](const json::value& answer) { return json::serialize(answer.at("notes")); };
+  ask({{"command", "domain add"}, {"domain", "x.example"}});
+  EXPECT_TRUE(notes(ask({{"command", "domain dns"}, {"domain", "x.example"}})).contains("[reports] mailboxes"));
+  service->change_report_mailboxes({"dmarc@x.example"});
+  const auto answer = ask({{"command", "domain dns"}, {"domain", "x.example"}});
+  EXPECT_FALSE(notes(answer).contains("[reports] mailboxes"));
+  EXPECT_TRUE(json::serialize(answer).contains("v=DMARC1; p=none; rua=mailto:dmarc@x.example"));
+}
+
+TEST_F(DkimTest, ShowsWhatOthersWroteInPrintableText) {
+  ask({{"command", "domain add"}, {"domain", "x.example"}});
+  dns::Answer answer;
+  answer.status = dns::Status::ok;
+  answer.records.emplace_back(dns::Txt{.strings = {"v=spf1 \x1b[2J\xff -all"}});
+  resolver.answer("x.example", dns::Type::txt, answer);
+  const auto shown = ask({{"command", "domain dns"}, {"domain", "x.example"}, {"check", true}});
+  const auto text = json::serialize(shown);
+  EXPECT_TRUE(text.contains(R"(v=spf1 \\x1b[2J\\xff -all)")) << text;
+}
+
 TEST_F(DkimTest, ADnsThatFailsChangesNothing) {
   ask({{"command", "domain add"}, {"domain", "x.example"}});
   publish();
@@ -228,7 +320,21 @@ TEST(DomainRecords, HowTheyCompare) {
       {P::spf, "@ TXT \"v=spf1 mx -all\"\n@ TXT \"v=spf1 -all\"",
        "differs: v=spf1 mx -all v=spf1 -all (there are several, which counts as none)"},
       {P::dmarc, "_dmarc TXT \"v=DMARC1; p=reject\"", "there: v=DMARC1; p=reject"},
+      {P::dmarc, "_dmarc TXT \"v=DMARC1\"",
+       "differs: v=DMARC1 (nobody obeys it: it has no p= that says what is wanted)"},
+      {P::dmarc, "_dmarc TXT \"v=DMARC1; p=none; adkim=x; rua=a@b.example\"",
+       "there: v=DMARC1; p=none; adkim=x; rua=a@b.example (adkim=: it is neither r nor s, so r counts; rua=: one of "
+       "its "
+       "addresses is no URI)"},
+      {P::dmarc, "_dmarc TXT \"v=dmarc1; p=none\"",
+       "differs: v=dmarc1; p=none (nobody obeys it: it doesn't begin with v=DMARC1)"},
       {P::tls_rpt, "_smtp._tls TXT \"v=TLSRPTv1;rua=mailto:a@b.example\"", "there: v=TLSRPTv1;rua=mailto:a@b.example"},
+      {P::tls_rpt, "_smtp._tls TXT \"v=TLSRPTv1\"",
+       "differs: v=TLSRPTv1 (nobody obeys it: it has no rua= that says where reports go)"},
+      {P::tls_rpt, "_smtp._tls TXT \"v=TLSRPTv1; rua=a@b.example\"",
+       "differs: v=TLSRPTv1; rua=a@b.example (nobody obeys it: rua= names no place that reports could go to)"},
+      {P::tls_rpt, "_smtp._tls TXT \"v=TLSRPTv1; rua=https://b.example/,x\"",
+       "there: v=TLSRPTv1; rua=https://b.example/,x (rua=: one of its places is neither a mailto: nor an https: URI)"},
       {P::dkim, "s._domainkey TXT \"v=DKIM1; k=rsa; p=AAAA\" \"BBBB\"", "there"},
       {P::dkim, "s._domainkey TXT \"p=AAAA BBBB\"", "there"},
       {P::dkim, "s._domainkey TXT \"v=DKIM1; t=y; k=rsa; p=AAAABBBB; n=mine\"", "there"},

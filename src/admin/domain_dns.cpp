@@ -1,5 +1,7 @@
 // The records that a domain needs in the DNS, and whether they are there; and what follows from that for its keys.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -7,6 +9,7 @@
 #include "admin/key_pairs.hpp"
 #include "admin/request.hpp"
 #include "admin/state.hpp"
+#include "base/text.hpp"
 #include "base/wiped.hpp"
 
 namespace pabal::admin {
@@ -16,6 +19,20 @@ json::array texts(const std::vector<std::string>& all) {
   json::array out;
   for (const auto& one : all) out.push_back(json::string(one));
   return out;
+}
+
+// What others wrote into the DNS is any octets, and goes to a terminal.
+json::array printable_texts(const std::vector<std::string>& all) {
+  constexpr std::size_t most = 4000;
+  json::array out;
+  for (const auto& one : all) out.push_back(json::string(printable(one, most)));
+  return out;
+}
+
+Facts facts_now(ServiceState& state) {
+  Facts facts = state.facts;
+  facts.report_mailboxes = *state.report_mailboxes.lock();
+  return facts;
 }
 
 json::object to_json(const WantedRecord& wanted) {
@@ -87,17 +104,18 @@ Result<void> take_step(ServiceState& state, const Domain& domain, const account:
   return {};
 }
 
-Result<void> advance(ServiceState& state, const Domain& domain, json::array& done) {
+// `there`: the selectors whose records are in the DNS now.
+Result<void> advance(ServiceState& state, const Domain& domain, const std::set<std::string>& there, json::array& done) {
   const auto keys = state.keys->list(domain);
   if (!keys) return pass(keys);
-  for (const auto& step : account::due_steps(*keys, state.facts.rotation, state.keys->now())) {
+  for (const auto& step : account::due_steps(*keys, state.facts.rotation, state.keys->now(), there)) {
     if (auto taken = take_step(state, domain, step, done); !taken) return taken;
   }
   return {};
 }
 
-Result<json::value> show_records(const ServiceState& state, const Domain& domain,
-                                 const std::vector<account::DomainKey>& keys, const std::vector<WantedRecord>& records,
+Result<json::value> show_records(const Facts& facts, const Domain& domain, const std::vector<account::DomainKey>& keys,
+                                 const std::vector<WantedRecord>& records,
                                  const std::optional<std::vector<RecordCheck>>& checks) {
   json::array shown;
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -105,14 +123,13 @@ Result<json::value> show_records(const ServiceState& state, const Domain& domain
     if (checks) {
       const RecordCheck& check = (*checks)[i];
       record["check"] = name_of(check.found);
-      if (!check.others.empty()) record["found"] = texts(check.others);
-      if (!check.why.empty()) record["why"] = check.why;
+      if (!check.others.empty()) record["found"] = printable_texts(check.others);
+      if (!check.why.empty()) record["why"] = printable(check.why, 1000);
     }
     shown.push_back(std::move(record));
   }
-  return json::object{{"domain", domain.ascii()},
-                      {"records", std::move(shown)},
-                      {"notes", texts(record_notes(state.facts, domain, keys))}};
+  return json::object{
+      {"domain", domain.ascii()}, {"records", std::move(shown)}, {"notes", texts(record_notes(facts, domain, keys))}};
 }
 
 }  // namespace
@@ -126,19 +143,24 @@ Result<json::value> Handlers::domain_dns(State& state, const json::object& reque
   if (!check) return pass(check);
   auto keys = state.keys->list(*domain);
   if (!keys) return pass(keys);
-  auto records = wanted_records(state.facts, *domain, *keys);
-  if (!*check) return show_records(state, *domain, *keys, records, std::nullopt);
+  const auto facts = facts_now(state);
+  auto records = wanted_records(facts, *domain, *keys);
+  if (!*check) return show_records(facts, *domain, *keys, records, std::nullopt);
   auto checks = check_all(state, records);
   if (!checks) return pass(checks);
   json::array done;
   if (auto noted = note_seen(state, records, *checks, done); !noted) return pass(noted);
-  if (auto advanced = advance(state, *domain, done); !advanced) return pass(advanced);
+  std::set<std::string> there;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (records[i].key && (*checks)[i].found == RecordFound::there) there.insert(records[i].key->selector);
+  }
+  if (auto advanced = advance(state, *domain, there, done); !advanced) return pass(advanced);
   if (!done.empty()) {
     // As the keys are now; the answers are still good.
     keys = state.keys->list(*domain);
     if (!keys) return pass(keys);
     std::vector<RecordCheck> kept;
-    auto now = wanted_records(state.facts, *domain, *keys);
+    auto now = wanted_records(facts, *domain, *keys);
     for (const auto& record : now) {
       const auto before = std::ranges::find_if(
           records, [&](const WantedRecord& old) { return old.name == record.name && old.record == record.record; });
@@ -148,7 +170,7 @@ Result<json::value> Handlers::domain_dns(State& state, const json::object& reque
     records = std::move(now);
     *checks = std::move(kept);
   }
-  auto shown = show_records(state, *domain, *keys, records, *checks);
+  auto shown = show_records(facts, *domain, *keys, records, *checks);
   if (shown && !done.empty()) shown->as_object()["done"] = std::move(done);
   return shown;
 }
@@ -170,6 +192,7 @@ Result<json::value> Handlers::dkim_update(State& state, const json::object& requ
   }
   json::array done;
   json::array missing;
+  std::map<std::string, std::set<std::string>> there;  // by domain
   // Some at a time: letters that go out want to ask, too.
   constexpr std::size_t at_once = 100;
   for (std::size_t from = 0; from < records.size(); from += at_once) {
@@ -180,16 +203,27 @@ Result<json::value> Handlers::dkim_update(State& state, const json::object& requ
     if (!checks) return pass(checks);
     if (auto noted = note_seen(state, some, *checks, done); !noted) return pass(noted);
     for (std::size_t i = 0; i < some.size(); ++i) {
-      if ((*checks)[i].found == RecordFound::there || (*checks)[i].found == RecordFound::unknown) continue;
+      if ((*checks)[i].found == RecordFound::unknown) continue;
+      if ((*checks)[i].found == RecordFound::there) {
+        there[some[i].key->domain.ascii()].insert(some[i].key->selector);
+        continue;
+      }
       missing.push_back(json::object{{"name", some[i].name},
                                      {"state", account::name_of(some[i].key->state())},
                                      {"check", name_of((*checks)[i].found)}});
     }
   }
+  // What is wrong with one domain's keys stops no other's.
+  json::array failed;
   for (const auto& domain : domains) {
-    if (auto advanced = advance(state, domain, done); !advanced) return pass(advanced);
+    const auto advanced = advance(state, domain, there[domain.ascii()], done);
+    if (advanced) continue;
+    if (domains.size() == 1) return pass(advanced);
+    failed.push_back(json::object{{"domain", domain.ascii()}, {"why", printable(advanced.error().log, 300)}});
   }
-  return json::object{{"done", std::move(done)}, {"missing", std::move(missing)}};
+  json::object result{{"done", std::move(done)}, {"missing", std::move(missing)}};
+  if (!failed.empty()) result["failed"] = std::move(failed);
+  return result;
 }
 
 }  // namespace pabal::admin

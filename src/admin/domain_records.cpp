@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "codec/date.hpp"
+#include "mailauth/dmarc_record.hpp"
 #include "mailauth/tag_list.hpp"
 
 namespace pabal::admin {
@@ -52,6 +53,7 @@ std::string_view version_of(RecordPurpose purpose) noexcept {
     case RecordPurpose::spf:
       return "v=spf1";
     case RecordPurpose::dmarc:
+    case RecordPurpose::dmarc_consent:
       return "v=DMARC1";
     case RecordPurpose::tls_rpt:
       return "v=TLSRPTv1";
@@ -64,6 +66,56 @@ bool begins_with_version(std::string_view text, std::string_view version) {
   if (!starts_with_ignoring_case(text, version)) return false;
   const auto rest = text.substr(version.size());
   return rest.empty() || rest.front() == ' ' || rest.front() == ';' || rest.front() == '\t';
+}
+
+void say(RecordCheck& check, std::string_view words) {
+  if (!check.why.empty()) check.why += "; ";
+  check.why += words;
+}
+
+// By both standards: who reads it may keep to either.
+void check_dmarc(RecordCheck& check) {
+  std::vector<std::string> said;
+  for (const auto standard : {mailauth::DmarcStandard::rfc7489, mailauth::DmarcStandard::tree_walk}) {
+    const auto record = mailauth::DmarcRecord::parse(check.others.front(), standard);
+    if (!record) {
+      check.found = RecordFound::differs;
+      check.why = "nobody obeys it: " + record.error().peer;
+      return;
+    }
+    for (const auto& fault : record->faults) {
+      if (std::ranges::find(said, fault) == said.end()) said.push_back(fault);
+    }
+  }
+  for (const auto& fault : said) say(check, fault);
+}
+
+// RFC 8460 §3: the version, and an rua= of mailto: and https: URIs.
+void check_tls_rpt(RecordCheck& check) {
+  const auto tags = mailauth::TagList::parse(check.others.front());
+  const auto refuse = [&](std::string_view why) {
+    check.found = RecordFound::differs;
+    check.why = fmt::format("nobody obeys it: {}", why);
+  };
+  if (!tags) return refuse(tags.error().peer);
+  if (tags->all().front().name != "v" || tags->all().front().value != "TLSRPTv1") {
+    return refuse("it doesn't begin with v=TLSRPTv1");
+  }
+  const auto places = tags->find("rua");
+  if (!places) return refuse("it has no rua= that says where reports go");
+  std::size_t good = 0;
+  for (const auto one : split(*places, ',')) {
+    const auto place = trim(one);
+    const bool mail = starts_with_ignoring_case(place, "mailto:") && place.contains('@');
+    const bool web = starts_with_ignoring_case(place, "https://") && place.size() > 8;
+    const bool plain = std::ranges::all_of(place, [](char c) { return c > ' ' && c < 0x7f; });
+    if (plain && (mail || web)) {
+      ++good;
+    } else {
+      say(check, "rua=: one of its places is neither a mailto: nor an https: URI");
+    }
+  }
+  if (good == 0) refuse("rua= names no place that reports could go to");
 }
 
 // RFC 7208 §4.5, RFC 7489 §6.6.3, RFC 8460 §3: others at the name don't count, and two of the kind are none.
@@ -82,10 +134,17 @@ RecordCheck check_policy(const WantedRecord& wanted, const dns::Answer& answer) 
     return check;
   }
   if (check.others.front() == text) return {.found = RecordFound::there};
-  // What the owner asks for by DMARC and TLS-RPT is his to say; who may send by SPF must have this server in it.
-  const bool own_choice = wanted.purpose != RecordPurpose::spf;
-  check.found = own_choice ? RecordFound::there : RecordFound::differs;
-  if (!own_choice) check.why = "make sure that it allows this server";
+  // What the owner asks for by DMARC and TLS-RPT is his to say, if he says it; who may send by SPF must have this
+  // server in it.
+  check.found = RecordFound::there;
+  if (wanted.purpose == RecordPurpose::spf) {
+    check.found = RecordFound::differs;
+    check.why = "make sure that it allows this server";
+  } else if (wanted.purpose == RecordPurpose::dmarc) {
+    check_dmarc(check);
+  } else if (wanted.purpose == RecordPurpose::tls_rpt) {
+    check_tls_rpt(check);
+  }
   return check;
 }
 
@@ -143,6 +202,8 @@ std::string_view name_of(RecordPurpose purpose) noexcept {
       return "DKIM";
     case RecordPurpose::dmarc:
       return "DMARC";
+    case RecordPurpose::dmarc_consent:
+      return "DMARC consent";
     case RecordPurpose::tls_rpt:
       return "TLS-RPT";
     case RecordPurpose::service:
@@ -167,6 +228,46 @@ std::string_view name_of(RecordFound found) noexcept {
   return {};
 }
 
+namespace {
+
+bool is_within(std::string_view name, std::string_view domain) {
+  return name == domain ||
+         (name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.');
+}
+
+/// Where reports about a domain of ours are to go.
+struct ReportPlace {
+  std::string uri;
+  std::string domain;  ///< A-labels
+};
+
+// RFC 3986 §2.1, RFC 6068 §2: ASCII; what separates places and sizes (RFC 7489 §6.2) is written in percent codes, too.
+std::string mailto(const EmailAddress& address) {
+  const auto text = address.text();
+  std::string out = "mailto:";
+  for (const char c : std::string_view(text).substr(0, text.rfind('@'))) {
+    const bool plain = is_alpha(c) || is_digit(c) || std::string_view("-._~+=").contains(c);
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out + "@" + address.domain()->ascii();
+}
+
+// A mailbox whose letters are read for reports: one of the domain's own before others.
+ReportPlace report_place(const Facts& facts, const std::string& domain) {
+  std::optional<EmailAddress> chosen;
+  for (const auto& mailbox : facts.report_mailboxes) {
+    auto address = EmailAddress::parse(mailbox);
+    if (!address || address->domain() == nullptr) continue;
+    const bool own = address->domain()->ascii() == domain;
+    if (own || !chosen) chosen = *std::move(address);
+    if (own) break;
+  }
+  if (!chosen) return {.uri = "mailto:postmaster@" + domain, .domain = domain};
+  return {.uri = mailto(*chosen), .domain = chosen->domain()->ascii()};
+}
+
+}  // namespace
+
 std::vector<WantedRecord> wanted_records(const Facts& facts, const Domain& domain,
                                          const std::vector<account::DomainKey>& keys) {
   std::vector<WantedRecord> out;
@@ -185,9 +286,15 @@ std::vector<WantedRecord> wanted_records(const Facts& facts, const Domain& domai
     add(RecordPurpose::dkim, key.record_name(), txt(key.record), comment_of(key));
     out.back().key = key;
   }
-  add(RecordPurpose::dmarc, "_dmarc." + name, txt(fmt::format("v=DMARC1; p=none; rua=mailto:postmaster@{}", name)),
+  const auto place = report_place(facts, name);
+  add(RecordPurpose::dmarc, "_dmarc." + name, txt(fmt::format("v=DMARC1; p=none; rua={}", place.uri)),
       "DMARC: asks for reports; make it p=quarantine or p=reject when they show that all your mail passes");
-  add(RecordPurpose::tls_rpt, "_smtp._tls." + name, txt(fmt::format("v=TLSRPTv1; rua=mailto:postmaster@{}", name)),
+  // RFC 7489 §7.1: who has reports sent to another domain needs its word.
+  if (!is_within(name, place.domain) && !is_within(place.domain, name)) {
+    add(RecordPurpose::dmarc_consent, fmt::format("{}._report._dmarc.{}", name, place.domain), txt("v=DMARC1"),
+        fmt::format("DMARC: says that reports about {} may go to {}; it stands in that domain", name, place.domain));
+  }
+  add(RecordPurpose::tls_rpt, "_smtp._tls." + name, txt(fmt::format("v=TLSRPTv1; rua={}", place.uri)),
       "TLS-RPT: others tell how encrypted delivery to you goes");
   for (const auto& service : facts.services) {
     add(RecordPurpose::service, fmt::format("_{}._tcp.{}", service.name, name),
@@ -200,7 +307,8 @@ std::vector<WantedRecord> wanted_records(const Facts& facts, const Domain& domai
   return out;
 }
 
-std::vector<std::string> record_notes(const Facts& facts, const Domain&, const std::vector<account::DomainKey>& keys) {
+std::vector<std::string> record_notes(const Facts& facts, const Domain& domain,
+                                      const std::vector<account::DomainKey>& keys) {
   std::vector<std::string> notes;
   if (facts.addresses.empty()) {
     notes.push_back(
@@ -217,6 +325,12 @@ std::vector<std::string> record_notes(const Facts& facts, const Domain&, const s
   }
   const bool signs =
       std::ranges::any_of(keys, [](const account::DomainKey& key) { return key.state() == account::KeyState::used; });
+  if (facts.report_mailboxes.empty()) {
+    notes.push_back(
+        fmt::format("Reports of others go to postmaster@{}, where they are only delivered: [reports] mailboxes says "
+                    "where they are read, too.",
+                    domain.ascii()));
+  }
   if (!signs) notes.emplace_back("Letters from this domain are not signed: it has no DKIM key in use.");
   return notes;
 }
@@ -229,6 +343,7 @@ RecordCheck check_record(const WantedRecord& wanted, const dns::Answer& answer) 
   switch (wanted.purpose) {
     case RecordPurpose::spf:
     case RecordPurpose::dmarc:
+    case RecordPurpose::dmarc_consent:
     case RecordPurpose::tls_rpt:
       return check_policy(wanted, answer);
     case RecordPurpose::dkim:

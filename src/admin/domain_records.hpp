@@ -12,8 +12,8 @@
 
 namespace pabal::admin {
 
-enum class RecordPurpose : std::uint8_t { mx, spf, dkim, dmarc, tls_rpt, service, address };
-/// "MX", "SPF", "DKIM", "DMARC", "TLS-RPT", "SRV", "address".
+enum class RecordPurpose : std::uint8_t { mx, spf, dkim, dmarc, dmarc_consent, tls_rpt, service, address };
+/// "MX", "SPF", "DKIM", "DMARC", "DMARC consent", "TLS-RPT", "SRV", "address".
 [[nodiscard]] std::string_view name_of(RecordPurpose purpose) noexcept;
 
 struct WantedRecord {
@@ -46,7 +46,7 @@ struct RecordCheck {
 };
 
 /// Compares as those do who use the record: a key by what it is (RFC 6376 §3.6.1), a policy (SPF, DMARC, TLS-RPT) by
-/// whether there is exactly one.
+/// whether there is exactly one; those of DMARC and TLS-RPT are read, and what is wrong in one is said.
 [[nodiscard]] RecordCheck check_record(const WantedRecord& wanted, const dns::Answer& answer);
 
 }  // namespace pabal::admin

@@ -64,6 +64,7 @@ Service::Service(account::Directory& directory, account::Authenticator& authenti
   state_->authenticator = &authenticator;
   state_->keys = &keys;
   state_->store = &store;
+  *state_->report_mailboxes.lock() = facts.report_mailboxes;
   state_->facts = std::move(facts);
 }
 Service::~Service() = default;
@@ -75,6 +76,10 @@ Result<json::value> Service::execute(const json::object& request) {
     if (command.name == *name) return command.handler(*state_, request);
   }
   return fail(ErrorKind::unsupported, fmt::format("{}: no such command", printable(*name, 60)));
+}
+
+void Service::change_report_mailboxes(std::vector<std::string> mailboxes) {
+  *state_->report_mailboxes.lock() = std::move(mailboxes);
 }
 
 void Service::when_queue_changes(std::function<void()> tell) { state_->queue_changed = std::move(tell); }

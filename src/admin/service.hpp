@@ -38,6 +38,7 @@ struct Facts {
   std::size_t threads = 2;                                  ///< for hashing passwords side by side
   std::vector<account::KeyAlgorithm> dkim_algorithms = {};  ///< of the keys that a new domain gets
   account::RotationPolicy rotation = {};
+  std::vector<std::string> report_mailboxes = {};  ///< where others' reports are read ([reports] mailboxes)
 };
 
 struct ServiceState;  // state.hpp
@@ -54,6 +55,9 @@ class Service {
   /// Carries out one request. Blocks (disk, password hashing): call it from a thread of the command line or of control.
   /// Any thread.
   [[nodiscard]] Result<json::value> execute(const json::object& request);
+
+  /// From the next request on; any thread.
+  void change_report_mailboxes(std::vector<std::string> mailboxes);
 
   /// Called, from whatever thread executes, when letters in the queue want to be looked at. Before the first execute().
   void when_queue_changes(std::function<void()> tell);

@@ -14,7 +14,8 @@ struct ServiceState {
   account::Authenticator* authenticator = nullptr;
   account::DomainKeys* keys = nullptr;
   store::Store* store = nullptr;
-  Facts facts;
+  Facts facts;  ///< but for the report mailboxes, which may change
+  Guarded<std::vector<std::string>> report_mailboxes;
   std::function<void()> queue_changed = [] {};
   Service::AskDns ask_dns = [](const std::vector<dns::Question>&) -> Result<std::vector<dns::Answer>> {
     return fail(ErrorKind::unsupported, "there is nobody to ask the DNS");

@@ -25,6 +25,11 @@ void look_after(admin::Service& service, const Log& log, std::set<std::string>& 
     log.info("dkim_key",
              {{"domain", text(did, "domain")}, {"selector", text(did, "selector")}, {"did", text(did, "did")}});
   }
+  if (const auto* failed = result->as_object().if_contains("failed")) {
+    for (const json::value& one : failed->as_array()) {
+      log.warning("dkim_upkeep_failed", {{"domain", text(one, "domain")}, {"why", text(one, "why")}});
+    }
+  }
   std::set<std::string> missing;
   for (const json::value& record : result->at("missing").as_array()) {
     const auto name = text(record, "name");

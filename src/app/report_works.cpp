@@ -232,6 +232,7 @@ void ReportWorks::change(const Config& config) {
   *settings_.lock() = config.reports;
   intake_->change(config.reports.mailboxes, config.reports.proven_only);
   site_->book().set_report_addresses(report_addresses(config.reports));
+  site_->admin().change_report_mailboxes(config.reports.mailboxes);
   site_->book().set_keep(config.reports.keep, config.reports.keep_received);
   dispatcher_->change(dispatch_options(config.reports));
   failures_->change(failure_options(config.reports));

@@ -126,6 +126,9 @@ std::string show_keys(const json::value& result) {
 
 std::string show_update(const json::value& result) {
   std::string out = show_done(result);
+  for (const json::value& failed : list_member(result, "failed")) {
+    out += fmt::format("; {}: FAILED: {}\n", member(failed, "domain"), member(failed, "why"));
+  }
   for (const json::value& record : list_member(result, "missing")) {
     out += fmt::format("; {} ({}): {} in the DNS\n", member(record, "name"), member(record, "state"),
                        member(record, "check"));

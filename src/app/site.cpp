@@ -39,6 +39,7 @@ admin::Facts facts(const Config& config) {
   for (std::size_t i = 0; i < config.shards.size(); ++i) out.shards.push_back({static_cast<std::int64_t>(i) + 1});
   out.dkim_algorithms = config.dkim.algorithms;
   out.rotation = config.dkim.rotation;
+  out.report_mailboxes = config.reports.mailboxes;
   out.threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
   return out;
 }

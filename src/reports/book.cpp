@@ -179,7 +179,7 @@ Result<bool> Book::keep(const rows::Received& received) {
   if (!known) return pass(known);
   if (*known) return false;
   const auto today = readers_.read(
-      [&](db::Connection& connection) { return rows::rows_since(connection, begin_of(day_of(now)), received.from); });
+      [&](db::Connection& connection) { return rows::rows_since(connection, begin_of(day_of(now)), received); });
   if (!today) return pass(today);
   const auto more = static_cast<std::int64_t>(received.rows.size());
   if (today->all + more > options_.received_rows_a_day) {

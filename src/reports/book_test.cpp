@@ -206,6 +206,42 @@ TEST_P(BookOf, KeepsReportsOfOthersOnce) {
   EXPECT_EQ(summary(false, Kind::tls).at("messages"), 0);
 }
 
+TEST_P(BookOf, LeavesNothingOfAReportThatFailedHalfway) {
+  const auto connection = must(world->database->connect());
+  const auto number = [&](std::string_view sql) { return must(connection->number(sql)).value_or(-1); };
+  constexpr std::string_view rows = "SELECT count(*) FROM report_received_row";
+  const auto half = [&](std::string_view id) {
+    const auto report = rows::received_of(Report(report_of(std::string(id), 1200)), "busan.example").front();
+    must(world->writer->run([&](db::Connection& writing) {
+      return rows::add_received(writing, report, world->clock.now(), 0, 500);  // and then the power fails
+    }));
+    return report;
+  };
+  const auto first = half("1");
+  EXPECT_EQ(summary(false).at("messages"), 0);  // it isn't shown before all of it is there
+  world->open({.write_every = 0s, .received_rows_a_day_of_one = 1300});
+  // It counts, though not against itself, and is completed when it comes again.
+  const auto second = rows::received_of(Report(report_of("2", 200)), "busan.example").front();
+  EXPECT_EQ(world->book->keep(second).error().kind, ErrorKind::limit);
+  EXPECT_TRUE(must(world->book->keep(first)));
+  EXPECT_FALSE(must(world->book->keep(first)));
+  EXPECT_EQ(summary(false).at("messages"), 2400);
+  EXPECT_EQ(number(rows), 1200);
+  // And forgotten, if it doesn't.
+  half("3");
+  world->clock.advance(500 * 24h);
+  must(world->book->forget());
+  EXPECT_EQ(number(rows), 0);
+  EXPECT_EQ(number("SELECT count(*) FROM report_received"), 0);
+  // What older versions left goes with the first start.
+  half("4");
+  world->book.reset();
+  must(connection->run("DELETE FROM report_received"));
+  must(connection->run("UPDATE schema_version SET version = 2 WHERE name = 'reports'"));
+  world->open({.write_every = 0s});
+  EXPECT_EQ(number(rows), 0);
+}
+
 TEST_P(BookOf, TakesOnlySoMuchADay) {
   world->open({.write_every = 0s, .received_rows_a_day = 10});
   EXPECT_TRUE(must(world->book->keep(rows::received_of(Report(report_of("1", 8)), "").front())));

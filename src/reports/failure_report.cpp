@@ -36,10 +36,10 @@ std::string number_of(std::string_view local, const Redaction& redaction) {
 
 /// Where the local part that ends at `at` begins.
 std::size_t begin_of_local(std::string_view text, std::size_t at) {
-  if (at > 0 && text[at - 1] == '"') {
-    const auto open = at > 1 ? text.rfind('"', at - 2) : std::string_view::npos;
-    return open == std::string_view::npos ? at - 1 : open;
-  }
+  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '\t')) --at;  // RFC 5322 §3.4.1: blanks may stand there
+  // Quoted, it may have quotes of its own with a backslash before them: from the first of all, so that nothing of it
+  // stays, whatever goes with it.
+  if (at > 0 && text[at - 1] == '"') return text.find('"');
   const auto before = at > 0 ? text.find_last_of(" \t\r\n=;(<>,:\"", at - 1) : std::string_view::npos;
   return before == std::string_view::npos ? 0 : before + 1;
 }

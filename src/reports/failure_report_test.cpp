@@ -111,6 +111,12 @@ TEST(FailureReport, RedactsAddressesWhereverTheyStand) {
   };
   for (const auto& one : table) EXPECT_EQ(redacted(one.text, kRedaction), one.expected) << one.text;
   EXPECT_FALSE(redacted("x=\"alice kim\"@a.example", kRedaction).contains("kim"));
+  for (const std::string_view text : {"\"john\\\"doe\"@x.example", "for \"john\\\" x \\\"doe\"@x.example",
+                                      "\"john\\\"doe\" @x.example", "john.doe\t@x.example"}) {
+    const auto shown = redacted(text, kRedaction);
+    EXPECT_FALSE(shown.contains("john") || shown.contains("doe")) << shown;
+    EXPECT_TRUE(shown.ends_with("@x.example")) << shown;
+  }
   EXPECT_FALSE(redacted("a@b@c", kRedaction).contains("@b@"));
   EXPECT_LE(redacted(std::string(100'000, 'x'), kRedaction).size(), 4000U);
   EXPECT_LE(redacted(std::string(100'000, '@'), kRedaction).size(), 4000U);

@@ -73,7 +73,13 @@ CREATE TABLE report_received_row (
 // What stood there was whoever the letter named; from now on it is who was proven.
 constexpr std::string_view kProvenSenders = "UPDATE report_received SET sender = '';";
 
-constexpr std::array kReportSteps = {db::Migration{1, kReportTables}, db::Migration{2, kProvenSenders}};
+// Until now a failure could leave rows of no report; from now on the report comes first, and number_of_rows is below
+// zero until all of them are there.
+constexpr std::string_view kNoLostRows =
+    "DELETE FROM report_received_row WHERE id NOT IN (SELECT id FROM report_received);";
+
+constexpr std::array kReportSteps = {db::Migration{1, kReportTables}, db::Migration{2, kProvenSenders},
+                                     db::Migration{3, kNoLostRows}};
 
 constexpr std::int64_t kForgottenAtOnce = 200;
 
@@ -358,7 +364,8 @@ std::string id_of(const Received& received) {
 
 Result<bool> is_known(db::Connection& connection, const Received& received) {
   const auto id = id_of(received);
-  const auto found = connection.number("SELECT 1 FROM report_received WHERE id = $1", {db::Octets{id}});
+  const auto found =
+      connection.number("SELECT 1 FROM report_received WHERE id = $1 AND number_of_rows >= 0", {db::Octets{id}});
   if (!found) return pass(found);
   return found->has_value();
 }
@@ -367,6 +374,17 @@ Result<void> add_received(db::Connection& connection, const Received& received, 
                           std::size_t at_most) {
   const auto id = id_of(received);
   const std::size_t last = std::min(received.rows.size(), first + at_most);
+  const auto all = static_cast<std::int64_t>(received.rows.size());
+  if (first == 0) {
+    const auto put = connection.run(
+        "INSERT INTO report_received (id, kind, domain, organization, email, report_id, begins, ends, arrived, sender, "
+        "policy, number_of_rows) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO "
+        "NOTHING",
+        {db::Octets{id}, static_cast<std::int64_t>(received.kind), safe(received.domain), safe(received.organization),
+         safe(received.email), safe(received.report_id), received.begin, received.end, to_database(arrived),
+         safe(received.from), safe(received.policy), -all});
+    if (!put) return pass(put);
+  }
   for (std::size_t i = first; i < last; ++i) {
     const auto& row = received.rows[i];
     if (auto added = connection.run("INSERT INTO report_received_row (id, number, source, count, passed, result, "
@@ -379,25 +397,22 @@ Result<void> add_received(db::Connection& connection, const Received& received, 
     }
   }
   if (last < received.rows.size()) return {};
-  return done(connection.run(
-      "INSERT INTO report_received (id, kind, domain, organization, email, report_id, begins, ends, arrived, sender, "
-      "policy, number_of_rows) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING",
-      {db::Octets{id}, static_cast<std::int64_t>(received.kind), safe(received.domain), safe(received.organization),
-       safe(received.email), safe(received.report_id), received.begin, received.end, to_database(arrived),
-       safe(received.from), safe(received.policy), static_cast<std::int64_t>(received.rows.size())}));
+  return done(connection.run("UPDATE report_received SET number_of_rows = $2 WHERE id = $1", {db::Octets{id}, all}));
 }
 
-Result<RowsCame> rows_since(db::Connection& connection, SystemTime time, const std::string& from) {
+Result<RowsCame> rows_since(db::Connection& connection, SystemTime time, const Received& received) {
   RowsCame came;
+  const auto id = id_of(received);
   const auto all = connection.number(
-      "SELECT CAST(coalesce(sum(number_of_rows), 0) AS BIGINT) FROM report_received WHERE arrived >= $1",
-      {to_database(time)});
+      "SELECT CAST(coalesce(sum(abs(number_of_rows)), 0) AS BIGINT) FROM report_received WHERE arrived >= $1 AND id <> "
+      "$2",
+      {to_database(time), db::Octets{id}});
   if (!all) return pass(all);
   came.all = all->value_or(0);
   const auto of_sender = connection.number(
-      "SELECT CAST(coalesce(sum(number_of_rows), 0) AS BIGINT) FROM report_received WHERE arrived >= $1 AND sender = "
-      "$2",
-      {to_database(time), safe(from)});
+      "SELECT CAST(coalesce(sum(abs(number_of_rows)), 0) AS BIGINT) FROM report_received WHERE arrived >= $1 AND id <> "
+      "$2 AND sender = $3",
+      {to_database(time), db::Octets{id}, safe(received.from)});
   if (!of_sender) return pass(of_sender);
   came.of_sender = of_sender->value_or(0);
   return came;

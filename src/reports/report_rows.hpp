@@ -100,17 +100,19 @@ struct Received {
 /// The name that it is stored under: the same for the same report of the same sender, however often it comes. What
 /// stands in a report is its writer's to choose; its sender is not.
 [[nodiscard]] std::string id_of(const Received& received);
-/// The rows from `first` on, at most `at_most`; then, with the last of them, the report itself. Does nothing where it
-/// is there already: nothing.
+/// The rows from `first` on, at most `at_most`. With the first of them the report itself, marked as not complete; with
+/// the last, the mark is taken away: what a failure leaves is known to nobody, counts as having come, is forgotten like
+/// the others, and is completed when the report comes again. Does nothing with what is there already.
 [[nodiscard]] Result<void> add_received(db::Connection& connection, const Received& received, SystemTime arrived,
                                         std::size_t first, std::size_t at_most);
+/// Whether all of it is there.
 [[nodiscard]] Result<bool> is_known(db::Connection& connection, const Received& received);
 struct RowsCame {
   std::int64_t all = 0;
   std::int64_t of_sender = 0;
 };
-/// How many rows came since then, from anybody and from this sender.
-[[nodiscard]] Result<RowsCame> rows_since(db::Connection& connection, SystemTime time, const std::string& from);
+/// How many rows came since then with other reports, from anybody and from this one's sender.
+[[nodiscard]] Result<RowsCame> rows_since(db::Connection& connection, SystemTime time, const Received& received);
 
 /// Forgets days before `day`, and reports that came before `time`; some at a time. True: there is more.
 [[nodiscard]] Result<bool> forget(db::Connection& connection, std::int64_t day, SystemTime time);

@@ -58,7 +58,8 @@ std::string received_query(std::string_view key, std::string_view order) {
       "SELECT {}, count(DISTINCT r.id), CAST(coalesce(sum(w.count), 0) AS BIGINT), "
       "CAST(coalesce(sum(w.count * w.passed), 0) AS BIGINT) FROM report_received r JOIN report_received_row w ON w.id "
       "= "
-      "r.id WHERE r.kind = $1 AND r.begins >= $2 AND ($3 = '' OR r.domain = $3) GROUP BY 1 ORDER BY {} LIMIT $4",
+      "r.id AND r.number_of_rows >= 0 WHERE r.kind = $1 AND r.begins >= $2 AND ($3 = '' OR r.domain = $3) GROUP BY 1 "
+      "ORDER BY {} LIMIT $4",
       key, order);
 }
 

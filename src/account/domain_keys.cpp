@@ -120,6 +120,10 @@ struct PrivateRow {
   }
 };
 
+void wipe(std::vector<PrivateRow>& rows) noexcept {
+  for (auto& row : rows) pabal::wipe(row.octets);
+}
+
 Result<std::vector<PrivateRow>> private_rows(Result<db::Rows> found) {
   if (!found) return pass(found);
   std::vector<PrivateRow> out;
@@ -222,8 +226,8 @@ Result<void> DomainKeys::reseal(const std::shared_ptr<const KeySeal>& before,
     auto rows = private_rows(connection.query(
         "SELECT domain, selector, algorithm, private_key, sealed FROM domain_key WHERE private_key IS NOT NULL"));
     if (!rows) return pass(rows);
+    const WipeAtEnd wiped(*rows);
     for (auto& row : *rows) {
-      const WipeAtEnd wiped(row.octets);
       if (row.sealed && after && after == before) continue;
       auto pem = row.pem(before.get());
       if (!pem) return pass(pem);
@@ -387,10 +391,10 @@ Result<std::vector<SigningKey>> DomainKeys::signing_keys(const std::string& doma
                            {domain}));
     });
     if (!rows) return pass(rows);
+    const WipeAtEnd wiped(*rows);
     std::vector<SigningKey> keys;
     std::optional<Error> failed;
     for (auto& row : *rows) {
-      const WipeAtEnd wiped(row.octets);
       auto pem = row.pem(seal.get());
       if (!pem) {
         failed = std::move(pem.error());
@@ -399,6 +403,7 @@ Result<std::vector<SigningKey>> DomainKeys::signing_keys(const std::string& doma
       keys.push_back({std::move(row.selector), row.algorithm, *std::move(pem)});
     }
     if (!failed) return keys;
+    wipe(keys);
     const bool same_seal = *seal_.lock() == seal;
     if ((version() == before && same_seal) || attempt == 9) return std::unexpected(*std::move(failed));
   }

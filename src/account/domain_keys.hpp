@@ -17,6 +17,7 @@
 #include "account/key_seal.hpp"
 #include "base/clock.hpp"
 #include "base/guarded.hpp"
+#include "base/wiped.hpp"
 #include "db/database.hpp"
 #include "db/writer.hpp"
 
@@ -60,6 +61,11 @@ struct SigningKey {
   KeyAlgorithm algorithm = KeyAlgorithm::rsa_2048;
   std::string private_pem;
 };
+
+/// For WipeAtEnd.
+inline void wipe(std::vector<SigningKey>& keys) noexcept {
+  for (auto& key : keys) pabal::wipe(key.private_pem);
+}
 
 class DomainKeys {
  public:

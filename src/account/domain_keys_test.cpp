@@ -9,6 +9,7 @@
 
 #include "account/key_rotation.hpp"
 #include "account/testing.hpp"
+#include "base/wiped.hpp"
 #include "db/failing_database.hpp"
 
 namespace pabal::account {
@@ -329,6 +330,19 @@ DomainKey key(std::string selector, KeyAlgorithm algorithm, int made, int publis
           .published = at(published),
           .used = at(used),
           .retired = at(retired)};
+}
+
+TEST(SigningKeys, AreWipedTogether) {
+  std::vector<SigningKey> keys(2);
+  keys[0].private_pem = "short";
+  keys[1].private_pem = std::string(1000, 'x');
+  const auto* const octets = keys[1].private_pem.data();
+  {
+    const WipeAtEnd wiped(keys);
+  }
+  EXPECT_TRUE(keys[0].private_pem.empty() && keys[1].private_pem.empty());
+  EXPECT_EQ(octets, keys[1].private_pem.data());
+  EXPECT_EQ(std::string_view(octets, 1000).find('x'), std::string_view::npos);
 }
 
 TEST(KeyRotation, WhatIsDue) {

@@ -165,9 +165,9 @@ Result<Signer::Identities> Signer::identities_of(const std::string& domain) {
   }
   auto keys = keys_->signing_keys(domain);
   if (!keys) return pass(keys);
+  const WipeAtEnd wiped(*keys);  // those behind one that can't be read, too
   std::vector<mailauth::DkimIdentity> identities;
   for (auto& key : *keys) {
-    const WipeAtEnd wiped(key.private_pem);
     auto parsed = mailauth::DkimSigningKey::from_pem(key.private_pem);
     if (!parsed) {
       return fail(ErrorKind::damaged, "local error in processing",

@@ -239,6 +239,17 @@ TEST_F(Dispatch, NeverReportsOnReports) {
   EXPECT_EQ(sent.size(), 1U);
 }
 
+TEST_F(Dispatch, KnowsWholePlacesOfALongListAlone) {
+  auto letter = world.letter();
+  letter.policy.rua = "mailto:dmarc@seoul.example";
+  while (letter.policy.rua.size() < 1900) letter.policy.rua += ",ftp:" + std::string(80, 'x');
+  letter.policy.rua += ",mailto:" + std::string(2048 - letter.policy.rua.size() - 10, 'b') + "@seoul.example.net";
+  world.book->note(letter);
+  const auto words = round();
+  EXPECT_NE(words.find("mailed to dmarc@seoul.example"), std::string::npos);
+  EXPECT_EQ(words.find("mailto:b"), std::string::npos) << words;
+}
+
 TEST_F(Dispatch, IsSilentWhereNobodyWantsToKnow) {
   auto letter = world.letter();
   letter.policy.rua = "";

@@ -248,7 +248,10 @@ TEST_F(FailureWork, SendsNoMoreThanSoMany) {
     many.push_back(letter);
     many.back().source_ip = fmt::format("192.0.2.{}", i / 5);
   }
-  EXPECT_EQ(sent_of(many, {.send = true}).size(), 18U);                       // three of each source
+  EXPECT_EQ(sent_of(many, {.send = true}).size(), 18U);  // three of each source
+  auto old = many;  // that were judged before midnight, and come between the others
+  for (std::size_t i = 0; i < old.size(); i += 2) old[i].time -= 24h;
+  EXPECT_EQ(sent_of(old, {.send = true}).size(), 18U);
   EXPECT_EQ(sent_of(many, {.send = true, .of_domain_a_day = 7}).size(), 7U);  // of the domain
   EXPECT_EQ(sent_of(many, {.send = true, .a_day = 4}).size(), 4U);            // of all
   EXPECT_EQ(sent_of(many, {.send = true, .most_waiting = 2}).size(), 2U);     // at once

@@ -72,7 +72,8 @@ void FailureReports::note(JudgedLetter letter) noexcept {
         auto options = state_->options.lock();
         return std::tuple(options->of_domain_a_day, options->of_source_a_day, options->a_day, options->most_waiting);
       }();
-      const auto day = day_of(letter.time);
+      // The day of now, as everywhere that asks the Allowance: another's day would begin all counts anew.
+      const auto day = day_of(state_->services.clock->now());
       const auto domain = to_lower(letter.policy.domain);
       const bool may = state_->told.take(day, fmt::format("from {} {}", domain, letter.source_ip), of_source) &&
                        state_->told.take(day, "of " + domain, of_domain) && state_->told.take(day, "all", a_day);

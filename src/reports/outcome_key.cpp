@@ -23,6 +23,15 @@ std::string cut(std::string_view text, std::size_t most = 255) {
   return out;
 }
 
+/// A list with commas between, whole URIs of it: the beginning of one would be another.
+std::string cut_list(std::string_view text, std::size_t most) {
+  auto out = cut(text, most + 1);
+  if (out.size() <= most) return out;
+  const auto comma = out.rfind(',', most);
+  out.resize(comma == std::string::npos ? 0 : comma);
+  return out;
+}
+
 json::array bounded_texts(const std::vector<std::string>& texts) {
   json::array all;
   std::size_t octets = 0;
@@ -107,7 +116,10 @@ OutcomeKey key_of(const JudgedLetter& letter) {
   const auto& policy = letter.policy;
   key.domain = to_lower(cut(policy.domain));
   json::object published;
-  for (const auto& one : kPolicyTexts) published[one.name] = cut(policy.*one.member, one.most);
+  for (const auto& one : kPolicyTexts) {
+    const auto& text = policy.*one.member;
+    published[one.name] = one.member == &PublishedPolicy::rua ? cut_list(text, one.most) : cut(text, one.most);
+  }
   key.policy = json::serialize(published);
   json::array dkim;
   for (const auto& one : letter.dkim) {

@@ -86,7 +86,8 @@ std::vector<Setting<Config>> sender_settings() {
       {"sender_checks", "unclear_author",
        "What is done with a letter that has no From field, several, one that can't be read as RFC 5322 has it, or "
        "fields behind a break in its header: programs differ in whom they show as its author. A bounce (null "
-       "reverse-path) may name nobody.",
+       "reverse-path) may name nobody. With dmarc = \"observe\" nothing is done, with \"quarantine\" nothing is "
+       "refused.",
        true},
       [](C& c) -> auto& { return c.smtp.auth.check.policy.unclear_author; }, alone()));
   add(choice<C>(

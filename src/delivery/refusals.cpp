@@ -4,12 +4,21 @@
 
 #include "base/text.hpp"
 #include "codec/timestamp.hpp"
+#include "mailauth/ip_address.hpp"
 
 namespace pabal::delivery {
 namespace {
 
 constexpr std::size_t kMostOctets = 8192;
 constexpr std::size_t kMostNamed = 20;
+
+// Whose it is: of an IPv6 address the first half is a site's.
+std::string network_of(std::string_view client) {
+  const auto address = mailauth::IpAddress::parse(client);
+  if (!address || !address->is_v6()) return std::string(client);
+  const auto site = address->octets().first(8);
+  return {site.begin(), site.end()};
+}
 
 std::string shown(std::string_view octets) { return printable(octets, 300); }
 
@@ -54,17 +63,23 @@ Refusals::Refusals(store::Store& store, const Clock& clock, const Log& log, Metr
       untraced_(metrics.counter("pabal_refusals_untraced_total",
                                 "Letters that were refused for their sender beyond the day's number of traces.")) {}
 
-bool Refusals::has_room(SystemTime now) {
+bool Refusals::has_room(SystemTime now, std::string_view client) {
   using std::chrono::floor;
   const auto day = floor<std::chrono::days>(now).time_since_epoch().count();
   const auto hour = floor<std::chrono::hours>(now).time_since_epoch().count();
   auto counts = counts_.lock();
-  if (counts->day != day) *counts = {.day = day, .hour = hour};
+  if (counts->day != day) *counts = {.day = day, .hour = hour, .of_day = 0, .of_hour = 0, .of_client = {}};
   if (counts->hour != hour) {
     counts->hour = hour;
     counts->of_hour = 0;
+    counts->of_client.clear();
   }
-  if (counts->of_day >= most_a_day_ || counts->of_hour >= (most_a_day_ + 11) / 12) return false;
+  const auto of_hour = (most_a_day_ + 11) / 12;
+  if (counts->of_day >= most_a_day_ || counts->of_hour >= of_hour) return false;
+  // As many entries as there are traces in an hour, at most.
+  auto& of_client = counts->of_client[network_of(client)];
+  if (of_client >= (of_hour + 3) / 4) return false;
+  ++of_client;
   ++counts->of_day;
   ++counts->of_hour;
   return true;
@@ -72,7 +87,7 @@ bool Refusals::has_room(SystemTime now) {
 
 Async<> Refusals::note(RefusedLetter letter) {
   const auto now = clock_->now();
-  if (!has_room(now)) {
+  if (!has_room(now, letter.origin.client_address)) {
     untraced_.add();
     co_return;
   }

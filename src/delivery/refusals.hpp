@@ -3,7 +3,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/async.hpp"
@@ -35,8 +37,9 @@ struct RefusedLetter {
 /// Any thread.
 class Refusals {
  public:
-  /// Everything but the number must outlive it. `most_a_day`: traces in a day (UTC), of which one hour has a twelfth; 0
-  /// switches them off. The counts begin anew with each start.
+  /// Everything but the number must outlive it. `most_a_day`: traces in a day (UTC), of which one hour has a twelfth,
+  /// and of that one client (with IPv6 its /64) a quarter, so that nobody uses up all of it; 0 switches them off. The
+  /// counts begin anew with each start.
   Refusals(store::Store& store, const Clock& clock, const Log& log, Metrics& metrics, std::size_t most_a_day);
 
   /// Goes on when it is kept, or won't be: the letter is refused in any case.
@@ -48,8 +51,9 @@ class Refusals {
     std::int64_t hour = 0;
     std::size_t of_day = 0;
     std::size_t of_hour = 0;
+    std::map<std::string, std::size_t, std::less<>> of_client;  ///< in the hour, by where they came from
   };
-  [[nodiscard]] bool has_room(SystemTime now);
+  [[nodiscard]] bool has_room(SystemTime now, std::string_view client);
 
   store::Store* store_;
   const Clock* clock_;

@@ -71,7 +71,11 @@ TEST(Refusals, haveAnEndEachHourAndDay) {
   Refusals refusals(store, clock, Log(), metrics, 24);
   int count = 0;
   const auto refuse = [&](int times) {
-    for (int i = 0; i < times; ++i) keep(refusals, refused(fmt::format("r{}", ++count)));
+    for (int i = 0; i < times; ++i) {
+      auto letter = refused(fmt::format("r{}", ++count));
+      letter.origin.client_address = fmt::format("203.0.113.{}", i);
+      keep(refusals, std::move(letter));
+    }
     const auto found = store.traces("<1@busan.example>");
     return found ? found->size() : 9999;
   };
@@ -84,6 +88,23 @@ TEST(Refusals, haveAnEndEachHourAndDay) {
   }
   clock.advance(std::chrono::hours(1));
   EXPECT_EQ(refuse(3), 26U) << "another day";
+  Refusals many(store, clock, Log(), metrics, 96);  // eight in an hour, two of one client
+  const auto from = [&](const std::string& client, const std::string& id) {
+    auto letter = refused(id);
+    letter.origin.client_address = client;
+    keep(many, std::move(letter));
+    return !store.traces(id).value().empty();
+  };
+  EXPECT_TRUE(from("203.0.113.9", "m1"));
+  EXPECT_TRUE(from("203.0.113.9", "m2"));
+  EXPECT_FALSE(from("203.0.113.9", "m3")) << "room for others is left";
+  EXPECT_TRUE(from("203.0.113.8", "m4"));
+  EXPECT_TRUE(from("2001:db8::1", "m5"));
+  EXPECT_TRUE(from("2001:db8::ffff:1", "m6"));
+  EXPECT_FALSE(from("2001:db8:0:0:1::1", "m7")) << "one site";
+  EXPECT_TRUE(from("2001:db8:0:1::1", "m8"));
+  clock.advance(std::chrono::hours(1));
+  EXPECT_TRUE(from("203.0.113.9", "m9"));
   Refusals none(store, clock, Log(), metrics, 0);
   keep(none, refused("none"));
   EXPECT_TRUE(store.traces("none").value().empty());

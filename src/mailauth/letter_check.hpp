@@ -60,7 +60,8 @@ class LetterCheck {
   LetterCheck(const LetterCheck&) = delete;
   LetterCheck& operator=(const LetterCheck&) = delete;
 
-  /// The look-ups that need no letter begin: SPF and iprev, as soon as MAIL was said. Once, before all else.
+  /// The look-ups that need no letter begin: SPF and iprev, as soon as it is known who sends to somebody here. Once,
+  /// before all else.
   void begin(const Executor& home);
   /// The letter as it was sent, in any pieces. The look-ups that its header wants begin when that is whole.
   void take(std::string_view octets);

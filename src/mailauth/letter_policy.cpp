@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "mailauth/signature_field.hpp"
 
 namespace pabal::mailauth {
 namespace {
@@ -36,6 +37,13 @@ bool covers_the_letter(const DkimOutcome& signature) {
          });
 }
 
+// Written in A-labels or in U-labels.
+bool is_same_domain(std::string_view a, std::string_view b) {
+  if (equal_ignoring_case(a, b)) return true;
+  const auto one = canonical_domain(a);
+  return one && one == canonical_domain(b);
+}
+
 // What the sealer saw must have been about the author who stands there now.
 bool saw_pass_of(const ArcSet& set, std::string_view author) {
   return std::ranges::any_of(set.methods, [author](const ArcMethod& one) {
@@ -43,7 +51,7 @@ bool saw_pass_of(const ArcSet& set, std::string_view author) {
     return std::ranges::any_of(one.properties, [author](const auto& property) {
       const auto& [name, value] = property;
       return equal_ignoring_case(name, "header.from") &&
-             equal_ignoring_case(std::string_view(value).substr(value.rfind('@') + 1), author);
+             is_same_domain(std::string_view(value).substr(value.rfind('@') + 1), author);
     });
   });
 }
@@ -274,10 +282,16 @@ bool judge_author(const LetterPolicy& policy, const LetterFacts& facts, LetterDe
   // Bounces name nobody, some of them: that is in nobody's name.
   const bool unnamed = fault == AuthorFault::no_field || fault == AuthorFault::nobody;
   if (unnamed && facts.null_sender) return false;
+  // Who only observes, or refuses nothing for DMARC, refuses nothing for want of an author that it could ask about.
+  if (policy.dmarc == DmarcObedience::observe) return false;
+  const auto action = policy.dmarc == DmarcObedience::quarantine ? LetterAction::junk : policy.unclear_author;
   if (decision.action == LetterAction::reject) return true;
-  if (policy.unclear_author == LetterAction::junk && decision.action != LetterAction::accept) return true;
+  if (action == LetterAction::junk && decision.action != LetterAction::accept) return true;
   const auto said = words_of(fault);
-  act(decision, policy.unclear_author, std::string(said.why), said.status, std::string(said.words));
+  act(decision, action, std::string(said.why), said.status, std::string(said.words));
+  // The reports tell what was done, though nobody asked for it.
+  decision.done = action == LetterAction::reject ? DmarcPolicy::reject : DmarcPolicy::quarantine;
+  decision.overrides = {{"local_policy", std::string(said.why)}};
   return true;
 }
 

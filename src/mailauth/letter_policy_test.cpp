@@ -113,17 +113,21 @@ TEST(LetterPolicy, UnclearAuthorsAreRefused) {
     letter.dmarc = {};
     letter.dmarc.result = DmarcResult::permerror;
     letter.fault = fault;
-    EXPECT_EQ(letter.decided(), std::string(refused) + " asked=none done=none") << name_of(fault);
+    const auto said = std::string(refused) + " asked=none done=reject local_policy";
+    EXPECT_EQ(letter.decided(), said) << name_of(fault);
     letter.policy.dmarc = DmarcObedience::observe;
-    EXPECT_EQ(letter.decided(), std::string(refused) + " asked=none done=none") << "this is another setting";
+    EXPECT_EQ(letter.decided(), "accept asked=none done=none") << "who only observes";
+    letter.policy.dmarc = DmarcObedience::quarantine;
+    EXPECT_EQ(letter.decided(), "junk asked=none done=quarantine local_policy") << "who refuses nothing";
+    letter.policy.dmarc = DmarcObedience::obey;
     letter.policy.unclear_author = LetterAction::junk;
-    EXPECT_EQ(letter.decided(), "junk asked=none done=none");
+    EXPECT_EQ(letter.decided(), "junk asked=none done=quarantine local_policy");
     letter.policy.unclear_author = LetterAction::accept;
     EXPECT_EQ(letter.decided(), "accept asked=none done=none");
     letter.policy.unclear_author = LetterAction::reject;
     letter.null_sender = true;
     const bool unnamed = fault == AuthorFault::no_field || fault == AuthorFault::nobody;
-    EXPECT_EQ(letter.decided(), (unnamed ? "accept" : refused) + std::string(" asked=none done=none"));
+    EXPECT_EQ(letter.decided(), unnamed ? "accept asked=none done=none" : said);
     letter.null_sender = false;
     letter.allowed_network = true;
     EXPECT_EQ(letter.decided(), "accept asked=none done=none");
@@ -135,7 +139,7 @@ TEST(LetterPolicy, UnclearAuthorsAreRefused) {
   letter.policy.unclear_author = LetterAction::junk;
   EXPECT_EQ(letter.decided(), "reject 550 5.7.1 asked=reject done=reject");
   letter.policy.allow_domains = {"bank.example"};
-  EXPECT_EQ(letter.decided(), "junk asked=reject done=none local_policy");
+  EXPECT_EQ(letter.decided(), "junk asked=reject done=quarantine local_policy");
 }
 
 TEST(LetterPolicy, PostmasterHearsWhateverIsSaid) {
@@ -338,6 +342,21 @@ TEST(LetterPolicy, WhatCannotBeToldNowMayComeAgain) {
   }
 }
 
+TEST(LetterPolicy, ASealersWordIsOfTheSameNameInEitherForm) {
+  JudgedLetter letter;
+  letter.policy.trusted_sealers = {"list.example"};
+  letter.dmarc.domain = "xn--3e0b707e.example";
+  for (const auto& [written, decided] : {std::pair("한국.example", "accept asked=reject done=none trusted_forwarder"),
+                                         {"bob@한국.Example", "accept asked=reject done=none trusted_forwarder"},
+                                         {"XN--3e0b707e.example", "accept asked=reject done=none trusted_forwarder"},
+                                         {"한.example", "reject 550 5.7.1 asked=reject done=reject"}}) {
+    letter.arc = {};
+    letter.seal("list.example", "pass");
+    letter.arc.sets.back().methods.back().properties.front().second = written;
+    EXPECT_EQ(letter.decided(), decided) << written;
+  }
+}
+
 TEST(LetterPolicy, WhoeverIsExceptedNeedNotComeAgain) {
   const DmarcDoubt doubt{.domain = "bank.example", .policy = DmarcPolicy::reject, .record_known = true};
   const auto with = [&doubt](void (*change)(JudgedLetter&)) {
@@ -379,7 +398,7 @@ TEST(LetterPolicy, ADoubtIsNoWayAroundWhatElseIsKnown) {
   EXPECT_EQ(letter.decided(), "junk asked=quarantine done=quarantine");
   auto unclear = doubted({.domain = "bank.example", .policy = DmarcPolicy::reject, .record_known = true});
   unclear.fault = AuthorFault::several_fields;
-  EXPECT_EQ(unclear.decided(), "reject 550 5.7.1 asked=none done=none");
+  EXPECT_EQ(unclear.decided(), "reject 550 5.7.1 asked=none done=reject local_policy");
 }
 
 TEST(LetterPolicy, WhatWouldJudgeAloneWaitsToo) {

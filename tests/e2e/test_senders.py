@@ -54,7 +54,7 @@ class Judged(ServerCase):
         cls.pem, public = make_key()
         cls.names = NameServer(zone_of(public))
         cls.public = public
-        cls.settings = (f'[dns]\nservers = ["{cls.names.address}"]\ndnssec = false\n[sender_checks]\ndeadline = "4s"\n')
+        cls.settings = (f'[dns]\nservers = ["{cls.names.address}"]\ndnssec = false\n[smtp]\nmax_header_size = "4MiB"\n[sender_checks]\ndeadline = "4s"\n')
         super().setUpClass()
 
     @classmethod
@@ -215,6 +215,14 @@ class Judged(ServerCase):
                 self.assertEqual(code, 250, words)
                 self.assertIn("dmarc=temperror", self.header_of(self.stored())[0])
                 self.alice.clear()
+
+    def test_an_author_behind_a_long_header_is_one(self) -> None:
+        filling = "".join(f"X-Filling-{n}: {'x' * 990}\r\n" for n in range(1500))
+        code, words = self.send(FOREIGN, "a@jeju.example", letter("jeju.example", filling))
+        self.assertEqual(code, 250, words)
+        code, words = self.send(FOREIGN, "a@busan.example", letter("busan.example", filling))
+        self.assertEqual(code, 550, words)
+        self.assertIn("busan.example", words)
 
     def test_a_dead_name_opens_no_door(self) -> None:
         """A signature whose key can't be asked for leaves it open whether the author's domain made it: the letter may come again."""

@@ -38,7 +38,7 @@ struct JudgedClient {
 class Judge {
  public:
   virtual ~Judge() = default;
-  /// What needs no letter begins: at MAIL. Once, before all else.
+  /// What needs no letter begins: at the first recipient. Once, before all else.
   virtual void begin(const Executor& home) = 0;
   /// The letter as it was sent, in any pieces.
   virtual void take(std::string_view octets) = 0;

@@ -129,7 +129,11 @@ LetterJudges::LetterJudges(const Settings& settings, mailauth::CheckTools tools,
       late_(metrics.counter("pabal_letter_checks_late_total",
                             "Letters whose check ended before the DNS had answered everything.")),
       seconds_(metrics.seconds("pabal_letter_check_seconds",
-                               "From the beginning of a letter's data to the end of its check.")) {}
+                               "From the beginning of a letter's data to the end of its check.")) {
+  // What is taken in is looked at: an author behind the verifier's end would be none.
+  auto& most = settings_.check.verifier.header_octets;
+  most = std::max(most, settings.max_header_size);
+}
 
 bool LetterJudges::trusts(const net::Endpoint& peer) const {
   return !peer.address || is_in(settings_.trusted_networks, peer);

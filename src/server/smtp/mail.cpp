@@ -4,10 +4,6 @@
 
 namespace pabal::server::smtp {
 
-namespace {
-constexpr std::size_t kMostEarlyChecks = 3;  // without a letter that was accepted
-}  // namespace
-
 Async<Outcome> Session::mail(pabal::smtp::Mail command) {
   const auto& services = server_->services();
   if (transactions_ >= settings_->max_transactions && !stream_->is_loopback()) {
@@ -51,9 +47,6 @@ Async<Outcome> Session::mail(pabal::smtp::Mail command) {
   const bool lowered = !account_ && command.priority.value_or(0) > 0;
   transaction->mail = std::move(command);
   transaction->id = make_token(to_database(services.clock->now()), *services.random);
-  // What needs no letter is known by the time that it is here. Who says MAIL again and again and sends nothing has
-  // nobody asked in his name any more.
-  if (++early_checks_ <= kMostEarlyChecks) begin_judging(*transaction, co_await asio::this_coro::executor);
   phase_ = Envelope{std::move(transaction)};
   if (lowered) co_return Outcome(250, "2.3.6", "Ok, with priority 0");  // RFC 6710 §4.1
   co_return Outcome(250, "2.1.0", "Ok");

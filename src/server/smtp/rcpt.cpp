@@ -5,6 +5,10 @@
 
 namespace pabal::server::smtp {
 
+namespace {
+constexpr std::size_t kMostEarlyChecks = 3;  // without a letter that was accepted
+}  // namespace
+
 // RFC 5321 §4.5.1 with §4.1.3: whoever knows no more than the address that he talks to reaches a person all the same.
 bool Session::is_own_postmaster(const EmailAddress& address) const {
   const auto ip = address.literal() != nullptr ? address.literal()->ip() : std::nullopt;
@@ -80,6 +84,11 @@ Async<Outcome> Session::rcpt(pabal::smtp::Rcpt command) {
     transaction.targets -= leads_to;
     transaction.named.erase(address.text());
     co_return Outcome(452, "4.5.3", "Too many mailboxes for one message");
+  }
+  // What needs no letter is known by the time that it is here. Nobody is asked in the name of who knows no recipient of
+  // ours, or begins again and again and sends nothing.
+  if (transaction.recipients.empty() && ++early_checks_ <= kMostEarlyChecks) {
+    begin_judging(transaction, co_await asio::this_coro::executor);
   }
   transaction.recipients.push_back({.address = std::move(address),
                                     .local = *std::move(local),

@@ -150,7 +150,7 @@ class Session {
   std::size_t errors_ = 0;
   std::size_t auth_failures_ = 0;
   std::size_t transactions_ = 0;
-  std::size_t early_checks_ = 0;  ///< that began with MAIL since the last accepted message
+  std::size_t early_checks_ = 0;  ///< that began with RCPT since the last accepted message
   std::size_t idle_commands_ = 0;
   std::size_t put_off_ = 0;  ///< RCPTs with a 4yz reply since the last accepted message
   net::Turns turns_{net::kCommandsATurn};

@@ -136,14 +136,22 @@ TEST(Session, ARefusalForTheSenderIsNoted) {
   EXPECT_TRUE(world.refused.back().again);
 }
 
-// The look-ups begin with MAIL; who sends nothing has them only so often.
-TEST(Session, ChecksBeginWithMail) {
+// The look-ups begin with the first recipient; who sends nothing has them only so often.
+TEST(Session, ChecksBeginWithARecipient) {
   World world;
   std::string mails;
-  for (int i = 0; i < 10; ++i) mails += "MAIL FROM:<good@judged.example>\r\nRSET\r\n";
+  for (int i = 0; i < 10; ++i) {
+    mails +=
+        "MAIL FROM:<good@judged.example>\r\nRSET\r\nMAIL FROM:<good@judged.example>\r\n"
+        "RCPT TO:<nobody@busan.example>\r\nRSET\r\n";
+  }
+  for (int i = 0; i < 10; ++i) {
+    mails +=
+        "MAIL FROM:<good@judged.example>\r\nRCPT TO:<bob@busan.example>\r\nRCPT TO:<carol@busan.example>\r\nRSET\r\n";
+  }
   const std::string letter = "MAIL FROM:<good@judged.example>\r\nRCPT TO:<bob@busan.example>\r\nDATA\r\n";
-  net::MemoryStream stream(
-      {.input = {"EHLO x\r\n", mails, letter, "Subject: x\r\n\r\n.\r\n", "MAIL FROM:<good@judged.example>\r\n"}});
+  net::MemoryStream stream({.input = {"EHLO x\r\n", mails, letter, "Subject: x\r\n\r\n.\r\n",
+                                      "MAIL FROM:<good@judged.example>\r\n", "RCPT TO:<bob@busan.example>\r\n"}});
   net::run_to_end(world.serve(stream));
   EXPECT_EQ(world.judges.begun, 5U) << "three in vain, one for the letter, one after it";
   EXPECT_EQ(world.mda.kept.size(), 1U);

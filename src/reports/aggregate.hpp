@@ -46,8 +46,8 @@ struct AggregateReport {
 
 struct AggregateLimits {
   std::size_t octets = std::size_t{32} << 20;
-  std::size_t records = 100'000;     ///< more don't fit into so many octets, as they are ordinarily written
-  std::size_t marks = 40 * 100'000;  ///< '<' in the text, which bounds the tree's memory: a record has 20 to 40
+  std::size_t records = 100'000;  ///< more don't fit into so many octets, as they are ordinarily written
+  std::size_t marks = 4'000'000;  ///< '<' in the text, which bounds the tree's memory: 40 for each record
   int depth = 16;
 };
 

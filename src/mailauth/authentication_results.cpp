@@ -216,7 +216,11 @@ message::AuthenticationResult result_of(const DkimOutcome& outcome) {
                                        .reason = outcome.result == DkimResult::pass ? std::string() : outcome.reason,
                                        .comment = {},
                                        .properties = {}};
-  if (outcome.bits > 0) result.comment = fmt::format("{}-bit key{}", outcome.bits, outcome.testing ? ", testing" : "");
+  if (outcome.bits > 0) {
+    result.comment = fmt::format("{}-bit key{}", outcome.bits, outcome.testing ? ", testing" : "");
+  } else if (outcome.testing) {
+    result.comment = "testing";
+  }
   const auto add = [&](const char* name, std::string_view value) {
     if (!value.empty()) result.properties.push_back({.type = "header", .name = name, .value = std::string(value)});
   };

@@ -5,6 +5,7 @@
 #include "base/random.hpp"
 #include "base/text.hpp"
 #include "dns/scripted_resolver.hpp"
+#include "mailauth/authentication_results.hpp"
 #include "mailauth/dkim_signer.hpp"
 #include "mailauth/verifying_testing.hpp"
 
@@ -208,6 +209,30 @@ TEST(Dkim, keysAndWhatTheyAllow) {
   const auto other = DkimSigningKey::generate_ed25519();
   EXPECT_TRUE(with({other->record()}).starts_with("fail: the signature doesn't fit"));
   EXPECT_TRUE(with({other->record(), key}).starts_with("pass"));
+}
+
+// RFC 6376 §3.6.1: whyever the signature fails, the domain only tests.
+TEST(Dkim, aKeyThatIsOnlyTestedIsToldOf) {
+  auto signing = usual();
+  signing.identities.pop_back();
+  const auto letter = sign(std::move(signing), kLetter);
+  const auto p = ed_key().record();
+  const Records tested = {{"ed._domainkey.example.org", "v=DKIM1; k=ed25519; t=y:x; " + p.substr(p.find("p="))}};
+  const auto header_end = letter.find("\r\n\r\n");
+  auto body = letter + "More.\r\n";
+  auto field = letter;
+  const auto from = field.find("From:", field.find("bh="));
+  ASSERT_LT(from, header_end);
+  field.insert(from + 5, " Someone");
+  for (const auto& changed : {body, field}) {
+    const auto outcome = one(verify(changed, tested));
+    EXPECT_EQ(outcome.result, DkimResult::fail) << outcome.reason;
+    EXPECT_TRUE(outcome.testing);
+    EXPECT_TRUE(outcome.reason.ends_with("it is only testing (t=y)")) << outcome.reason;
+    EXPECT_FALSE(one(verify(changed, {{"ed._domainkey.example.org", p}})).testing);
+  }
+  EXPECT_EQ(result_of(one(verify(body, tested))).comment, "testing");
+  EXPECT_FALSE(one(verify(body, {})).testing) << "no key says anything";
 }
 
 TEST(Dkim, shortKeysProveNothing) {

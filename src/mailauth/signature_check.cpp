@@ -113,6 +113,18 @@ SignatureCheck::Verdict SignatureCheck::with_keys(const SignatureField& signatur
   return std::move(*first);
 }
 
+// Whether the key, which wasn't needed to see that the signature fails, is one that is only tested.
+bool SignatureCheck::is_tested(const SignatureField& signature) const {
+  const auto found = signature.key_name ? answers_->find(*signature.key_name) : answers_->end();
+  if (found == answers_->end()) return false;
+  const auto records = found->second.all<dns::Txt>();
+  for (std::size_t i = 0; i < std::min(records.size(), kMostRecords); ++i) {
+    const auto record = keys_->read(records[i].joined());
+    if (*record && (*record)->key && !unfit(signature, **record)) return (*record)->testing;
+  }
+  return false;
+}
+
 DkimOutcome SignatureCheck::check_in_form(const SignatureField& signature, Canonicalization header_form,
                                           Canonicalization body_form) {
   auto outcome = signature.facts;
@@ -126,9 +138,15 @@ DkimOutcome SignatureCheck::check_in_form(const SignatureField& signature, Canon
           return header_->digest(header_form, signature.names, without_signature(own), signature.field);
         },
         outcome);
+  } else if (verdict->result == DkimResult::fail) {
+    // RFC 6376 §3.6.1: one that fails is no worse than none while the domain tests, whyever it fails.
+    outcome.testing = is_tested(signature);
   }
   outcome.result = verdict->result;
   outcome.reason = std::move(verdict->reason);
+  if (outcome.result == DkimResult::fail && outcome.testing) {
+    outcome.reason += "; the domain says that it is only testing (t=y)";
+  }
   if (outcome.result != DkimResult::pass) return outcome;
   outcome.reason = fmt::format("{} signed this with a key of {} bits", outcome.domain, outcome.bits);
   if (outcome.open_octets > 0) {

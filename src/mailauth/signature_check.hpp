@@ -48,6 +48,7 @@ class SignatureCheck {
   [[nodiscard]] std::optional<Verdict> body(const SignatureField& signature, Canonicalization form,
                                             DkimOutcome& outcome);
   [[nodiscard]] Verdict with_keys(const SignatureField& signature, const Digest& digest, DkimOutcome& outcome);
+  [[nodiscard]] bool is_tested(const SignatureField& signature) const;
   [[nodiscard]] static std::optional<Verdict> unfit(const SignatureField& signature, const KeyRecord& record);
   [[nodiscard]] DkimOutcome check_in_form(const SignatureField& signature, Canonicalization header_form,
                                           Canonicalization body_form);

@@ -151,7 +151,7 @@ std::vector<Setting<Config>> sender_settings() {
   add(number<C>(
       {"sender_checks", "max_signatures",
        "DKIM signatures of a letter that are looked at: the author's domain's first, then those near it, then from the "
-       "top.",
+       "top. For each that proves nothing one more is, if its body hash fits, up to four times as many.",
        true},
       [](C& c) -> auto& { return c.smtp.auth.check.verifier.signatures; }, 1, 100));
   add(number<C>(

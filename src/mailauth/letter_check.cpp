@@ -178,12 +178,18 @@ class LetterCheck::State : public std::enable_shared_from_this<LetterCheck::Stat
       facts_.spf = verdict_.spf->result;
       facts_.spf_domain = verdict_.spf->domain;
     }
+    // DMARC looks at a few only: those first that say something.
+    std::vector<DmarcSignature> unsure;
+    std::vector<DmarcSignature> failed;
     for (const auto& one : verdict_.dkim) {
-      facts_.signatures.push_back({.domain = one.domain,
-                                   .selector = one.selector,
-                                   // What l= leaves open anybody may have written.
-                                   .passed = one.result == DkimResult::pass && one.open_octets == 0,
-                                   .temporary = one.result == DkimResult::temperror});
+      // What l= leaves open anybody may have written.
+      const bool passed = one.result == DkimResult::pass && one.open_octets == 0;
+      const bool temporary = one.result == DkimResult::temperror;
+      auto& which = passed ? facts_.signatures : temporary ? unsure : failed;
+      which.push_back({.domain = one.domain, .selector = one.selector, .passed = passed, .temporary = temporary});
+    }
+    for (auto* rest : {&unsure, &failed}) {
+      facts_.signatures.insert(facts_.signatures.end(), rest->begin(), rest->end());
     }
   }
 

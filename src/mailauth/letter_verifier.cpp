@@ -19,6 +19,8 @@ namespace {
 
 /// More signature fields than these aren't even chosen from.
 constexpr std::size_t kMostConsidered = 100;
+/// So many times the limit are looked at in all, where those before them prove nothing.
+constexpr std::size_t kMostRounds = 4;
 
 /// How near a signature's domain is to one of the authors': less is nearer. The DNS isn't asked; what is really aligned
 /// says DMARC.
@@ -68,10 +70,7 @@ class LetterVerifier::State {
     questions_.clear();
   }
 
-  [[nodiscard]] std::size_t work() const {
-    const auto signatures = header_ ? 0 : signatures_.size();
-    return signatures + (arc_ ? arc_->next().size() : 0);
-  }
+  [[nodiscard]] std::size_t work() const { return signatures_.size() - verified_ + (arc_ ? arc_->next().size() : 0); }
 
   bool verify(SystemTime now) {
     letter_.end();
@@ -91,60 +90,85 @@ class LetterVerifier::State {
       header_.emplace(letter_, limits_.hashed_octets);
     }
     SignatureCheck check(letter_, bodies_, *header_, *keys_, answers_, now);
-    if (first) {
-      for (const auto& signature : signatures_) outcomes_.dkim.push_back(check.check(signature));
+    std::size_t proved_nothing = 0;
+    for (; verified_ < signatures_.size(); ++verified_) {
+      const auto& signature = signatures_[verified_];
+      results_.emplace_back(signature.field, check.check(signature));
+      if (results_.back().second.result != DkimResult::pass) ++proved_nothing;
     }
+    take_from_reserve(proved_nothing);
     if (!arc_->done()) arc_->go_on(check);
     for (const auto* signature : arc_->next()) want_key(*signature);
     // Also where no question is left: the next stretch may be too much for whoever did this one.
-    return arc_->done();
+    return arc_->done() && verified_ == signatures_.size();
   }
 
   SignatureOutcomes outcomes() {
-    outcomes_.passed_over = passed_over_;
+    outcomes_.passed_over = passed_over_ + reserve_.size();
+    std::ranges::sort(results_, {}, [](const auto& one) { return one.first; });
+    for (auto& [place, outcome] : results_) outcomes_.dkim.push_back(std::move(outcome));
     if (!letter_.too_big()) outcomes_.arc = arc_->take();
     return std::move(outcomes_);
   }
 
  private:
   void header_ended() {
-    for (const auto place : chosen_fields()) {
-      signatures_.push_back(read_signature(SignatureKind::dkim, letter_.fields()[place].body));
-      signatures_.back().field = place;
-    }
+    choose();
     chain_.emplace(letter_);
     arc_.emplace(*chain_, limits_.arc_sets);
     for (const auto& signature : signatures_) prepare(signature);
+    for (const auto& signature : reserve_) want_bodies(signature);
     if (arc_->done()) return;
     for (const auto* signature : arc_->next()) want_key(*signature);
     for (const auto* signature : chain_->message_signatures()) want_bodies(*signature);
   }
 
-  // Where the signatures are that are looked at, from the top.
-  std::vector<std::size_t> chosen_fields() {
-    std::vector<std::size_t> places;
+  // Who passes a letter on may put any signature into it in the author's name: what can't be read costs nothing, and
+  // takes no place from what can; what is over waits in case that those before it prove nothing.
+  void choose() {
+    std::vector<SignatureField> all;
     for (std::size_t i = 0; i < letter_.fields().size(); ++i) {
       if (!equal_ignoring_case(letter_.fields()[i].name, field_name(SignatureKind::dkim))) continue;
-      if (places.size() < kMostConsidered) {
-        places.push_back(i);
-      } else {
+      if (all.size() == kMostConsidered) {
         ++passed_over_;
+        continue;
       }
+      all.push_back(read_signature(SignatureKind::dkim, letter_.fields()[i].body));
+      all.back().field = i;
     }
-    if (places.size() <= limits_.signatures) return places;
-    const auto authors = domains_of(authors_of_letter(letter_.header()));
-    std::vector<std::pair<unsigned, std::size_t>> ranked;
-    for (const auto place : places) {
-      const auto tags = TagList::parse(letter_.fields()[place].body);
-      const auto domain = tags ? canonical_domain(tags->find("d").value_or("")) : std::nullopt;
-      ranked.emplace_back(domain ? distance(*domain, authors) : 4, place);
+    if (all.size() > limits_.signatures) {
+      const auto authors = domains_of(authors_of_letter(letter_.header()));
+      std::ranges::sort(all, {}, [&](const SignatureField& one) {
+        return std::pair(one.fault ? 4U : distance(one.facts.domain, authors), one.field);
+      });
+      reserve_.assign(std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(limits_.signatures)),
+                      std::make_move_iterator(all.end()));
+      all.resize(limits_.signatures);
+      // From the back: the next one is the last.
+      std::ranges::reverse(reserve_);
+      std::ranges::sort(all, {}, &SignatureField::field);
     }
-    std::ranges::sort(ranked);
-    passed_over_ += places.size() - limits_.signatures;
-    places.clear();
-    for (std::size_t i = 0; i < limits_.signatures; ++i) places.push_back(ranked[i].second);
-    std::ranges::sort(places);
-    return places;
+    signatures_ = std::move(all);
+  }
+
+  // The body is known by now: a signature that was made over another one isn't worth a question.
+  [[nodiscard]] bool fits_body(const SignatureField& signature) {
+    const auto digest = bodies_.of(signature.facts.body_form)->digest(signature.facts.signed_octets);
+    return digest && *digest == signature.body_hash;
+  }
+  void take_from_reserve(std::size_t places) {
+    const auto most = limits_.signatures * kMostRounds;
+    while (places > 0 && !reserve_.empty() && signatures_.size() < most) {
+      auto next = std::move(reserve_.back());
+      reserve_.pop_back();
+      if (next.fault || !fits_body(next)) {
+        ++passed_over_;
+        continue;
+      }
+      --places;
+      want_key(next);
+      signatures_.push_back(std::move(next));
+    }
   }
 
   void prepare(const SignatureField& signature) {
@@ -178,6 +202,9 @@ class LetterVerifier::State {
   VerifierLimits limits_;
   LetterReading letter_;
   std::vector<SignatureField> signatures_;
+  std::size_t verified_ = 0;                                  ///< of those
+  std::vector<std::pair<std::size_t, DkimOutcome>> results_;  ///< theirs, with the fields' places
+  std::vector<SignatureField> reserve_;                       ///< the next one is the last
   std::size_t passed_over_ = 0;
   std::optional<ArcChain> chain_;
   std::optional<ArcValidation> arc_;

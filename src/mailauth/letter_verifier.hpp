@@ -21,7 +21,8 @@ struct VerifierLimits {
   /// A header section that is longer isn't looked at: all of its signatures are `policy`.
   std::size_t header_octets = std::size_t{1} << 20;
   /// DKIM signatures; others are not looked at. Those of the author's own domain come first, then those near it, then
-  /// the ones on top: who passed the letter on puts his there.
+  /// the ones on top: who passed the letter on puts his there. For each that
+  /// proves nothing one more is looked at, whose body hash fits, up to four times as many in all.
   std::size_t signatures = 5;
   /// ARC sets; a chain of more fails (RFC 8617 §4.2.1: 50 at most).
   std::size_t arc_sets = 50;

@@ -1,5 +1,6 @@
 #include "mailauth/letter_verifier.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/random.hpp"
@@ -340,6 +341,35 @@ TEST(Dkim, theAuthorsSignaturesComeFirst) {
   EXPECT_EQ(testing::lines_of(outcomes),
             "pass host5.example\npass host4.example\npass host3.example\npass mail.example.org\npass example.org");
   EXPECT_EQ(outcomes.passed_over, 3U);
+}
+
+// Who passes a letter on puts many broken ones into it, in the author's name.
+TEST(Dkim, BrokenOnesPushOutNoGoodOne) {
+  auto signing = usual();
+  signing.identities.pop_back();
+  const auto letter = sign(signing, kLetter);
+  const auto field = letter.substr(0, letter.find("Received:"));
+  const auto other = sign(signing, std::string(kLetter) + "More.\r\n");
+  const auto of_another_body = other.substr(0, other.find("Received:"));
+  const auto check = [&letter](int count, const auto& broken) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += broken(i);
+    dns::ScriptedResolver zone(fmt::format("ed._domainkey.example.org. 300 TXT \"{}\"\n", ed_key().record()));
+    KeyCache keys;
+    LetterVerifier verifier(keys);
+    verifier.take(text + letter);
+    const auto outcomes = run_blocking(verifier.finish(zone, noon));
+    const auto good =
+        std::ranges::any_of(outcomes.dkim, [](const auto& one) { return one.result == DkimResult::pass; });
+    return fmt::format("{} of {}, {} over, {} asked", good ? "pass" : "fail", outcomes.dkim.size(),
+                       outcomes.passed_over, zone.asked());
+  };
+  const auto unreadable = [](int) { return std::string("DKIM-Signature: v=1; a=rsa-sha256; d=example.org\r\n"); };
+  EXPECT_EQ(check(90, unreadable), "pass of 5, 86 over, 1 asked");
+  EXPECT_EQ(check(90, [&](int) { return of_another_body; }), "pass of 6, 85 over, 1 asked");
+  const auto without_a_key = [&](int i) { return replaced(field, "s=ed", fmt::format("s=none{}", i)); };
+  EXPECT_EQ(check(9, without_a_key), "pass of 10, 0 over, 10 asked");
+  EXPECT_EQ(check(90, without_a_key), "fail of 20, 71 over, 20 asked") << "there is an end";
 }
 
 TEST(Dkim, aSecondFieldOfANameIsToldOf) {

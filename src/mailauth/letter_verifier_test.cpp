@@ -366,7 +366,7 @@ TEST(Dkim, BrokenOnesPushOutNoGoodOne) {
   };
   const auto unreadable = [](int) { return std::string("DKIM-Signature: v=1; a=rsa-sha256; d=example.org\r\n"); };
   EXPECT_EQ(check(90, unreadable), "pass of 5, 86 over, 1 asked");
-  EXPECT_EQ(check(90, [&](int) { return of_another_body; }), "pass of 6, 85 over, 1 asked");
+  EXPECT_EQ(check(90, [&](int) { return std::string(of_another_body); }), "pass of 6, 85 over, 1 asked");
   const auto without_a_key = [&](int i) { return replaced(field, "s=ed", fmt::format("s=none{}", i)); };
   EXPECT_EQ(check(9, without_a_key), "pass of 10, 0 over, 10 asked");
   EXPECT_EQ(check(90, without_a_key), "fail of 20, 71 over, 20 asked") << "there is an end";

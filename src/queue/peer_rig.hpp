@@ -108,9 +108,10 @@ class PeerRig {
   }
 
  private:
-  Async<net::Outbound> connect(net::OutboundOptions /*options*/) {
+  Async<net::Outbound> connect(net::OutboundOptions options) {
     net::Outbound outbound;
-    outbound.to = net::Endpoint::of(boost::asio::ip::make_address("192.0.2.1"), 25);
+    outbound.to =
+        options.to.empty() ? net::Endpoint::of(boost::asio::ip::make_address("192.0.2.1"), 25) : options.to.front();
     if (hosts_.empty() || hosts_.front().refuses) {
       if (!hosts_.empty()) hosts_.pop_front();
       outbound.failed.push_back(

@@ -212,6 +212,16 @@ void Relay::Worker::end_one(const Shared& state, Session& session, Held held, co
 
 namespace {
 
+// RFC 5321 §5.1: hosts are tried in turn until one takes it. Not where this one has only asked for time: it would ask
+// the same of whoever comes to the next.
+bool another_may_take(const RecipientOutcome& one) {
+  if (one.fate != Fate::passing) return false;
+  if (one.ours) return true;
+  const auto& reply = one.reply;
+  return !is_greylisting(reply.code, reply.status, reply.text) &&
+         message::bounce_reason(reply.text, reply.status, reply.code) != message::BounceReason::rate_limited;
+}
+
 // Recipients of a letter that are tried again at once.
 struct Again {
   Again(const Held& of, std::size_t first_hop)
@@ -278,7 +288,7 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
                   .words = one.ours ? one.reply.text : one.reply.line(),
                   .smtp = !one.ours,
                   .host = session->peer->facts().host};
-    const bool lacks = one.host_lacks && more_hops && one.fate != Fate::delivered;
+    const bool lacks = more_hops && (one.host_lacks ? one.fate != Fate::delivered : another_may_take(one));
     if (held.tries < kMostTries && (lacks || one.fate == Fate::untried)) {
       (lacks ? elsewhere : untried).add(letter.recipients[i], std::move(ending));
       continue;

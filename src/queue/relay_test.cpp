@@ -263,6 +263,29 @@ TEST(Relay, StartsWorksAndStops) {
   EXPECT_EQ(world.rows(), 0);
 }
 
+TEST(Relay, WhatTheBestHostPutsOffTheNextMayTake) {
+  const auto with = [](Answer best) {
+    RelayWorld world;
+    world.hops = 2;
+    world.on_recipient = [best](const std::string& host, const auto&, const auto& recipient) {
+      return host.starts_with("mx1") && recipient.address.text().starts_with("bob") ? best : Answer();
+    };
+    world.send(world.letter("a", {"bob@busan.example", "carol@busan.example"}));
+    const auto round = world.round();
+    return world.talk() + round;
+  };
+  const std::string elsewhere =
+      "mx2.busan.example: bob@busan.example=delivered\ndelivered 2 postponed 0 failed 0 notices 0";
+  EXPECT_EQ(with(refused("452 4.3.1 disk full")),
+            "mx1.busan.example: bob@busan.example=passing carol@busan.example=delivered\n" + elsewhere);
+  EXPECT_EQ(with({.fate = Fate::passing, .reply = "450 4.4.2 cut"}),
+            "mx1.busan.example: bob@busan.example=passing carol@busan.example=delivered\n" + elsewhere);
+  for (const auto* word : {"450 4.7.1 Greylisted, try again later", "451 4.7.0 too many messages, slow down"}) {
+    EXPECT_TRUE(with(refused(word)).contains("delivered 1 postponed 1")) << word;
+  }
+  EXPECT_TRUE(with(refused("550 5.1.1 no")).contains("delivered 1 postponed 0 failed 1"));
+}
+
 TEST(Relay, ALetterThatTheBestHostCantTakeSpeaksForItselfAlone) {
   RelayWorld world;
   world.hops = 2;

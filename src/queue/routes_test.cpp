@@ -150,6 +150,9 @@ TEST_F(RoutesTest, NeverBackToOurselves) {
 TEST_F(RoutesTest, Literals) {
   EXPECT_EQ(find("[192.0.2.9]"), "192.0.2.9 0 opportunistic 192.0.2.9:25");
   EXPECT_EQ(find("[IPv6:2001:db8::9]"), "2001:db8::9 0 opportunistic [2001:db8::9]:25");
+  RouteSettings dane;
+  dane.set = {{.domain = "*", .tls = TlsPolicy::dane}};
+  EXPECT_EQ(find("[192.0.2.9]", dane), "lasting 5.7.10 the settings want DANE, and [192.0.2.9] has no name");
   EXPECT_EQ(find("[x-net:abc]"), "lasting 5.1.2 [x-net:abc] is no address that mail can be sent to");
   // What is nobody's, and ourselves, in any form.
   for (const auto* nobodys : {"0.0.0.0", "255.255.255.255", "224.0.0.1", "IPv6:::", "IPv6:ff02::1",

@@ -58,8 +58,7 @@ Async<Result<std::string>> SmtpPeer::Letter::read(std::uint64_t offset, std::siz
 bool SmtpPeer::takes_more() const noexcept {
   const auto most = facts_.offers.mail_max;  // RFC 9422 §4.1
   // What has come that nobody asked for would be taken for the next command's reply.
-  const bool talks = transactions_ > 0 && wire_->has_input();
-  return !broken_ && !talks && (most == 0 || transactions_ < most);
+  return !broken_ && !wire_->has_input() && (most == 0 || transactions_ < most);
 }
 
 bool SmtpPeer::is_reusable() const noexcept { return takes_more() && !wire_->stream().peer_has_left(); }
@@ -291,6 +290,11 @@ Async<> SmtpPeer::transact(const OutgoingTransaction* transaction, const Letter*
   while (dialogue.want() != Want::done) {
     switch (dialogue.want()) {
       case Want::write: {
+        // All that was asked is answered: what has come since would be taken for the next command's reply.
+        if (wire_->has_input()) {
+          co_await hear_unasked(&dialogue);
+          break;
+        }
         const auto wrote = co_await wire_->write(dialogue.take_output(), settings_.timeouts.block);
         if (!wrote) co_await hear_out(&dialogue, wrote.error());
         break;
@@ -310,11 +314,36 @@ Async<> SmtpPeer::transact(const OutgoingTransaction* transaction, const Letter*
   }
   broken_ = dialogue.broken();
   needs_reset_ = dialogue.needs_reset();
+  const auto refusal = offset > 0 ? co_await late_refusal() : std::nullopt;
   for (std::size_t i = 0; i < batch->size(); ++i) {
     const auto& said = *dialogue.outcomes()[i];
     auto& one = outcome->recipients[(*batch)[i]];
     one = {.fate = said.fate, .reply = said.reply, .ours = said.ours, .at = std::string(said.at)};
+    if (refusal && one.fate == Fate::delivered) settle(one, Fate::in_doubt, *refusal);
   }
+}
+
+Async<> SmtpPeer::hear_unasked(ClientTransaction* dialogue) {
+  const auto reply = co_await wire_->read(kHearOut);
+  if (reply) wire_->note("", reply->line());
+  if (reply && reply->says_goodbye()) {
+    static_cast<void>(dialogue->take(*reply));
+  } else {
+    dialogue->lost(own_reply(450, "4.5.0", "the host says more than it was asked"));
+  }
+}
+
+/// After the last chunk's reply, where a refusal stands behind it: the host has said more than it was asked, so that it
+/// may be this that was meant for the letter. (DATA's own 354 keeps replies and commands together.)
+Async<std::optional<ClientReply>> SmtpPeer::late_refusal() {
+  while (wire_->has_input()) {
+    const auto reply = co_await wire_->read(kHearOut);
+    if (!reply) break;
+    wire_->note("", reply->line());
+    broken_ = true;
+    if (!reply->says_goodbye() && (reply->is_passing() || reply->is_lasting())) co_return *reply;
+  }
+  co_return std::nullopt;
 }
 
 Async<> SmtpPeer::read_one(ClientTransaction* dialogue, std::chrono::milliseconds timeout) {
@@ -376,6 +405,11 @@ Async<> SmtpPeer::send_text(ClientTransaction* dialogue, const Letter* letter) {
 }
 
 Async<> SmtpPeer::send_chunk(ClientTransaction* dialogue, const Letter* letter, std::uint64_t* offset) {
+  // As above; chunks that were answered meanwhile come first, too.
+  if (wire_->has_input()) {
+    co_await read_one(dialogue, kHearOut);
+    co_return;
+  }
   const auto size = letter->size();
   if (*offset == 0) chunk_encoder_ = smtp::TextEncoder(smtp::Framing::counted);
   const auto part = co_await letter->read(*offset, kChunk);

@@ -49,6 +49,8 @@ class SmtpPeer final : public Peer {
   [[nodiscard]] Async<> read_one(smtp::ClientTransaction* dialogue, std::chrono::milliseconds timeout);
   [[nodiscard]] Async<> send_text(smtp::ClientTransaction* dialogue, const Letter* letter);
   [[nodiscard]] Async<> send_chunk(smtp::ClientTransaction* dialogue, const Letter* letter, std::uint64_t* offset);
+  Async<> hear_unasked(smtp::ClientTransaction* dialogue);
+  Async<std::optional<smtp::ClientReply>> late_refusal();
   [[nodiscard]] Async<> hear_out(smtp::ClientTransaction* dialogue, Error error);
   [[nodiscard]] std::chrono::milliseconds timeout_for(smtp::ClientTransaction::Waiting what) const noexcept;
 

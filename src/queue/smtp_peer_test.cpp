@@ -136,6 +136,30 @@ TEST(SmtpPeer, Chunks) {
       << told.wrote[0].substr(told.wrote[0].size() - 60);
 }
 
+// A host that says more than it was asked: no reply that was meant for something else is taken for the letter's.
+TEST(SmtpPeer, AReplyTooManyIsNoDelivery) {
+  struct Case {
+    Replies replies;
+    std::string_view fates;
+  };
+  const std::string hello = "250-mx\r\n250 CHUNKING\r\n";
+  const Case cases[] = {
+      {{"220 hi\r\n", hello + "250 stray\r\n", "250 a\r\n", "250 b\r\n", "554 5.7.1 spam\r\n"}, "untried:4.4.2"},
+      {{"220 hi\r\n", hello, "250 a\r\n250 stray\r\n", "250 b\r\n", "554 5.7.1 spam\r\n"}, "passing:4.5.0"},
+      {{"220 hi\r\n", hello, "250 a\r\n", "250 b\r\n250 stray\r\n", "554 5.7.1 spam\r\n"}, "passing:4.5.0"},
+      {{"220 hi\r\n", hello, "250 a\r\n", "250 b\r\n", "250 stray\r\n554 5.7.1 spam\r\n"}, "in_doubt:5.7.1"},
+      {{"220 hi\r\n", hello, "250 a\r\n", "250 b\r\n", "250 c\r\n421 bye\r\n"}, "delivered:250"},
+      {{"220 hi\r\n", hello, "250 a\r\n", "250 b\r\n", "250 c\r\n250 c\r\n"}, "delivered:250"},
+  };
+  for (const auto& [replies, fates] : cases) {
+    PeerRig rig;
+    rig.host({.replies = replies, .hangs_up = false});
+    const auto told = rig.run(letters(1, 1));
+    EXPECT_EQ(told.fates(), fates) << replies[1] << replies[2] << replies[3];
+    EXPECT_FALSE(told.reusable);
+  }
+}
+
 TEST(SmtpPeer, WhatThisHostLacks) {
   struct Case {
     std::string_view offers;
@@ -392,6 +416,40 @@ TEST(SmtpPeers, OpeningsThatFail) {
     PeerRig rig;
     rig.host(host);
     EXPECT_EQ(rig.run(letters(1, 1)).opened, opened);
+  }
+}
+
+// RFC 5321 §5.1: each address in turn, until one takes letters.
+TEST(SmtpPeers, AnAddressThatTakesNothingIsNotTheHost) {
+  const ScriptedHost busy{.replies = {"421 4.3.2 busy\r\n"}};
+  const ScriptedHost never{.replies = {"554 5.7.1 no PTR\r\n"}};
+  const ScriptedHost good{.replies = {"220 hi\r\n", "250 mx\r\n", "250 a\r\n", "250 b\r\n", "354 c\r\n", "250 d\r\n"}};
+  const ScriptedHost gone{.refuses = true};
+  struct Case {
+    std::vector<ScriptedHost> hosts;
+    std::string_view opened;
+  };
+  const std::vector<Case> cases = {
+      {{busy, good}, "open"},
+      {{never, good}, "open"},
+      {{never, busy, good}, "open"},
+      {{never, busy, busy}, "greeting 4.3.2: refused our greeting: 421 4.3.2 busy"},
+      {{busy, never, never}, "greeting 4.3.2: refused our greeting: 421 4.3.2 busy"},
+      {{never, never, never}, "greeting 5.7.1 lasting: takes no mail now: 554 5.7.1 no PTR"},
+      {{never, gone}, "greeting 5.7.1 lasting: takes no mail now: 554 5.7.1 no PTR"},
+      {{busy, gone}, "greeting 4.3.2: refused our greeting: 421 4.3.2 busy"},
+  };
+  for (const auto& [hosts, opened] : cases) {
+    PeerRig rig;
+    for (const auto& host : hosts) rig.host(host);
+    NextHop hop;
+    for (const auto* address : {"2001:db8::1", "192.0.2.1", "192.0.2.2"}) {
+      hop.addresses.push_back(net::Endpoint::of(boost::asio::ip::make_address(address), 25));
+    }
+    const auto told = rig.run(letters(1, 1), {}, hop);
+    EXPECT_EQ(told.opened, opened);
+    EXPECT_TRUE(everything_of(told.facts.said).contains("[2001:db8::1]:25")) << everything_of(told.facts.said);
+    if (opened == "open") EXPECT_EQ(told.fates(), "delivered:250");
   }
 }
 

@@ -113,17 +113,38 @@ std::vector<SmtpPeers::TlsTry> SmtpPeers::tries_for(const Route& route, const Ne
   return tries;
 }
 
+// Address by address: one that answers and takes no mail (it is busy, it wants no IPv6 without a name) says nothing of
+// the host's others.
 Async<PeerAnswer> SmtpPeers::connect(Route route, NextHop hop) {
-  const auto tries = tries_for(route, hop);
-  std::string tls_failure;
+  static constexpr std::size_t kMostAddresses = 4;
+  std::optional<NoPeer> none;
   std::vector<Said> said;
-  TlsReport report(settings_.tls_outcomes, route, hop);
   for (std::size_t i = 0;; ++i) {
-    net::OutboundOptions options{.to = hop.addresses,
-                                 .from = route.sources,
+    net::Endpoint answered;
+    auto answer = co_await connect_once(&route, &hop, std::move(said), &answered);
+    if (answer) co_return answer;
+    auto& failed = answer.error();
+    said = std::move(failed.said);
+    // Connections that nobody answered say less than a host that did.
+    const bool reached = std::erase(hop.addresses, answered) > 0;
+    if (!none || (none->lasting && !failed.lasting && reached)) none = std::move(failed);
+    if (!reached || hop.addresses.empty() || i + 1 == kMostAddresses) break;
+  }
+  none->said = std::move(said);
+  co_return std::unexpected(*std::move(none));
+}
+
+Async<PeerAnswer> SmtpPeers::connect_once(const Route* route, const NextHop* hop, std::vector<Said> said,
+                                          net::Endpoint* answered) {
+  const auto tries = tries_for(*route, *hop);
+  std::string tls_failure;
+  TlsReport report(settings_.tls_outcomes, *route, *hop);
+  for (std::size_t i = 0;; ++i) {
+    net::OutboundOptions options{.to = hop->addresses,
+                                 .from = route->sources,
                                  .only_from = false,
-                                 .timeout = hop.hurry.count() == 0 ? settings_.timeouts.connect
-                                                                   : std::min(hop.hurry, settings_.timeouts.connect),
+                                 .timeout = hop->hurry.count() == 0 ? settings_.timeouts.connect
+                                                                    : std::min(hop->hurry, settings_.timeouts.connect),
                                  .between = settings_.between_tries};
     auto outbound = co_await connect_(std::move(options));
     std::string why;
@@ -144,8 +165,9 @@ Async<PeerAnswer> SmtpPeers::connect(Route route, NextHop hop) {
                                        .tls = false,
                                        .said = std::move(said)});
     }
+    *answered = outbound.to;
     report.connected(outbound.to, outbound.stream->local());
-    auto opened = co_await open(&route, &hop, tries[i], std::move(outbound), tls_failure, std::move(said));
+    auto opened = co_await open(route, hop, tries[i], std::move(outbound), tls_failure, std::move(said));
     report.take(opened);
     if (opened.answer || !opened.tls_failed || i + 1 == tries.size()) {
       report.end(clock_.now());

@@ -71,6 +71,9 @@ class SmtpPeers final : public Peers {
     std::optional<Error> tls_error = std::nullopt;
   };
   class TlsReport;
+  /// One connection, to that of the hop's addresses which is `answered`; more where TLS fails and may.
+  [[nodiscard]] Async<PeerAnswer> connect_once(const Route* route, const NextHop* hop, std::vector<Said> said,
+                                               net::Endpoint* answered);
   [[nodiscard]] Async<Opened> open(const Route* route, const NextHop* hop, TlsTry how, net::Outbound outbound,
                                    std::string tls_failure, std::vector<Said> said);
 

@@ -39,6 +39,7 @@ class StsKeeperTest : public testing::Test {
       "a.test. MX 10 mx.a.test.\n_mta-sts.a.test. TXT \"v=STSv1; id=1\"\nmta-sts.a.test. A 192.0.2.1\n"};
   OnePolicy https;
   ManualClock clock{SystemTime(1'800'000'000s)};
+  asio::io_context io{1};  ///< outlives the pool, whose last job may end after the test
   Pool pool{1, Log()};
   std::shared_ptr<std::vector<std::string>> log = std::make_shared<std::vector<std::string>>();
 };
@@ -87,7 +88,6 @@ void run_until(asio::io_context& io, const std::function<bool()>& done) {
 
 TEST_F(StsKeeperTest, WritesWhileItRuns) {
   queue::StsPolicies policies(resolver, https, clock);
-  asio::io_context io(1);
   const auto kept = keeper(policies, {.look_every = 1ms, .write_every = 2ms});
   EXPECT_TRUE(in_force(policies));
   kept->start(io.get_executor());
@@ -96,7 +96,6 @@ TEST_F(StsKeeperTest, WritesWhileItRuns) {
 
 TEST_F(StsKeeperTest, FetchesAnewWhileItRuns) {
   queue::StsPolicies policies(resolver, https, clock);
-  asio::io_context io(1);
   const auto kept = keeper(policies, {.look_every = 1ms});
   EXPECT_TRUE(in_force(policies));
   kept->start(io.get_executor());

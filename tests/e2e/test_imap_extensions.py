@@ -129,6 +129,34 @@ class BigLetters(ServerCase):
         while left > 0:
             left -= len(slow[0].more())
 
+    def test_many_pieces_of_big_headers_in_little_memory(self) -> None:
+        wire = Client(self)
+        head = b"Subject: long\r\n" + b"".join(b"X-Line-%d: %s\r\n" % (n, b"x" * 60) for n in range(800))
+        letter = head + b"\r\nshort\r\n"
+        for _ in range(12):
+            wire.say(b"a APPEND INBOX {%d}\r\n" % len(letter))
+            self.assertTrue(wire.line().startswith(b"+"))
+            wire.say(letter + b"\r\n")
+            self.assertTrue(wire.line().startswith(b"a OK"))
+        wire.ask("SELECT INBOX")
+        before = forget_peak(self.server.pid)
+        pieces = 150
+        wire.say(b"f FETCH 1:* (%s)\r\n" % b" ".join(b"BODY.PEEK[HEADER]<%d.60000>" % n for n in range(pieces)))
+        time.sleep(1)
+        more = peak_kib(self.server.pid) - before
+        print(f"{12 * pieces} pieces of {len(head)} octets for one that doesn't read: {more} KiB more")
+        self.assertLess(more, 40 << 10)
+        for number in range(1, 13):
+            self.assertEqual(wire.line(), b"* %d FETCH (BODY[HEADER]<0> {%d}\r\n" % (number, len(head) + 2))
+            left = sum(len(head) + 2 - n for n in range(pieces))
+            left += sum(len(b" BODY[HEADER]<%d> {%d}\r\n" % (n, len(head) + 2 - n)) for n in range(1, pieces)) + len(b")\r\n")
+            while left > 0:
+                wire.rest = wire.rest or wire.more()
+                taken = min(left, len(wire.rest))
+                wire.rest = wire.rest[taken:]
+                left -= taken
+        self.assertTrue(wire.line().startswith(b"f OK"))
+
     def test_in_little_memory_and_nobody_waits_for_slow_readers(self) -> None:
         wire = Client(self)
         before = forget_peak(self.server.pid)

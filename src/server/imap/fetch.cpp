@@ -98,6 +98,7 @@ struct OpenLot {
 // What is asked for lies in memory now.
 void print_opened(OpenLot& opened, const FetchPrinter& printer, std::uint64_t most) {
   opened.printed.resize(opened.messages.size());
+  std::size_t octets = 0;
   auto row = opened.rows.begin();
   auto date = opened.saved.begin();
   for (std::size_t i = 0; i < opened.messages.size(); ++i) {
@@ -108,7 +109,10 @@ void print_opened(OpenLot& opened, const FetchPrinter& printer, std::uint64_t mo
     const bool has_date = date != opened.saved.end() && date->uid == one.row.uid;
     if (!opened.letters[i]) continue;
     const auto* const saved = has_date ? &date->saved : nullptr;
+    // What isn't printed is told letter by letter, as it is written.
+    if (octets >= kPrintedAtOnce) break;
     if (!print_headers(opened.printed[i], printer, one, its_row, saved, *opened.letters[i], most)) continue;
+    octets += opened.printed[i].size();
     opened.letters[i].reset();
   }
 }

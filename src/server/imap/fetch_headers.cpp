@@ -60,6 +60,11 @@ bool print_headers(std::string& out, const FetchPrinter& printer, const Wanted& 
       fields = header;
     }
     append_literal(out, fields, item.partial);
+    // Many parts of one header may be many times as long as it is.
+    if (out.size() > most_printed_headers) {
+      out.clear();
+      return false;
+    }
   }
   out.append(")\r\n");
   return true;

@@ -144,7 +144,7 @@ grammar::SessionFacts Session::facts() const {
   return {.state = state,
           .features = features(),
           .tls = stream().tls() != nullptr,
-          .tls_available = policy().starttls,
+          .tls_available = policy().starttls && !is_compressed(),  // RFC 4978 §3: below the compression it can't begin
           .plaintext_allowed = plaintext_allowed(),
           .compressed = is_compressed(),
           .read_only = selected_ && selected_->read_only,

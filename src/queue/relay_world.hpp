@@ -216,9 +216,9 @@ struct RelayWorld {
   }
   std::size_t rows() { return store->queue_rows()->size(); }
 
+  asio::io_context io{1};  ///< the first: what the store's threads still hold of it goes before it
   MemoryFileSystem files;
   store::TestStore store{files};
-  asio::io_context io{1};
   SeededRandom random{11};
   Metrics metrics;
   RelayOptions options;

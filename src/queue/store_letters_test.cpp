@@ -56,6 +56,7 @@ struct World {
 
   const store::Place full{.account = AccountId{1}, .shard = ShardId{1}};
   const store::Place roomy{.account = AccountId{2}, .shard = ShardId{1}};
+  asio::io_context io{1};  ///< the first: what the pool still holds of it goes before it
   std::filesystem::path folder;
   RealFileSystem files;
   Pool pool{1, Log()};
@@ -64,7 +65,6 @@ struct World {
   Metrics metrics;
   std::unique_ptr<db::Database> database;
   std::unique_ptr<store::Store> store;
-  asio::io_context io{1};
 
   LocalRetry::Round round() {
     LocalRetry worker(io.get_executor(), letters_of(*store),

@@ -71,8 +71,9 @@ def differential(name: str = "compare") -> Counts:
 
 
 def policies() -> Counts:
-    """SPF beside pyspf, DMARC beside libopendmarc."""
-    counts = differential("spf_compare")
+    """SPF beside pyspf, DMARC beside libopendmarc; and the table for people of all that others see otherwise."""
+    counts = simple("differences", [sys.executable, "tests/differential/table.py", "--check"], seconds=60)
+    counts.add(differential("spf_compare"))
     counts.add(differential("dmarc_compare"))
     return counts
 

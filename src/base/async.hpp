@@ -52,14 +52,13 @@ template <class T, class Start>
 [[nodiscard]] Async<T> await_completion(Start start) {
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(T)>(
       [](auto handler, Start begin) {
-        // The handler must live at home to the end: it is posted there with the value.
+        // The handler must live at home to the end: it is posted there with the value, and with the guard, so that who
+        // ends the wait touches home no more once it has been told. Home may be gone right after.
         auto home = asio::get_associated_executor(handler);
         begin(Completion<T>([handler = std::move(handler), work = asio::make_work_guard(home)](T value) mutable {
           auto executor = work.get_executor();
-          asio::post(executor, [handler = std::move(handler), value = std::move(value)]() mutable {
-            std::move(handler)(std::move(value));
-          });
-          work.reset();
+          asio::post(executor, [handler = std::move(handler), value = std::move(value),
+                                work = std::move(work)]() mutable { std::move(handler)(std::move(value)); });
         }));
       },
       use_async, std::move(start));

@@ -26,6 +26,21 @@ TEST(Async, PoolWorkResumesAtHome) {
   EXPECT_EQ(home, std::this_thread::get_id());
 }
 
+// A loop that is left as soon as the answer is there: the pool's thread may still be in the job that gave it.
+TEST(Async, ALoopMayGoRightAfterTheAnswer) {
+  Pool pool(2, Log());
+  for (int i = 0; i < 3000; ++i) {
+    int result = 0;
+    auto home = std::make_unique<asio::io_context>(1);
+    asio::co_spawn(
+        home->get_executor(),
+        [](Pool* workers, int* out) -> Async<> { *out = co_await workers->run([] { return 42; }); }(&pool, &result),
+        [](const std::exception_ptr&) {});
+    while (result == 0) home->run_one();
+    home.reset();
+  }
+}
+
 TEST(Async, RunBlockingGivesTheResultOrTheException) {
   Pool pool(1, Log());
   const auto twice = [](Pool* workers, int number) -> Async<int> {

@@ -149,8 +149,9 @@ def idle(length: Length) -> None:
 
 def idle_imap(length: Length) -> None:
     """Readers that have INBOX open and wait in IDLE; and logins whose password is remembered."""
-    count, users = length.pick(2_000, 5_000, 9_900), USERS
-    words = f"a LOGIN user{{user}}@{DOMAIN} \"{PASSWORD}\"\r\nb SELECT INBOX\r\nc IDLE\r\n"
+    count, users, before = length.pick(2_000, 5_000, 10_000), USERS, 50
+    login = f"a LOGIN user{{user}}@{DOMAIN} \"{PASSWORD}\"\r\nb SELECT INBOX\r\n"
+    idle_words = ["--say", login + "c IDLE\r\n", "--until", "+ "]
     with server_with_users(users) as server:
         server.start()
         load(target(server, "smtp"), 8, 0, messages=users * 10, users=users)
@@ -160,14 +161,24 @@ def idle_imap(length: Length) -> None:
         result = figures(BENCH / "imap_logins", "--target", target(server, "imap"), "--users", users, "--seconds", length.pick(2, 4, 4),
                          "--threads", 4, "--password", PASSWORD, "--domain", DOMAIN)
         say("imap_logins_per_second", result["rate"], 0)
-    for name, listener, more in (("plain", "imap", []), ("tls", "imaps", ["--tls"])):
-        with server_with_users(users) as server:
+    said: dict[str, float] = {"imap_logins_per_second": result["rate"]}
+    kinds = [("plain", "imap", idle_words), ("tls", "imaps", ["--tls", *idle_words])]
+    if not length.brief:  # the suite measures fewer of these (imap_load.py)
+        kinds += [("compressed", "imap", ["--say", login, "--until", "b OK", "--deflate"]),
+                  ("tls_compressed", "imaps", ["--tls", "--say", login, "--until", "b OK", "--deflate"])]
+    for name, listener, more in kinds:
+        # Connections beyond the server's own default of 10,000, so that the last of them is no stranger that is sent away.
+        with server_with_users(users, limits={"connections": count + 200}) as server:
             server.start()
             load(target(server, "smtp"), 8, 0, messages=users * 10, users=users)
-            result = figures(BENCH / "idle_connections", "--target", target(server, listener), "--connections", count, "--pid",
-                             server.pid, "--say", words, "--until", "+ ", "--users", users, "--settle", length.pick(4, 8, 8), *more, seconds=900)
+            result = figures(BENCH / "idle_connections", "--target", target(server, listener), "--connections", count - before, "--before", before,
+                             "--pid", server.pid, "--users", users, "--settle", length.pick(4, 8, 8), *more, seconds=900)
             say(f"idle_imap_{name}_pss_kib", result["pss_kib_each"], 2)
             say(f"idle_imap_{name}_process_kib", result["process_pss_kib_each"], 2)
+            said[f"idle_imap_{name}_process_kib"] = result["process_pss_kib_each"]
+    if not length.brief:
+        imap_load.say_targets(said, (("imap_logins_per_second", "least", 3_000), ("idle_imap_plain_process_kib", "most", 9),
+                                     ("idle_imap_tls_process_kib", "most", 40)))
 
 
 def go_first() -> bool:

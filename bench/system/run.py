@@ -9,6 +9,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 import auth_load
+import imap_index
 import imap_load
 import imap_million
 import relay_load
@@ -198,7 +199,12 @@ def message(_length: Length) -> None:
         say(name, value)
 
 
-NAMES = {"ingest": ingest, "pop3": pop3, "imap": imap_load.run, "imap-million": imap_million.run, "relay": relay_load.run, "auth": auth_load.run, "idle": idle, "message": message}
+def imap(length: Length) -> None:
+    imap_load.run(length)
+    imap_index.run(length)
+
+
+NAMES = {"ingest": ingest, "pop3": pop3, "imap": imap, "imap-million": imap_million.run, "relay": relay_load.run, "auth": auth_load.run, "idle": idle, "message": message}
 ONLY_LONG = {"imap-million"}
 
 

@@ -92,22 +92,21 @@ void Deflater::write(std::string_view octets, std::string& out) {
   if (octets.empty()) return;
   if (!state_) state_ = std::make_unique<State>();
   auto& stream = state_->stream;
+  // Not in the heap, where a big hole for each connection would be left between what stays of them.
+  std::array<char, kChunk> piece{};
+  const std::string_view room(piece.data(), piece.size());
   do {
     const auto part = octets.substr(0, size_of(octets.size()));
     octets.remove_prefix(part.size());
     stream.next_in = bytes(part);
     stream.avail_in = size_of(part.size());
-    bool more = true;
-    while (more) {
-      const auto before = out.size();
-      out.resize(before + kChunk);
-      stream.next_out = bytes(std::string_view(out).substr(before));
-      stream.avail_out = size_of(kChunk);
+    do {
+      stream.next_out = bytes(room);
+      stream.avail_out = size_of(room.size());
       // Z_BUF_ERROR says only that there was nothing to do.
       if (deflate(&stream, octets.empty() ? Z_SYNC_FLUSH : Z_NO_FLUSH) == Z_STREAM_ERROR) throw std::bad_alloc();
-      more = stream.avail_out == 0;
-      out.resize(out.size() - stream.avail_out);
-    }
+      out.append(room.substr(0, room.size() - stream.avail_out));
+    } while (stream.avail_out == 0);
   } while (!octets.empty());
 }
 
@@ -150,17 +149,22 @@ Result<void> Inflater::read(std::string_view& input, std::string& out, std::size
   }
   auto& stream = state_->stream;
   const auto given = size_of(input.size());
-  const auto before = out.size();
-  out.resize(before + most);
   stream.next_in = bytes(input);
   stream.avail_in = given;
-  stream.next_out = bytes(std::string_view(out).substr(before));
-  stream.avail_out = size_of(most);
-  const int done = inflate(&stream, Z_NO_FLUSH);
+  std::array<char, kChunk / 4> piece{};  // as above
+  std::size_t got = 0;
+  int done = Z_OK;
+  do {
+    const auto room = std::string_view(piece.data(), piece.size()).substr(0, most - got);
+    stream.next_out = bytes(room);
+    stream.avail_out = size_of(room.size());
+    done = inflate(&stream, Z_NO_FLUSH);
+    const auto made = room.size() - stream.avail_out;
+    out.append(room.substr(0, made));
+    got += made;
+  } while (done == Z_OK && stream.avail_out == 0 && got < most);
   const auto taken = given - stream.avail_in;
-  const auto got = most - stream.avail_out;
   input.remove_prefix(taken);
-  out.resize(before + got);
   if (done == Z_STREAM_END) {
     ended_ = true;
   } else if (done != Z_OK && done != Z_BUF_ERROR) {
@@ -174,7 +178,8 @@ Result<void> Inflater::read(std::string_view& input, std::string& out, std::size
 
 void Inflater::rest() {
   if (!state_ || !between_ || ended_) return;
-  std::string window(kWindow, '\0');
+  std::array<char, kWindow> history{};
+  const std::string_view window(history.data(), history.size());
   uInt size = 0;
   if (inflateGetDictionary(&state_->stream, bytes(window), &size) != Z_OK) return;
   std::string packed(compressBound(size), '\0');

@@ -85,7 +85,7 @@ BUDGETS = (
     ("idle_tls_pss_kib", 40.0, "KiB of memory for an idle TLS connection"),
     ("imap_idle_plain_pss_kib", 12.0, "KiB of memory for a plain connection in IDLE with a mailbox open"),
     ("imap_idle_tls_pss_kib", 40.0, "KiB of memory for a TLS connection in IDLE with a mailbox open"),
-    ("imap_idle_compressed_pss_kib", 60.0, "KiB of memory for a connection in IDLE with COMPRESS=DEFLATE, some seconds after its last word"),
+    ("imap_idle_compressed_pss_kib", 40.0, "KiB of memory for a connection in IDLE with COMPRESS=DEFLATE, some seconds after its last word"),
     ("imap_index_1000_cpu_s", 1.5, "s of CPU to index 1,000 letters, half of them Korean, for SEARCH"),
     ("ingest_64_flushes", 0.1, "flushes for a message from 64 senders"),
     ("ingest_1_flushes", 1.3, "flushes for a message from one sender"),

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <zlib.h>
 
 #include "support/socket.hpp"
 
@@ -30,6 +31,7 @@ struct Options {
   std::string say = "EHLO idle.example\r\n";
   std::string until;      ///< what the last reply to `say` begins with; empty: SMTP's or POP3's way
   std::size_t users = 1;  ///< "{user}" in `say` is one of so many numbers
+  bool deflate = false;   ///< IMAP: COMPRESS=DEFLATE behind all that, a listing through it, and then IDLE
   double settle = 2;
   double hold = 0;
 };
@@ -55,6 +57,50 @@ void wait_for(int fd, short events) {
   pollfd poll{fd, events, 0};
   if (::poll(&poll, 1, 30'000) != 1) die("the server doesn't answer");
 }
+
+/// What a client that compresses says (RFC 4978): raw DEFLATE, whole on the wire.
+std::string deflated(std::string words) {
+  z_stream state{};
+  if (deflateInit2(&state, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    die("deflateInit2");
+  }
+  std::string out(deflateBound(&state, words.size()) + 16, '\0');
+  state.next_in = reinterpret_cast<Bytef*>(words.data());
+  state.avail_in = static_cast<uInt>(words.size());
+  state.next_out = reinterpret_cast<Bytef*>(out.data());
+  state.avail_out = static_cast<uInt>(out.size());
+  if (deflate(&state, Z_SYNC_FLUSH) != Z_OK || state.avail_in != 0) die("deflate");
+  out.resize(state.total_out);
+  deflateEnd(&state);
+  return out;
+}
+
+/// Reads what such a server says.
+class Inflater {
+ public:
+  Inflater() {
+    if (inflateInit2(&state_, -MAX_WBITS) != Z_OK) die("inflateInit2");
+  }
+  ~Inflater() { inflateEnd(&state_); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  void read(std::string octets, std::string& out) {
+    state_.next_in = reinterpret_cast<Bytef*>(octets.data());
+    state_.avail_in = static_cast<uInt>(octets.size());
+    std::array<char, 16384> piece{};
+    do {
+      state_.next_out = reinterpret_cast<Bytef*>(piece.data());
+      state_.avail_out = static_cast<uInt>(piece.size());
+      const int done = inflate(&state_, Z_SYNC_FLUSH);
+      if (done != Z_OK && done != Z_BUF_ERROR) die("the server sends no DEFLATE");
+      out.append(piece.data(), piece.size() - state_.avail_out);
+    } while (state_.avail_out == 0);
+  }
+
+ private:
+  z_stream state_{};
+};
 
 class Client {
  public:
@@ -82,9 +128,21 @@ class Client {
     }
     write(words);
     read_reply(options.until);
+    if (options.deflate) compress();
   }
 
  private:
+  void compress() {
+    write("x COMPRESS DEFLATE\r\n");
+    read_reply("x OK");
+    // A listing, so that both states have something to let go of.
+    write(deflated("y FETCH 1:10 (FLAGS INTERNALDATE ENVELOPE)\r\nz IDLE\r\n"));
+    Inflater inflater;
+    std::string in;
+    while (!in.starts_with("+ ") && in.find("\r\n+ ") == std::string::npos) inflater.read(read_some(), in);
+    if (in.find("\r\ny OK") == std::string::npos) die("the listing failed: " + in);
+  }
+
   void wait_or_die(int result) {
     switch (SSL_get_error(ssl_.get(), result)) {
       case SSL_ERROR_WANT_READ:
@@ -107,30 +165,31 @@ class Client {
     }
   }
 
+  /// At least one octet.
+  std::string read_some() {
+    std::array<char, 4096> buffer{};
+    while (true) {
+      if (ssl_) {
+        const int got = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+        if (got > 0) return {buffer.data(), static_cast<std::size_t>(got)};
+        wait_or_die(got);
+      } else {
+        const auto got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+        if (got > 0) return {buffer.data(), static_cast<std::size_t>(got)};
+        if (got == 0 || errno != EAGAIN) die("the server closed a connection");
+        wait_for(fd_.get(), POLLIN);
+      }
+    }
+  }
+
   /// Reads up to the end of a reply: a line that begins with `until`, or else one whose fourth octet is no hyphen
   /// (SMTP), or any line (POP3).
   void read_reply(const std::string& until = {}) {
     std::string in;
-    std::array<char, 4096> buffer{};
     while (true) {
-      long got = 0;
-      if (ssl_) {
-        got = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
-        if (got <= 0) {
-          wait_or_die(static_cast<int>(got));
-          continue;
-        }
-      } else {
-        got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-        if (got < 0 && errno == EAGAIN) {
-          wait_for(fd_.get(), POLLIN);
-          continue;
-        }
-        if (got <= 0) die("the server closed a connection");
-      }
-      in.append(buffer.data(), static_cast<std::size_t>(got));
+      in += read_some();
       if (!in.ends_with("\n")) continue;
-      const auto last = in.rfind('\n', in.size() - 2);
+      const auto last = in.size() < 2 ? std::string::npos : in.rfind('\n', in.size() - 2);
       const auto begin = last == std::string::npos ? 0 : last + 1;
       if (until.empty() ? in.size() < begin + 4 || in[begin + 3] != '-' : in.compare(begin, until.size(), until) == 0) {
         return;
@@ -150,6 +209,7 @@ void run(const Options& options) {
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
   std::vector<std::unique_ptr<Client>> clients;
   const auto open_up_to = [&](std::size_t count) {
+    if (clients.size() >= count) return;
     while (clients.size() < count) {
       clients.push_back(std::make_unique<Client>(options, target, context.get(), clients.size()));
     }
@@ -186,6 +246,7 @@ int main(int argc, char** argv) {
   app.add_option("--say", options.say, "a command to send before the silence; may be empty");
   app.add_option("--until", options.until, "how the last line of the reply to it begins");
   app.add_option("--users", options.users, "{user} in it is a number below this");
+  app.add_flag("--deflate", options.deflate, "IMAP: then COMPRESS=DEFLATE, a listing and IDLE");
   app.add_option("--settle", options.settle, "seconds of silence before memory is read");
   app.add_option("--hold", options.hold, "seconds to keep the connections afterwards");
   CLI11_PARSE(app, argc, argv);

@@ -1,9 +1,11 @@
 // DEFLATE of a connection: whatever the pieces, the same octets; little memory, also against those who want it all.
 #include "net/deflate.hpp"
 
+#include <fstream>
 #include <random>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "net/deflate_stream.hpp"
 #include "net/memory_stream.hpp"
@@ -51,6 +53,40 @@ TEST(Deflate, EachWriteCanBeReadAtOnceAndBothMayRest) {
       EXPECT_LT(inflater.kept(), 20'000U);
     }
   }
+}
+
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST(Deflate, AtRestItsMemoryIsTheSystemsAgain) {
+  // Freed is not enough: what lies behind it in the heap would keep it with the process.
+  struct Connection {
+    Deflater deflater;
+    Inflater inflater;
+    std::string more;
+  };
+  constexpr std::size_t count = 200;  // some 300 KiB each while they work
+  std::vector<Connection> connections(count);
+  const auto text = text_of(1000, 1);
+  const auto before = resident_bytes();
+  for (auto& connection : connections) {
+    std::string wire;
+    connection.deflater.write(text, wire);
+    EXPECT_EQ(inflated(connection.inflater, wire), text);
+    connection.more.assign(200, 'x');
+  }
+  EXPECT_GT(resident_bytes(), before + (count * 100'000));
+  for (auto& connection : connections) {
+    connection.deflater.rest();
+    connection.inflater.rest();
+  }
+  // Sanitizers keep some of what is freed.
+  EXPECT_LT(resident_bytes(), before + (count * 80'000));
 }
 
 TEST(Deflate, DoesNotRestWithinAnAnswer) {

@@ -13,6 +13,8 @@ namespace pabal::server::imap {
 
 class SearchCase {
  public:
+  explicit SearchCase(const store::StoreOptions& options = {}) : world(options) {}
+
   store::StoreWorld world;
 
   /// A letter of a header without Date and a body.

@@ -451,7 +451,11 @@ std::expected<Command, BadCommand> parse_command(std::string_view octets, const 
   Command command;
   if (in.ok()) command.arguments = arguments_of(in, beginning);
   if (in.ok()) in.end();
-  if (in.refusal()) return std::unexpected(BadCommand{std::move(beginning.tag), *in.refusal()});
+  if (in.refusal()) {
+    BadCommand why{std::move(beginning.tag), *in.refusal()};
+    why.refusal.empties_result = why.refusal.status == Refusal::Status::no && was_to_save(octets, rules);
+    return std::unexpected(std::move(why));
+  }
   command.tag = std::move(beginning.tag);
   command.uid = beginning.uid;
   command.verb = *beginning.verb;

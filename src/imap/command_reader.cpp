@@ -251,7 +251,10 @@ std::optional<ReaderEvent> CommandReader::whole_line(std::string_view line) {
 
 std::optional<ReaderEvent> CommandReader::string_literal() {
   const std::uint64_t room = limits_.command - std::min(limits_.command, buffer_.size());
-  if (auto refusal = too_big(announced_->size, announced_->synchronizing, room)) return reject(std::move(*refusal));
+  if (auto refusal = too_big(announced_->size, announced_->synchronizing, room)) {
+    refusal->empties_result = refusal->status == Refusal::Status::no && was_to_save(buffer_, rules_);
+    return reject(std::move(*refusal));
+  }
   left_ = announced_->size;
   state_ = announced_->synchronizing ? State::ask_for_literal : State::literal;
   announced_.reset();

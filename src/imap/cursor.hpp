@@ -112,6 +112,8 @@ class Cursor {
 [[nodiscard]] Sort parse_sort(Cursor& in);
 [[nodiscard]] Thread parse_thread(Cursor& in);
 [[nodiscard]] std::optional<MultiSearch> parse_multi_search(Cursor& in);
+/// Whether a command that can't be read whole is a search that was to save its result.
+[[nodiscard]] bool was_to_save(std::string_view octets, const ParseRules& rules);
 [[nodiscard]] List parse_list(Cursor& in);
 [[nodiscard]] List parse_lsub(Cursor& in);
 [[nodiscard]] StatusItems parse_status_items(Cursor& in);

@@ -459,19 +459,38 @@ Thread parse_thread(Cursor& in) {
   return thread;
 }
 
-std::optional<MultiSearch> parse_multi_search(Cursor& in) {
-  MultiSearch search;
-  if (in.take_word("IN")) {
-    in.space();
-    in.expect('(');
-    // RFC 7377 §2.2: scope options would follow in parentheses; none is defined.
-    while (in.ok()) {
-      search.sources.push_back(parse_mailbox_filter(in, true));
-      if (in.take(')')) break;
-      in.space();
-    }
+namespace {
+
+std::vector<MailboxFilter> maybe_sources(Cursor& in) {
+  std::vector<MailboxFilter> sources;
+  if (!in.take_word("IN")) return sources;
+  in.space();
+  in.expect('(');
+  // RFC 7377 §2.2: scope options would follow in parentheses; none is defined.
+  while (in.ok()) {
+    sources.push_back(parse_mailbox_filter(in, true));
+    if (in.take(')')) break;
     in.space();
   }
+  in.space();
+  return sources;
+}
+
+}  // namespace
+
+bool was_to_save(std::string_view octets, const ParseRules& rules) {
+  Cursor in(octets, rules);
+  const auto verb = parse_beginning(in).verb;
+  if (verb != Verb::search && verb != Verb::sort && verb != Verb::esearch) return false;
+  in.space();
+  if (verb == Verb::esearch) static_cast<void>(maybe_sources(in));
+  const auto returns = maybe_return(in);
+  return in.ok() && returns.save;
+}
+
+std::optional<MultiSearch> parse_multi_search(Cursor& in) {
+  MultiSearch search;
+  search.sources = maybe_sources(in);
   search.returns = maybe_return(in);
   search.program = program_with_charset(in);
   if (!in.ok()) return std::nullopt;

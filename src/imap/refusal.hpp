@@ -11,6 +11,8 @@ struct Refusal {
   Status status = Status::bad;
   std::string code;  ///< "TOOBIG", "BADCHARSET (UTF-8)"; empty where there is none
   std::string text;
+  /// Of a search that was to save its result: "$" is empty from here on (RFC 9051 §6.4.4.1). With `no` alone.
+  bool empties_result = false;
 
   friend bool operator==(const Refusal&, const Refusal&) = default;
 };

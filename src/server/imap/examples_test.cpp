@@ -148,7 +148,25 @@ TEST_F(ImapExamples, Searches) {
             "Done.\r\n"
             "* SEARCH 2 3\r\nC283 OK Done.\r\nC284 OK [COPYUID V 1:3 1:3] Copied.\r\n* ESEARCH (TAG \"D1\") MIN 2\r\n"
             "D1 OK Done.\r\n* 2 FETCH (UID 2)\r\nD2 OK Done.\r\n"
-            "E1 NO [BADCHARSET (UTF-8 US-ASCII)] unknown charset\r\n* SEARCH 2\r\nE2 OK Done.\r\n");
+            "E1 NO [BADCHARSET (UTF-8 US-ASCII)] unknown charset\r\n* SEARCH\r\nE2 OK Done.\r\n");
+  // RFC 9051 §6.4.4.1, RFC 5182 §2.1: NO leaves an empty result, BAD the one from before; without SAVE both do.
+  for (const std::string_view failing :
+       {"SEARCH RETURN (SAVE) CHARSET KOI9 ALL", "UID SEARCH RETURN (COUNT SAVE) CHARSET KOI9 ALL",
+        "SORT RETURN (SAVE) (SUBJECT) KOI9 ALL", "UID SORT RETURN (SAVE) (SUBJECT) KOI9 ALL",
+        "ESEARCH IN (selected) RETURN (SAVE) CHARSET KOI9 ALL", "SEARCH RETURN (SAVE) FILTER none",
+        "UID SORT RETURN (SAVE) (SUBJECT) UTF-8 FILTER none", "ESEARCH RETURN (SAVE) FILTER none",
+        "SEARCH RETURN (SAVE) SUBJECT {99999999}"}) {
+    const auto out = in_inbox(fmt::format("a SEARCH RETURN (SAVE) 2\r\nb {}\r\nc SEARCH $\r\n", failing));
+    EXPECT_TRUE(out.starts_with("a OK Done.\r\nb NO [")) << out;
+    EXPECT_TRUE(out.ends_with("\r\n* SEARCH\r\nc OK Done.\r\n")) << failing << "\n" << out;
+  }
+  for (const std::string_view other :
+       {"SEARCH RETURN (SAVE) NONSENSE", "SEARCH RETURN (SAVE SAVE2) ALL", "SEARCH RETURN (SAVE RELEVANCY) ALL",
+        "SORT RETURN (SAVE) (NONSENSE) KOI9 ALL", "SEARCH CHARSET KOI9 ALL", "SEARCH RETURN (COUNT) CHARSET KOI9 ALL",
+        "SORT (SUBJECT) KOI9 ALL", "SEARCH RETURN (COUNT) FILTER none"}) {
+    const auto out = in_inbox(fmt::format("a SEARCH RETURN (SAVE) 2\r\nb {}\r\nc SEARCH $\r\n", other));
+    EXPECT_TRUE(out.ends_with("\r\n* SEARCH 2\r\nc OK Done.\r\n")) << other << "\n" << out;
+  }
   // RFC 5032 §5, RFC 8514 §4.3, RFC 8474 §5.
   EXPECT_EQ(in_inbox("a1 SEARCH UNSEEN YOUNGER 259200\r\na2 SEARCH OLDER 259200\r\na3 SEARCH SAVEDATESUPPORTED\r\n"
                      "a4 SEARCH SAVEDSINCE 1-Jan-2020 SAVEDBEFORE 1-Jan-2100 2:3\r\na5 SEARCH EMAILID M999999\r\n"),

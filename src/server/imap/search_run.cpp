@@ -515,8 +515,6 @@ std::optional<grammar::SearchReturn> asked_for(const grammar::SearchReturn& want
 }
 
 std::optional<Answer> conclude(Session& session, const Result<Hits>& hits, const grammar::SearchReturn& want) {
-  auto& saved = session.selected()->saved_search;
-  if (want.save) saved = {};
   if (!hits) return search_failed(session, hits.error());
   if (!want.save) return std::nullopt;
   std::vector<std::uint32_t> uids;
@@ -526,7 +524,7 @@ std::optional<Answer> conclude(Session& session, const Result<Hits>& hits, const
     if (wanted) uids.push_back(one.uid);
   }
   std::ranges::sort(uids);
-  saved = grammar::NumberSet::of_sorted(uids);
+  session.selected()->saved_search = grammar::NumberSet::of_sorted(uids);
   return std::nullopt;
 }
 

@@ -16,6 +16,15 @@ bool tells_of_itself(Verb verb) noexcept {
   return verb == Verb::store || verb == Verb::expunge || verb == Verb::move || verb == Verb::fetch;
 }
 
+// RFC 9051 §6.4.4.1: a search that was to save its result leaves none where it fails, and what was there where it is
+// wrong.
+bool saves_result(const Command& command) noexcept {
+  if (const auto* search = std::get_if<grammar::Search>(&command.arguments)) return search->returns.save;
+  if (const auto* sort = std::get_if<grammar::Sort>(&command.arguments)) return sort->returns.save;
+  const auto* several = std::get_if<grammar::MultiSearch>(&command.arguments);
+  return several != nullptr && several->returns.save;
+}
+
 }  // namespace
 
 void News::tell(const std::shared_ptr<News>& news) {
@@ -212,6 +221,7 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
 
 Async<bool> Session::reject(grammar::BadCommand why) {
   shared_->wrong_commands.add();
+  if (why.refusal.empties_result && selected_) selected_->saved_search = {};
   why.refusal.text = in_language(language_, why.refusal.text);
   grammar::append_refusal(out(), why.tag, why.refusal);
   if (why.refusal.status == grammar::Refusal::Status::bye) co_return false;
@@ -243,9 +253,11 @@ Async<bool> Session::serve(std::unique_ptr<Command> owned) {
       .keep_numbers = grammar::numbers_must_stay(command), .uid = command.uid, .own = tells_of_itself(command.verb)};
   const bool selects = command.verb == Verb::select || command.verb == Verb::examine;
   const bool had_condstore = enabled_.condstore;
+  const bool saves = saves_result(command);
   auto work = handler_of(command.verb)(this, std::move(command));
   owned.reset();
   auto answer = co_await std::move(work);
+  if (saves && answer.status == Answer::Status::no && selected_) selected_->saved_search = {};
   // RFC 7162 §3.1: the first command that switches CONDSTORE on also tells where the mailbox stands.
   if (enabled_.condstore && !had_condstore && selected_ && !selects && answer.then == Answer::Then::go_on) {
     say(grammar::Condition::ok, fmt::format("HIGHESTMODSEQ {}", selected_->view.snapshot().head().change.value),

@@ -105,8 +105,7 @@ bool is_too_much(const Session& session, const Hits& hits) {
   const auto limit = session.limits().message_limit;
   return limit != 0 && hits.size() > limit;
 }
-Answer too_much(Session& session, bool saves) {
-  if (saves) session.selected()->saved_search = {};
+Answer too_much(const Session& session) {
   return no("Too many messages.", fmt::format("MESSAGELIMIT {}", session.limits().message_limit));
 }
 
@@ -129,7 +128,7 @@ Async<Answer> sort(Session* session, Command command) {
   const auto scope = scope_of(*session);
   const auto terms = terms_of(*session, *key);
   auto hits = co_await session->patiently(command.tag, find_messages(session, &scope, &terms));
-  if (hits && is_too_much(*session, *hits)) co_return too_much(*session, want.save);
+  if (hits && is_too_much(*session, *hits)) co_return too_much(*session);
   if (hits) {
     auto in_order = sorted(session, scope.place, std::move(*hits), &arguments.criteria, &terms);
     hits = co_await session->patiently(command.tag, std::move(in_order));
@@ -161,7 +160,7 @@ Async<Answer> thread(Session* session, Command command) {
   const auto terms = terms_of(*session, *key);
   const auto hits = co_await session->patiently(command.tag, find_messages(session, &scope, &terms));
   if (!hits) co_return search_failed(*session, hits.error());
-  if (is_too_much(*session, *hits)) co_return too_much(*session, false);
+  if (is_too_much(*session, *hits)) co_return too_much(*session);
   ThreadFacts known(command.uid, session->collation());
   auto visit = visit_facts(session, scope.place, &*hits,
                            [&known, &hits](std::size_t hit, const Facts& facts) { known.add((*hits)[hit], facts); });

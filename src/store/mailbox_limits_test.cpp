@@ -72,7 +72,7 @@ TEST_P(MailboxLimits, BigOnesGoInPieces) {
 
 // A crash, a client that makes one below it or takes its name: a mailbox that is being deleted is gone for everybody.
 TEST_P(MailboxLimits, ADeletionThatWasCutOff) {
-  ASSERT_EQ(create("Big", "junk"), "");
+  ASSERT_EQ(create("Big", "own"), "");
   ASSERT_TRUE(store.run(store->subscribe(place, "Big", true)));
   fill("Big", kEmptyAtOnce + 10);
   const auto big = id("Big");
@@ -100,7 +100,7 @@ TEST_P(MailboxLimits, ADeletionThatWasCutOff) {
   ASSERT_TRUE(since);
   EXPECT_EQ(since->removed, std::vector<MailboxId>{big});
   EXPECT_TRUE(since->mailboxes.empty());
-  EXPECT_EQ(create("Big/below", "junk"), "");
+  EXPECT_EQ(create("Big/below", "own"), "");
   EXPECT_GT(info("Big").uid_validity, validity);
   EXPECT_TRUE(info("Big").subscribed);
   const auto quota = store.run(store->quota(place));

@@ -13,7 +13,7 @@ constexpr const char* kFirstTree = "Archive*+ Drafts*+ INBOX*+ Junk*+ Sent*+ Tra
 TEST_P(Mailboxes, AreMadeWithThoseAbove) {
   EXPECT_EQ(tree(), kFirstTree);
   EXPECT_EQ(create("일/이/삼"), "");
-  EXPECT_EQ(create("Work", "archive"), "");
+  EXPECT_EQ(create("Work", "some"), "");
   EXPECT_EQ(tree(), std::string(kFirstTree) + " Work* 일 일/이 일/이/삼");
   EXPECT_EQ(create("일/이"), "exists");
   EXPECT_EQ(create("inbox"), "exists");
@@ -68,6 +68,20 @@ TEST_P(Mailboxes, AreRenamedWithThoseBelow) {
   EXPECT_EQ(tree(), std::string(kFirstTree) + " ab x x/y x/y/b x/y/b/c");
   EXPECT_EQ(rename("Sent", "Gesendet"), "");
   EXPECT_EQ(info("Gesendet").role, "sent");
+}
+
+// RFC 8621 §2: an account has a role once; it is free again when its mailbox goes, and not while it has another name.
+TEST_P(Mailboxes, ARoleIsGivenOnce) {
+  EXPECT_EQ(create("Mine", "drafts"), "state");
+  EXPECT_EQ(create("Drafts", "drafts"), "exists");
+  EXPECT_EQ(rename("Drafts", "Entwürfe"), "");
+  EXPECT_EQ(create("Mine/own", "drafts"), "state");
+  EXPECT_EQ(kind(store.run(store->find_mailbox(place, "Mine"))), "not_found") << "nor are those above it made";
+  EXPECT_EQ(remove("Entwürfe"), "");
+  EXPECT_EQ(create("Mine", "drafts"), "");
+  EXPECT_EQ(info("Mine").role, "drafts");
+  EXPECT_EQ(create("plain"), "");
+  EXPECT_EQ(create("plain too"), "");
 }
 
 TEST_P(Mailboxes, InboxStaysWhenItIsRenamed) {

@@ -203,8 +203,9 @@ class Store {
   [[nodiscard]] Async<Result<MailboxInfo>> find_mailbox(Place place, std::string path);
   /// With the owner's `unseen` also for a reader, whose own takes a look at each message.
   [[nodiscard]] Async<Result<MailboxWithAccess>> find_with_access(Place place, std::string path);
-  /// With those above it. `exists` where it is there, `limit` where there are too many. A name that was used before
-  /// gets a higher UIDVALIDITY (RFC 9051 §6.3.4); its subscription, if there still is one, is the new mailbox's.
+  /// With those above it. `exists` where it is there, `limit` where there are too many, `state` where another mailbox
+  /// has the role, which an account has once (RFC 8621 §2). A name that was used before gets a higher UIDVALIDITY (RFC
+  /// 9051 §6.3.4); its subscription, if there still is one, is the new mailbox's.
   [[nodiscard]] Async<Result<MailboxMade>> create_mailbox(Place place, std::string path, std::string role);
   /// With its messages. INBOX is refused (`policy`), and one with others below it (`state`; RFC 9051 §6.3.5). The name
   /// stays subscribed. With an id only that mailbox: `not_found` where another has the name by now. The mailbox is gone

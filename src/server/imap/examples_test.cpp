@@ -101,10 +101,14 @@ TEST_F(ImapExamples, Lists) {
             "* LIST (\\HasNoChildren) \"/\" Fruit/Banana\r\n* STATUS Fruit/Banana (MESSAGES 0 UNSEEN 0)\r\n"
             "* LIST (\\HasNoChildren) \"/\" INBOX\r\n* STATUS INBOX (MESSAGES 0 UNSEEN 0)\r\nA01 OK Done.\r\n");
   EXPECT_EQ(say("t1 LIST (SPECIAL-USE) \"\" *\r\nt2 CREATE MySpecial (USE (\\Drafts))\r\n"
+                "t2a DELETE Drafts\r\nt2b CREATE MySpecial (USE (\\Drafts))\r\n"
+                "t2c CREATE Other (USE (\\Drafts))\r\n"
                 "t3 CREATE Everything (USE (\\All))\r\nt4 LIST \"\" (Sent Tofu) RETURN (SPECIAL-USE)\r\n"),
             "* LIST (\\HasNoChildren \\Archive) \"/\" Archive\r\n* LIST (\\HasNoChildren \\Drafts) \"/\" Drafts\r\n"
             "* LIST (\\HasNoChildren \\Junk) \"/\" Junk\r\n* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"
-            "* LIST (\\HasNoChildren \\Trash) \"/\" Trash\r\nt1 OK Done.\r\nt2 OK [MAILBOXID (F)] Made.\r\n"
+            "* LIST (\\HasNoChildren \\Trash) \"/\" Trash\r\nt1 OK Done.\r\n"
+            "t2 NO [USEATTR] Another mailbox has this special use.\r\nt2a OK Deleted.\r\n"
+            "t2b OK [MAILBOXID (F)] Made.\r\nt2c NO [USEATTR] Another mailbox has this special use.\r\n"
             "t3 NO [USEATTR] Not this special use.\r\n* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"
             "* LIST (\\HasNoChildren) \"/\" Tofu\r\nt4 OK Done.\r\n");
 }

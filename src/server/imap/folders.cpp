@@ -38,6 +38,7 @@ Async<Answer> create(Session* session, Command command) {
   // Special uses are the owner's affair.
   if (room->place.reader && !role.empty()) co_return no("Not in another's mailboxes.", "USEATTR");
   auto made = co_await session->store().create_mailbox(room->place, room->path, std::move(role));
+  if (!made && made.error().kind == ErrorKind::state) co_return no("Another mailbox has this special use.", "USEATTR");
   if (!made) co_return not_made(made.error());
   co_return ok("Made.", fmt::format("MAILBOXID (F{})", made->id.value));
 }

@@ -22,6 +22,7 @@ constexpr std::array kTexts = {
     Pair{"A value is too long.", "값이 너무 깁니다."},
     Pair{"An empty response was expected.", "빈 응답이 와야 합니다."},
     Pair{"An identifier is missing.", "사용자 이름이 없습니다."},
+    Pair{"Another mailbox has this special use.", "다른 메일함이 이미 이 용도로 쓰입니다."},
     Pair{"Another's mailbox takes no replacement.", "다른 사용자의 메일함으로는 바꿀 수 없습니다."},
     Pair{"Appended.", "메시지를 추가했습니다."},
     Pair{"As many as are allowed.", "허용된 만큼만 처리했습니다."},

@@ -86,9 +86,9 @@ struct NamedHits {
 /// an option that is all; RFC 5267: CONTEXT alone is none, UPDATE alone asks for what comes and not for what is there.
 [[nodiscard]] std::optional<grammar::SearchReturn> asked_for(const grammar::SearchReturn& want);
 
-/// What "$" means from now on (RFC 5182 §2.1, §2.4: MIN and MAX alone save just these), if it is to be saved; that it is
-/// empty after a search that failed is the session's affair. `hits` in the order of the answer. The answer to a search
-/// that failed.
+/// What "$" means from now on (RFC 5182 §2.1, §2.4: MIN and MAX alone save just these), if it is to be saved; that it
+/// is empty after a search that failed is the session's affair. `hits` in the order of the answer. The answer to a
+/// search that failed.
 [[nodiscard]] std::optional<Answer> conclude(Session& session, const Result<Hits>& hits,
                                              const grammar::SearchReturn& want);
 

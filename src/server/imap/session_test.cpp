@@ -71,6 +71,24 @@ TEST(ImapSession, DatesKeepTheirZone) {
             std::string::npos);
 }
 
+// RFC 6154 §3: of two that ask at once for one special use one gets it.
+TEST(ImapSession, ASpecialUseIsGivenOnce) {
+  LiveWorld mail;
+  const auto a = mail.login("alice");
+  const auto b = mail.login("alice");
+  static_cast<void>(mail.say(a, "d DELETE Sent"));
+  for (int round = 0; round < 10; ++round) {
+    mail.send(a, fmt::format("c CREATE a{} (USE (\\Sent))", round));
+    mail.send(b, fmt::format("c CREATE b{} (USE (\\Sent))", round));
+    const auto first = mail.hear_until(a, ".\r\n");
+    const auto second = mail.hear_until(b, ".\r\n");
+    const bool is_first = first.starts_with("c OK");
+    EXPECT_NE(is_first, second.starts_with("c OK")) << first << second;
+    EXPECT_TRUE((is_first ? second : first).starts_with("c NO [USEATTR] ")) << first << second;
+    EXPECT_TRUE(mail.say(a, fmt::format("d DELETE {}{}", is_first ? 'a' : 'b', round)).starts_with("d OK"));
+  }
+}
+
 // A message that goes between the command's beginning and the setting of \\Seen is missed (RFC 2180 §4.1.4, RFC 5530).
 TEST(ImapSession, FetchMissesWhatWentMeanwhile) {
   LiveWorld mail;

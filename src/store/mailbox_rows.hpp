@@ -102,7 +102,8 @@ struct MailboxDeleted {
 /// The mailbox, which has no messages, and all that hangs on it.
 [[nodiscard]] Result<void> remove_mailbox_rows(db::Connection& connection, AccountId account, MailboxId mailbox);
 [[nodiscard]] Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId account, std::string_view from,
-                                                  std::string_view to, SystemTime now, std::size_t most);
+                                                  std::optional<MailboxId> id, std::string_view to, SystemTime now,
+                                                  std::size_t most);
 /// Names that mailboxes of an account gave up are remembered, so many; of more that they were.
 inline constexpr std::int64_t kMostGivenUpNames = 20'000;
 /// 0 where nothing changed.

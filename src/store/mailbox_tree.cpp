@@ -287,9 +287,12 @@ Result<MailboxDeleted> delete_mailbox(db::Connection& connection, AccountId acco
 }
 
 Result<ChangeNumber> rename_mailbox(db::Connection& connection, AccountId account, std::string_view from,
-                                    std::string_view to, SystemTime now, std::size_t most) {
+                                    std::optional<MailboxId> id, std::string_view to, SystemTime now,
+                                    std::size_t most) {
   auto info = read_mailbox(connection, account, from);
   if (!info) return pass(info);
+  // Another has its name by now.
+  if (id && info->id != *id) return no_mailbox(account, printable(from));
   auto name = mailbox_path(to);
   if (!name) return pass(name);
   auto there = is_there(connection, account, *name);

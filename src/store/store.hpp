@@ -214,8 +214,10 @@ class Store {
                                                            std::optional<MailboxId> id = {});
   /// With all below it, under one change; missing ones above the new name are made (RFC 9051 §6.3.6). `exists` where
   /// one of the new names is there, `policy` where a mailbox would come under itself. INBOX stays: its messages move to
-  /// a new mailbox, and what is below it stays too. Subscriptions and roles go along with the mailboxes.
-  [[nodiscard]] Async<Result<ChangeNumber>> rename_mailbox(Place place, std::string from, std::string to);
+  /// a new mailbox, and what is below it stays too. Subscriptions and roles go along with the mailboxes. With
+  /// an id only that mailbox: `not_found` where another has the name by now.
+  [[nodiscard]] Async<Result<ChangeNumber>> rename_mailbox(Place place, std::string from, std::string to,
+                                                           std::optional<MailboxId> id = {});
   /// The name needs no mailbox. `limit` where too many names without one are subscribed.
   [[nodiscard]] Async<Result<void>> subscribe(Place place, std::string path, bool subscribed);
 

@@ -148,12 +148,13 @@ Async<void> Store::empty_mailbox(Place place, MailboxId mailbox) {
   }
 }
 
-Async<Result<ChangeNumber>> Store::rename_mailbox(Place place, std::string from, std::string to) {
+Async<Result<ChangeNumber>> Store::rename_mailbox(Place place, std::string from, std::string to,
+                                                  std::optional<MailboxId> id) {
   auto change =
-      co_await write_rows<ChangeNumber>(place, [account = place.account, from = std::move(from), to = std::move(to),
+      co_await write_rows<ChangeNumber>(place, [account = place.account, from = std::move(from), to = std::move(to), id,
                                                 most = state_->around.options.max_mailboxes,
                                                 now = state_->around.clock->now()](db::Connection& connection) {
-        return store::rename_mailbox(connection, account, from, to, now, most);
+        return store::rename_mailbox(connection, account, from, id, to, now, most);
       });
   if (change) tell(place.account, *change);
   co_return change;

@@ -71,7 +71,8 @@ Async<Answer> rename(Session* session, Command command) {
   const auto room = co_await find_room(session, arguments.to.text());
   if (!room) co_return room.error();
   if (room->place.account != found->place.account) co_return no("Mailboxes stay with their owner.", "CANNOT");
-  const auto done = co_await session->store().rename_mailbox(found->place, found->info.path, room->path);
+  const auto done =
+      co_await session->store().rename_mailbox(found->place, found->info.path, room->path, found->info.id);
   if (!done) co_return not_made(done.error());
   // Under the new name the open one's UIDs may be worth nothing.
   const auto& selected = session->selected();

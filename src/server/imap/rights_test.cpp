@@ -287,7 +287,7 @@ TEST_F(SharedMailboxes, WhatIsTakenAwayIsReadOfTheMailboxItself) {
   expect_not_in(out, "MESSAGES");
 }
 
-TEST_F(SharedMailboxes, ADeletedMailboxIsTheOneThatWasMeant) {
+TEST_F(SharedMailboxes, ADeletedOrRenamedMailboxIsTheOneThatWasMeant) {
   using store::StoreWorld;
   const auto place = StoreWorld::alice();
   const auto made = run_blocking(world.store->create_mailbox(place, "Old", ""));
@@ -297,7 +297,11 @@ TEST_F(SharedMailboxes, ADeletedMailboxIsTheOneThatWasMeant) {
   const auto refused = run_blocking(world.store->delete_mailbox(place, "Old", made->id));
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().kind, ErrorKind::not_found);
-  EXPECT_TRUE(run_blocking(world.store->delete_mailbox(place, "Kept", made->id)).has_value());
+  const auto kept = run_blocking(world.store->rename_mailbox(place, "Old", "Elsewhere", made->id));
+  ASSERT_FALSE(kept.has_value());
+  EXPECT_EQ(kept.error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(run_blocking(world.store->rename_mailbox(place, "Kept", "Elsewhere", made->id)).has_value());
+  EXPECT_TRUE(run_blocking(world.store->delete_mailbox(place, "Elsewhere", made->id)).has_value());
 }
 
 TEST_F(SharedMailboxes, ListsWithManyLongPatternsAreRefused) {

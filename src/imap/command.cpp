@@ -440,7 +440,7 @@ Beginning parse_beginning(Cursor& in) {
   out.verb = verb_of(name);
   if (!out.verb || (out.uid && !info(*out.verb).with_uid)) {
     out.verb.reset();
-    in.bad(name.empty() ? "a command is missing" : "unknown command");
+    in.bad(name.empty() ? RefusalText("a command is missing") : RefusalText("unknown command"));
   }
   return out;
 }

@@ -332,7 +332,7 @@ struct Dump {
 inline std::string dump(const Refusal& refusal) {
   constexpr std::string_view words[] = {"NO", "BAD", "BYE"};
   return fmt::format("{}{} {}", words[static_cast<std::size_t>(refusal.status)],
-                     refusal.code.empty() ? "" : " [" + refusal.code + "]", refusal.text);
+                     refusal.code.empty() ? "" : " [" + refusal.code + "]", refusal.text.english());
 }
 
 inline std::string dump(const Command& command) {

@@ -38,7 +38,7 @@ std::string events(std::string_view input, std::size_t step, std::uint8_t settin
       if (const auto* command = std::get_if<Command>(&event)) out += testing::dump(*command);
       if (const auto* begun = std::get_if<AppendBegun>(&event)) out += testing::dump(begun->command);
       if (const auto* rejected = std::get_if<Rejected>(&event)) {
-        if (rejected->why.refusal.text.empty()) std::abort();
+        if (rejected->why.refusal.text.english().empty()) std::abort();
         out += rejected->why.tag + testing::dump(rejected->why.refusal);
       }
     }

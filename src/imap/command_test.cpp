@@ -479,7 +479,7 @@ TEST(Command, PrefixesAndDamage) {
         std::string damaged(command);
         damaged[at] = c;
         const auto parsed = parse_command(damaged, {});
-        if (!parsed) EXPECT_FALSE(parsed.error().refusal.text.empty());
+        if (!parsed) EXPECT_FALSE(parsed.error().refusal.text.english().empty());
       }
     }
   }

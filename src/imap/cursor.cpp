@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMostKeywords = 500;  // of one command's list
 }  // namespace
 
-void Cursor::bad(std::string_view text) { refuse({Refusal::Status::bad, {}, std::string(text)}); }
+void Cursor::bad(RefusalText text) { refuse({Refusal::Status::bad, {}, text}); }
 
 void Cursor::refuse(Refusal refusal) {
   if (!refusal_) refusal_ = std::move(refusal);
@@ -40,15 +40,15 @@ bool Cursor::take_word(std::string_view word) noexcept {
 void Cursor::expect(char c) {
   if (take(c)) return;
   if (c == ' ') {
-    bad(at_end() ? "arguments are missing" : "a space is missing");
+    bad(at_end() ? RefusalText("arguments are missing") : RefusalText("a space is missing"));
   } else {
-    bad(fmt::format("\"{}\" is missing", c));
+    bad(RefusalText::worded(fmt::format("\"{}\" is missing", c), "a character is missing"));
   }
 }
 
 void Cursor::end() {
   const auto spaces = run([](char c) { return c == ' '; });
-  if (ok() && !at_end()) bad(spaces.empty() ? "wrong arguments" : "too many arguments");
+  if (ok() && !at_end()) bad(spaces.empty() ? RefusalText("wrong arguments") : RefusalText("too many arguments"));
 }
 
 std::string_view Cursor::atom() {
@@ -60,7 +60,7 @@ std::string_view Cursor::atom() {
 std::uint64_t Cursor::number(std::uint64_t max) {
   const auto digits = run(is_digit);
   const auto value = parse_decimal(digits, max);
-  if (!value) bad(digits.empty() ? "a number is missing" : "a number is too large");
+  if (!value) bad(digits.empty() ? RefusalText("a number is missing") : RefusalText("a number is too large"));
   return value.value_or(0);
 }
 
@@ -200,7 +200,7 @@ std::optional<MailboxName> Cursor::name_of(std::string_view text) {
   if (!ok()) return std::nullopt;
   auto name = MailboxName::from_client(text, rules_.utf8);
   if (!name) {
-    refuse({Refusal::Status::no, "CANNOT", name.error().peer});
+    refuse({Refusal::Status::no, "CANNOT", RefusalText::worded(name.error().peer, "not a mailbox name")});
     return std::nullopt;
   }
   return std::move(*name);

@@ -24,7 +24,7 @@ class Cursor {
   [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
 
   /// BAD with these words, unless something was wrong before.
-  void bad(std::string_view text);
+  void bad(RefusalText text);
   void refuse(Refusal refusal);
 
   [[nodiscard]] bool at_end() const noexcept { return rest_.empty(); }

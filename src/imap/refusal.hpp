@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "imap/refusal_text.hpp"
+
 namespace pabal::imap {
 
 /// NO, BAD or BYE with a response code and words for the client.
@@ -10,7 +12,7 @@ struct Refusal {
   enum class Status : std::uint8_t { no, bad, bye };
   Status status = Status::bad;
   std::string code;  ///< "TOOBIG", "BADCHARSET (UTF-8)"; empty where there is none
-  std::string text;
+  RefusalText text;
   /// Of a search that was to save its result: "$" is empty from here on (RFC 9051 §6.4.4.1). With `no` alone.
   bool empties_result = false;
 

@@ -80,15 +80,19 @@ void append_tagged(std::string& out, std::string_view tag, Condition condition, 
 }
 
 void append_refusal(std::string& out, std::string_view tag, const Refusal& refusal) {
+  append_refusal(out, tag, refusal, refusal.text.english());
+}
+
+void append_refusal(std::string& out, std::string_view tag, const Refusal& refusal, std::string_view text) {
   switch (refusal.status) {
     case Refusal::Status::no:
-      append_tagged(out, tag, Condition::no, refusal.code, refusal.text);
+      append_tagged(out, tag, Condition::no, refusal.code, text);
       return;
     case Refusal::Status::bad:
-      append_tagged(out, tag, Condition::bad, refusal.code, refusal.text);
+      append_tagged(out, tag, Condition::bad, refusal.code, text);
       return;
     case Refusal::Status::bye:
-      append_untagged(out, Condition::bye, refusal.code, refusal.text);
+      append_untagged(out, Condition::bye, refusal.code, text);
       return;
   }
 }

@@ -27,6 +27,8 @@ void append_untagged(std::string& out, Condition condition, std::string_view cod
 void append_tagged(std::string& out, std::string_view tag, Condition condition, std::string_view code,
                    std::string_view text);
 void append_refusal(std::string& out, std::string_view tag, const Refusal& refusal);
+/// With its text in another language.
+void append_refusal(std::string& out, std::string_view tag, const Refusal& refusal, std::string_view text);
 /// `+ text`.
 void append_continue(std::string& out, std::string_view text);
 

@@ -28,10 +28,10 @@ TEST(Response, StatusLines) {
   EXPECT_EQ(line("a", "", "\xFFx\xEC"), "a OK ?x?\r\n");
   EXPECT_EQ(line("a", "", "\xEC\x95\x94"), "a OK \xEC\x95\x94\r\n");
   EXPECT_EQ(written([](std::string& out) { append_continue(out, "go\r\non"); }), "+ go  on\r\n");
-  EXPECT_EQ(written([](std::string& out) { append_refusal(out, "", {Refusal::Status::bad, "", "what"}); }),
-            "* BAD what\r\n");
-  EXPECT_EQ(written([](std::string& out) { append_refusal(out, "t", {Refusal::Status::bye, "X", "go"}); }),
-            "* BYE [X] go\r\n");
+  const Refusal refusals[] = {{Refusal::Status::bad, "", "unknown command"}, {Refusal::Status::bye, "X", "too large"}};
+  EXPECT_EQ(written([&](std::string& out) { append_refusal(out, "", refusals[0]); }), "* BAD unknown command\r\n");
+  EXPECT_EQ(written([&](std::string& out) { append_refusal(out, "t", refusals[1]); }), "* BYE [X] too large\r\n");
+  EXPECT_EQ(written([&](std::string& out) { append_refusal(out, "t", refusals[0], "낱말"); }), "t BAD 낱말\r\n");
 }
 
 TEST(Response, Strings) {

@@ -6,10 +6,8 @@ namespace pabal::imap {
 
 namespace {
 
-Refusal bad(std::string text, std::string code = {}) {
-  return {Refusal::Status::bad, std::move(code), std::move(text)};
-}
-Refusal no(std::string text, std::string code = {}) { return {Refusal::Status::no, std::move(code), std::move(text)}; }
+Refusal bad(RefusalText text, std::string code = {}) { return {Refusal::Status::bad, std::move(code), text}; }
+Refusal no(RefusalText text, std::string code = {}) { return {Refusal::Status::no, std::move(code), text}; }
 
 // Which feature a command is part of; nothing for those that every server has.
 std::optional<Feature> feature_of(Verb verb) noexcept {

@@ -63,7 +63,7 @@ std::size_t octets_of(const std::vector<Contexts::Context>& contexts) {
   return sum;
 }
 
-void refuse(Session& session, std::string_view tag, std::string_view why) {
+void refuse(Session& session, std::string_view tag, ClientText why) {
   // A tag may hold what can't stand in a quoted string.
   std::string code = "NOUPDATE \"";
   for (const char c : tag) {

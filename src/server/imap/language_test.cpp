@@ -31,6 +31,25 @@ TEST(ImapLanguage, IsChosenAndForgotten) {
   EXPECT_NE(c.say("a LANGUAGE ko\r\nb UNAUTHENTICATE\r\nc NOOP\r\n").find("c OK Done."), std::string::npos);
 }
 
+// What the grammar refuses, with and without choices in its words, what the rules do, and what the store says.
+TEST(ImapLanguage, RefusalsToo) {
+  SessionWorld c;
+  EXPECT_EQ(c.say("a LANGUAGE ko\r\nb SELECT\r\nc CREATE a//b\r\nd LIST \"\" (\r\ne SETQUOTA x y\r\nf STARTTLS\r\n"
+                  "g DELETE INBOX\r\nh COMPRESS LZW\r\ni CREATE x\r\nj RENAME x x/y\r\n"),
+            "* LANGUAGE (ko)\r\na OK 완료했습니다.\r\nb BAD 인수가 없습니다.\r\n"
+            "c NO [CANNOT] 메일함 이름이 아닙니다: 빈 단계가 있습니다.\r\nd BAD 패턴이 없습니다.\r\n"
+            "e BAD \"(\"가 없습니다.\r\nf BAD 이미 로그인했습니다.\r\ng NO [CANNOT] INBOX는 삭제할 수 없습니다.\r\n"
+            "h BAD DEFLATE만 지원합니다.\r\ni OK [MAILBOXID (F7)] 만들었습니다.\r\n"
+            "j NO [CANNOT] 메일함을 자기 아래로 옮길 수 없습니다.\r\n");
+}
+
+// Each English text has a Korean one, and one that isn't English still.
+TEST(ImapLanguage, LinesAreTranslated) {
+  for (const auto& [english, korean] : kTexts) {
+    EXPECT_TRUE(std::ranges::any_of(korean, [](char c) { return (c & '\x80') != 0; })) << english;
+  }
+}
+
 TEST(ImapLanguage, RangesAreLookedUp) {
   EXPECT_EQ(find_language("KO"), Language::korean);
   EXPECT_EQ(find_language("ko-Hang-KR"), Language::korean);

@@ -140,7 +140,7 @@ Async<Answer> select(Session* session, Command command) {
   }
   // RFC 4314 §5.2: what only the reader himself sees makes no mailbox writable.
   const bool written = !examined && (rights & right::shared_change) != 0;
-  co_return ok(examined ? "Opened to look." : "Opened.", written ? "READ-WRITE" : "READ-ONLY");
+  co_return ok(examined ? ClientText("Opened to look.") : ClientText("Opened."), written ? "READ-WRITE" : "READ-ONLY");
 }
 
 Async<Answer> close(Session* session, Command command) {

@@ -60,11 +60,11 @@ Async<bool> Session::drain() {
   co_return co_await flush();
 }
 
-void Session::say(grammar::Condition condition, std::string_view code, std::string_view text) {
-  grammar::append_untagged(out(), condition, code, in_language(language_, text));
+void Session::say(grammar::Condition condition, std::string_view code, ClientText text) {
+  grammar::append_untagged(out(), condition, code, in_language(language_, text.english()));
 }
 
-void Session::say_bye(std::string_view text, std::string_view code) { say(grammar::Condition::bye, code, text); }
+void Session::say_bye(ClientText text, std::string_view code) { say(grammar::Condition::bye, code, text); }
 
 void Session::say_mailbox_lost(const Error& error) {
   if (error.kind == ErrorKind::not_found) return say_bye("The mailbox is not there any more.");
@@ -105,12 +105,22 @@ Async<std::optional<std::string>> Session::ask(std::string text) {
   }
 }
 
-Answer ok(std::string text, std::string code) { return {.code = std::move(code), .text = std::move(text)}; }
-Answer no(std::string text, std::string code) {
-  return {.status = Answer::Status::no, .code = std::move(code), .text = std::move(text)};
+namespace {
+
+Answer answer_of(Answer::Status status, std::string_view text, std::string code) {
+  return {.status = status, .code = std::move(code), .text = std::string(text)};
 }
-Answer bad(std::string text, std::string code) {
-  return {.status = Answer::Status::bad, .code = std::move(code), .text = std::move(text)};
+// In the words of the store, which is looked up as it goes out.
+Answer no_as_said(const Error& error, std::string code = {}) {
+  return answer_of(Answer::Status::no, error.peer, std::move(code));
+}
+
+}  // namespace
+
+Answer ok(ClientText text, std::string code) { return answer_of(Answer::Status::ok, text.english(), std::move(code)); }
+Answer no(ClientText text, std::string code) { return answer_of(Answer::Status::no, text.english(), std::move(code)); }
+Answer bad(ClientText text, std::string code) {
+  return answer_of(Answer::Status::bad, text.english(), std::move(code));
 }
 
 Answer ended() { return {.then = Answer::Then::end}; }
@@ -123,18 +133,18 @@ Answer refused(const Error& error) {
     case ErrorKind::exists:
       return no("It is there already.", "ALREADYEXISTS");
     case ErrorKind::policy:
-      return no(error.peer, "CANNOT");
+      return no_as_said(error, "CANNOT");
     case ErrorKind::quota:
       return no("The mailbox is full.", "OVERQUOTA");
     case ErrorKind::limit:
-      return no(error.peer, "LIMIT");
+      return no_as_said(error, "LIMIT");
     case ErrorKind::busy:
       return no("In use, try again later.", "INUSE");
     case ErrorKind::syntax:
     case ErrorKind::state:
     case ErrorKind::auth:
     case ErrorKind::unsupported:
-      return no(error.peer);
+      return no_as_said(error);
     case ErrorKind::damaged:
       return no("What was stored can't be read.", "CORRUPTION");
     case ErrorKind::io:
@@ -143,7 +153,7 @@ Answer refused(const Error& error) {
     case ErrorKind::closed:
       return no("Something is wrong here, try again later.", "UNAVAILABLE");
   }
-  return no(error.peer);
+  return no_as_said(error);
 }
 
 grammar::SessionFacts Session::facts() const {
@@ -222,8 +232,7 @@ Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
 Async<bool> Session::reject(grammar::BadCommand why) {
   shared_->wrong_commands.add();
   if (why.refusal.empties_result && selected_) selected_->saved_search = {};
-  why.refusal.text = in_language(language_, why.refusal.text);
-  grammar::append_refusal(out(), why.tag, why.refusal);
+  grammar::append_refusal(out(), why.tag, why.refusal, in_language(language_, why.refusal.text.english()));
   if (why.refusal.status == grammar::Refusal::Status::bye) co_return false;
   if (why.refusal.status == grammar::Refusal::Status::bad && one_error_too_many()) {
     say_bye("Too many errors.");
@@ -299,7 +308,7 @@ Session::Step Session::next_step() {
 
 Async<> Session::run() {
   news_ = std::make_shared<News>(co_await asio::this_coro::executor, stream());
-  grammar::append_untagged(out(), grammar::Condition::ok, "CAPABILITY " + capabilities(*this), "Pabal is ready.");
+  say(grammar::Condition::ok, "CAPABILITY " + capabilities(*this), "Pabal is ready.");
   bool going = true;
   while (going) {
     auto [what, used, work] = next_step();

@@ -67,9 +67,9 @@ struct Answer {
   std::string text = {};
   Then then = Then::go_on;
 };
-[[nodiscard]] Answer ok(std::string text, std::string code = {});
-[[nodiscard]] Answer no(std::string text, std::string code = {});
-[[nodiscard]] Answer bad(std::string text, std::string code = {});
+[[nodiscard]] Answer ok(ClientText text, std::string code = {});
+[[nodiscard]] Answer no(ClientText text, std::string code = {});
+[[nodiscard]] Answer bad(ClientText text, std::string code = {});
 /// The connection is lost, or an answer was torn.
 [[nodiscard]] Answer lost();
 /// The connection ends, and why was said already.
@@ -196,9 +196,9 @@ class Session : public common::Connection {
   /// From now on people are told in this language (RFC 5255).
   void set_language(Language language) noexcept { language_ = language; }
   /// `* OK [code] text` and its like, in the client's language.
-  void say(grammar::Condition condition, std::string_view code, std::string_view text);
+  void say(grammar::Condition condition, std::string_view code, ClientText text);
   /// `* BYE text`.
-  void say_bye(std::string_view text, std::string_view code = {});
+  void say_bye(ClientText text, std::string_view code = {});
   /// BYE where the selected mailbox can't be had any more: what the client knows of it is worth nothing.
   void say_mailbox_lost(const Error& error);
   /// Awaits work of the store; where it takes long the client hears that it goes on (RFC 9585).

@@ -346,6 +346,22 @@ TEST(Command, DeepSearch) {
   EXPECT_EQ(dump_parsed(many), "a BAD too many search keys");
 }
 
+TEST(Command, FetchAsksForSoMuchAtMost) {
+  const auto parts = [](std::size_t count, std::string_view before, std::string_view after) {
+    std::string all(before);
+    for (std::size_t i = 1; i <= count; ++i) all += fmt::format("{}BODY.PEEK[{}]", i == 1 ? "" : " ", i);
+    return dump_parsed(all.append(after));
+  };
+  const auto fits = parts(kMostFetchItems, "a FETCH 1 (", ")");
+  EXPECT_TRUE(fits.starts_with("a FETCH ")) << fits.substr(0, 100);
+  EXPECT_EQ(parts(kMostFetchItems, "a FETCH 1 (", " BODY.PEEK[7])"), fits) << "again is no more";
+  for (const std::string_view before :
+       {"a FETCH 1 (", "a UID FETCH 1 (", "a NOTIFY SET (selected (MessageExpunge MessageNew ("}) {
+    EXPECT_EQ(parts(kMostFetchItems + 1, before, ")"), "a NO [LIMIT] too many items");
+    EXPECT_EQ(parts(20 * kMostFetchItems, before, ""), "a NO [LIMIT] too many items") << before;
+  }
+}
+
 TEST(Command, SortAndThread) {
   check({
       {"A282 SORT (SUBJECT) UTF-8 SINCE 1-Feb-1994", "A282 SORT by subject charset UTF-8 since:1994-02-01"},

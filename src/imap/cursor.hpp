@@ -106,6 +106,8 @@ class Cursor {
 // The arguments of each command, behind the verb and its space. parse_*.cpp.
 [[nodiscard]] Fetch parse_fetch(Cursor& in, bool uid);
 [[nodiscard]] FetchItem parse_fetch_item(Cursor& in);
+/// Items up to and with ")", each once.
+void parse_fetch_items(Cursor& in, FetchItems& items);
 /// `[1.2.MIME]`, with its brackets.
 [[nodiscard]] Section parse_section(Cursor& in);
 [[nodiscard]] Search parse_search(Cursor& in);

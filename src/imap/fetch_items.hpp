@@ -73,6 +73,8 @@ struct FetchItem {
 
 /// Each kind once, except those with a section; macros (ALL, FAST, FULL) are spelled out.
 using FetchItems = std::vector<FetchItem>;
+/// Of one command: each is read and said for each message. Parts of letters that have more are asked for in turns.
+inline constexpr std::size_t kMostFetchItems = 1000;
 
 struct FetchModifiers {
   std::optional<std::uint64_t> changed_since;  ///< RFC 7162 §3.1.4.1

@@ -120,9 +120,11 @@ FetchItem preview(Cursor& in) {
   return item;
 }
 
-void add(FetchItems& items, FetchItem item) {
+void add(Cursor& in, FetchItems& items, FetchItem item) {
   // Each twice would be said twice; once is enough.
-  if (std::ranges::find(items, item) == items.end()) items.push_back(std::move(item));
+  if (std::ranges::find(items, item) != items.end()) return;
+  if (items.size() == kMostFetchItems) in.refuse({Refusal::Status::no, "LIMIT", "too many items"});
+  if (in.ok()) items.push_back(std::move(item));
 }
 
 // ALL, FAST and FULL stand alone (RFC 9051 §6.4.5).
@@ -178,18 +180,22 @@ FetchItem parse_fetch_item(Cursor& in) {
   return of(Kind::flags);
 }
 
+void parse_fetch_items(Cursor& in, FetchItems& items) {
+  while (in.ok()) {
+    add(in, items, parse_fetch_item(in));
+    if (in.take(')')) return;
+    in.space();
+  }
+}
+
 Fetch parse_fetch(Cursor& in, bool uid) {
   Fetch fetch;
   fetch.set = in.sequence_set();
   in.space();
   if (in.take('(')) {
-    while (in.ok()) {
-      add(fetch.items, parse_fetch_item(in));
-      if (in.take(')')) break;
-      in.space();
-    }
+    parse_fetch_items(in, fetch.items);
   } else if (!macro(in, fetch.items)) {
-    add(fetch.items, parse_fetch_item(in));
+    add(in, fetch.items, parse_fetch_item(in));
   }
   if (in.take_text(" (")) modifiers(in, fetch.modifiers);
   if (fetch.modifiers.vanished && (!uid || !fetch.modifiers.changed_since)) {

@@ -26,20 +26,10 @@ std::vector<MailboxName> one_or_more(Cursor& in) {
   return out;
 }
 
-void fetch_items(Cursor& in, FetchItems& items) {
-  while (in.ok()) {
-    // Each once, as FETCH has them.
-    auto item = parse_fetch_item(in);
-    if (std::ranges::find(items, item) == items.end()) items.push_back(std::move(item));
-    if (in.take(')')) return;
-    in.space();
-  }
-}
-
 void event(Cursor& in, NotifyEvents& events) {
   if (in.take_word("MessageNew")) {
     events.message_new = true;
-    if (in.take_text(" (")) fetch_items(in, events.message_new_items);
+    if (in.take_text(" (")) parse_fetch_items(in, events.message_new_items);
   } else if (in.take_word("MessageExpunge")) {
     events.message_expunge = true;
   } else if (in.take_word("FlagChange")) {

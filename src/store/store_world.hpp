@@ -74,6 +74,14 @@ class StoreWorld {
     check((*connection)->run(sql));
   }
 
+  /// Until its rollback() the store's writes wait, ten seconds at most.
+  [[nodiscard]] std::unique_ptr<db::Connection> hold_writes() {
+    auto connection = database_->connect();
+    check(connection);
+    check((*connection)->begin(true));
+    return std::move(*connection);
+  }
+
   RealClock clock;
   SystemRandom random;
   Metrics metrics;

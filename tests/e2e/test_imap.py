@@ -122,6 +122,23 @@ class Imaplib(ImapCase):
         client.logout()
 
 
+    def test_starttls_throws_away_what_came_before(self) -> None:
+        for injected in (f'i LOGIN {BOB} "{PASSWORD}"\r\n', "i LANGUAGE ko\r\n", "i LOGIN {5}\r\n", "i CAP"):
+            wire = self.wire("imap")
+            self.assertTrue(wire.line().startswith(b"* OK "))
+            wire.send(f"a STARTTLS\r\n{injected}".encode())
+            self.assertTrue(wire.line().startswith(b"a OK "), injected)
+            self.assertEqual(wire.buffer, b"", injected)
+            wire.start_tls()
+            # Had the injected command counted, it would be answered first, or someone be logged in.
+            wire.send(b"b NOOP\r\n")
+            self.assertEqual(wire.line(), b"b OK Done.", injected)
+            wire.send(b"c SELECT INBOX\r\n")
+            self.assertTrue(wire.line().startswith(b"c BAD "), injected)
+            wire.send(f'd LOGIN {ALICE} "{PASSWORD}"\r\n'.encode())
+            self.assertTrue(wire.line().startswith(b"d OK "), injected)
+
+
 class TwoSessions(ImapCase):
     def raw(self) -> "Raw":
         return Raw(self, self.server.address, self.server.ports["imap"])

@@ -102,6 +102,33 @@ class Authentication(ServerCase):
             first = pop.line()
         self.assertTrue(first.startswith(b"-ERR"), first)
 
+    def test_imap_takes_no_plaintext_password_without_tls(self) -> None:
+        login = f"LOGIN {ALICE} \"{PASSWORD}\""
+        wire = self.remote("imap_proxy")
+
+        def ask(command: str) -> list[bytes]:
+            wire.send(b"t " + command.encode() + b"\r\n")
+            lines = [wire.line()]
+            while not lines[-1].startswith(b"t "):
+                lines.append(wire.line())
+            return lines
+        greeting = wire.line()
+        for told in (greeting, ask("CAPABILITY")[0]):
+            self.assertIn(b" LOGINDISABLED", told)
+            self.assertIn(b" STARTTLS", told)
+            self.assertNotIn(b"AUTH=PLAIN", told)
+        self.assertTrue(ask(login)[-1].startswith(b"t NO [PRIVACYREQUIRED] "))
+        plain = base64.b64encode(f"\0{ALICE}\0{PASSWORD}".encode()).decode()
+        self.assertTrue(ask(f"AUTHENTICATE PLAIN {plain}")[-1].startswith(b"t NO "))
+        self.assertTrue(ask("SELECT INBOX")[-1].startswith(b"t BAD "))
+        self.assertTrue(ask("STARTTLS")[-1].startswith(b"t OK "))
+        wire.start_tls()
+        told = ask("CAPABILITY")[0]
+        self.assertNotIn(b"LOGINDISABLED", told)
+        self.assertNotIn(b"STARTTLS", told)
+        self.assertIn(b" AUTH=PLAIN", told)
+        self.assertTrue(ask(login)[-1].startswith(b"t OK "))
+
     def test_plaintext_password_from_afar_under_tls(self) -> None:
         wire = self.remote("submission_proxy")
         wire.expect(220)

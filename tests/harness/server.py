@@ -31,6 +31,7 @@ LISTENERS = (
 PROXY_LISTENERS = (
     ("smtp_proxy", "smtp", 2526, "starttls"),
     ("submission_proxy", "submission", 2588, "starttls"),
+    ("imap_proxy", "imap", 2144, "starttls"),
     ("pop3_proxy", "pop3", 2111, "starttls"),
     ("pop3s_proxy", "pop3", 2996, "implicit"),
 )

@@ -17,9 +17,6 @@
 
 namespace pabal::server::imap {
 
-/// RFC 9585 §3: not before this, and not more often.
-inline constexpr std::chrono::milliseconds kProgressEvery = std::chrono::seconds(10);
-
 /// How far a command has come; home thread.
 struct WorkDone {
   std::uint64_t done = 0;

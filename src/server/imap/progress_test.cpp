@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "net/test_support.hpp"
+#include "server/imap/live_world.hpp"
 
 namespace pabal::server::imap {
 namespace {
@@ -65,6 +66,24 @@ TEST(ImapProgress, EndsWithWorkThatThrows) {
     EXPECT_FALSE(ticks->saying);
   }(&run, &thrown));
   EXPECT_TRUE(thrown);
+}
+
+// RFC 9585 §4: a session whose store takes its time says so, by the command's tag, and nothing behind its end.
+TEST(ImapProgress, IsHeardInASession) {
+  LiveWorld mail;
+  mail.limits.progress_every = 1ms;
+  mail.world.deliver("Subject: one\r\n\r\n");
+  const auto a = mail.begin();
+  for (const std::string_view command : {"COPY 1 Archive", "STORE 1 +FLAGS.SILENT (\\Deleted)", "EXPUNGE"}) {
+    const auto held = mail.world.hold_writes();
+    mail.send(a, fmt::format("c1 {}", command));
+    const auto heard = mail.hear_until(a, "Still at it.\r\n");
+    EXPECT_TRUE(heard.starts_with("* OK [INPROGRESS (\"c1\" NIL NIL)] Still at it.\r\n")) << heard;
+    held->rollback();
+    const auto rest = mail.say(a, "c2 NOOP");
+    EXPECT_NE(("\r\n" + rest).find("\r\nc1 OK "), std::string::npos) << rest;
+    EXPECT_EQ(rest.find("Still at it.", rest.find("c1 OK ")), std::string::npos) << rest;
+  }
 }
 
 TEST(ImapProgress, SaysHowMuchIsDone) {

@@ -21,6 +21,8 @@ struct Limits {
       std::chrono::minutes(30);  ///< without a command, and in IDLE; RFC 9051 §5.4: at least 30 minutes
   std::chrono::milliseconds login_timeout = std::chrono::minutes(1);  ///< from the greeting to the login
   std::chrono::milliseconds write_timeout = std::chrono::minutes(5);  ///< until a client has taken a window
+  std::chrono::milliseconds progress_every =
+      std::chrono::seconds(10);  ///< RFC 9585 §3: not before this, and not more often
   std::size_t max_command_octets =
       64 << 10;                 ///< of a command with its literals, before the login 8 KiB; not message data
   std::size_t max_errors = 20;  ///< commands that were no commands, or came at the wrong time

@@ -205,7 +205,8 @@ class Session : public common::Connection {
   template <class T>
   [[nodiscard]] Async<T> patiently(std::string tag, Async<T> work) {
     work_ = {};
-    return with_progress(std::move(work), kProgressEvery, [this, tag = std::move(tag)] { return say_progress(tag); });
+    return with_progress(std::move(work), limits().progress_every,
+                         [this, tag = std::move(tag)] { return say_progress(tag); });
   }
   /// Of the work that is awaited patiently, where it can tell.
   [[nodiscard]] WorkDone& work() noexcept { return work_; }

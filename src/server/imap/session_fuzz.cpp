@@ -1,7 +1,7 @@
 // Whole sessions over a real store on a disk in memory: octets from a client in each state. The first four octets
-// choose the state and what is switched on, how the input is cut, which operation of the stream fails, and which of the
-// store's statements. Whatever comes: what is said are whole responses, the store stays sound, and each run is like the
-// other.
+// choose the state and what is switched on, how the input is cut and what goes before it, which operation of the stream
+// fails, and which of the store's statements. Whatever comes: what is said are whole responses, the store stays sound,
+// and each run is like the other.
 #include <cstdint>
 #include <cstdlib>
 
@@ -60,6 +60,32 @@ std::string opening(unsigned state) {
   return words;
 }
 
+// What a session in a mailbox may have begun with, besides; where it makes no sense it is refused.
+std::string_view beginning(unsigned which) {
+  switch (which) {
+    case 1:
+      return "L5 ENABLE UIDONLY\r\n";
+    case 2:
+      return "L5 IDLE\r\n";
+    case 3:
+      return "L5 NOTIFY SET STATUS (selected (MessageNew (UID FLAGS BODY.PEEK[1]) MessageExpunge FlagChange)) "
+             "(personal "
+             "(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange MailboxMetadataChange))\r\n";
+    case 4:
+      return "L5 NOTIFY SET (selected-delayed (MessageNew MessageExpunge)) (inboxes (MessageNew MessageExpunge))\r\n";
+    case 5:
+      return "L5 FETCH 1 MODSEQ\r\n";
+    case 6:
+      return "L5 ENABLE QRESYNC UIDONLY\r\nL6 SELECT INBOX (QRESYNC (1 1 1:9))\r\n";
+    case 7:
+      return "L5 SEARCH RETURN (SAVE) 1:2\r\nL6 UID SEARCH RETURN (UPDATE COUNT) UNSEEN\r\n";
+    case 8:
+      return "L5 UID STORE 2 +FLAGS.SILENT (\\Deleted)\r\nL6 LANGUAGE ko\r\n";
+    default:
+      return "";
+  }
+}
+
 // Lines that end with CRLF, each literal as long as it says.
 bool well_formed(std::string_view said) {
   while (!said.empty()) {
@@ -102,7 +128,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                .max_message_bytes = 2000,
                                .max_messages_in_append = 3,
                                .literal_plus = (data[0] & 32U) != 0});
-  net::MemoryStreamOptions options{.input = {opening(data[0]), std::string(input)}, .piece_limit = 1UL + data[1] * 4UL};
+  net::MemoryStreamOptions options{.input = {opening(data[0]).append(beginning(data[1] >> 4U)), std::string(input)},
+                                   .piece_limit = 1UL + (data[1] & 15U) * 64UL};
   if ((data[0] & 16U) == 0) options.peer = net::Endpoint::of(boost::asio::ip::make_address("127.0.0.1"), 4000);
   net::MemoryStream stream(std::move(options));
   if (data[2] != 0) stream.fail_at(data[2], ErrorKind::io);

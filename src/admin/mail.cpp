@@ -1,5 +1,6 @@
 // Letters: those that wait, what happened to one, and whether the store is whole.
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -46,7 +47,8 @@ Result<void> go_on_after(store::QueueFilter& filter, const std::string& place) {
   return {};
 }
 
-/// What `queue list` is to show: domain, sender, recipient, older_than (seconds), state, limit, after.
+/// What `queue list` is to show, and the others' verbs are to be done to: domain, sender, recipient, older_than
+/// (seconds), state, limit, after.
 Result<store::QueueFilter> filter_of(const json::object& request) {
   store::QueueFilter filter;
   for (auto [name, place] :
@@ -86,21 +88,52 @@ Result<store::QueueFilter> filter_of(const json::object& request) {
   return filter;
 }
 
+std::string place_of(std::string_view id, std::int64_t number) { return fmt::format("{}/{}", id, number); }
+
+/// A page of the rows that the filter means; `next` where there are more.
+Result<json::value> change_page(ServiceState& state, const json::object& request, store::Store::QueueAction action) {
+  constexpr std::array names{"domain", "sender", "recipient", "older_than", "state"};
+  const auto* all = request.if_contains("all");
+  if (std::ranges::none_of(names, [&](const char* name) { return request.contains(name); }) &&
+      (all == nullptr || *all != json::value(true))) {
+    return fail(ErrorKind::syntax, "expected ids, what list takes (domain, sender…), or all");
+  }
+  const auto filter = filter_of(request);
+  if (!filter) return pass(filter);
+  const auto change = state.store->change_queue(*filter, action);
+  if (!change) return pass(change);
+  if (change->changed != 0) state.queue_changed();
+  json::object result{{"changed", change->changed}};
+  if (change->more && filter->at_most != 0) result["next"] = place_of(change->last_id, change->last_number);
+  return result;
+}
+
+/// All of the letters that are there; those that aren't are named.
 Result<json::value> change(ServiceState& state, const json::object& request, store::Store::QueueAction action) {
+  if (!request.contains("ids")) return change_page(state, request, action);
   const auto ids = texts_member(request, "ids");
   if (!ids) return pass(ids);
   json::array done;
+  std::string missing;
   for (const std::string& id : *ids) {
     const auto changed = state.store->change_queue(id, action);
-    if (!changed) return pass(changed);
-    if (*changed == 0) {
-      return fail(ErrorKind::not_found,
-                  fmt::format("{}: no such letter in the queue{}", printable(id),
-                              action == store::Store::QueueAction::release ? ", or none that is held" : ""));
+    if (!changed) {
+      if (!done.empty()) state.queue_changed();
+      return pass(changed);
     }
-    done.push_back(json::string(id));
+    if (*changed != 0) {
+      done.push_back(json::string(id));
+    } else if (missing.size() < 1000) {
+      missing += (missing.empty() ? "" : ", ") + printable(id);
+    }
   }
-  state.queue_changed();
+  if (!done.empty()) state.queue_changed();
+  if (!missing.empty()) {
+    return fail(ErrorKind::not_found,
+                fmt::format("{}: no such letter in the queue{}{}", missing,
+                            action == store::Store::QueueAction::release ? ", or none that is held" : "",
+                            done.empty() ? "" : fmt::format("; done for {} of {}", done.size(), ids->size())));
+  }
   return json::object{{"ids", std::move(done)}};
 }
 
@@ -120,7 +153,7 @@ Result<json::value> Handlers::queue_list(State& state, const json::object& reque
   json::object result{{"letters", std::move(*letters)}};
   if (more && page != 0) {
     const auto& last = result["letters"].get_array().back();
-    result["next"] = fmt::format("{}/{}", std::string_view(last.at("id").get_string()), last.at("number").as_int64());
+    result["next"] = place_of(last.at("id").get_string(), last.at("number").as_int64());
   }
   return result;
 }

@@ -47,10 +47,10 @@ constexpr Command commands_table[] = {
     {"queue list", &Handlers::queue_list},        // domain?, sender?, recipient?, older_than?, state?, limit?, after?
     {"queue domains", &Handlers::queue_domains},  //
     {"queue show", &Handlers::queue_show},        // ids
-    {"queue retry", &Handlers::queue_retry},      // ids
-    {"queue hold", &Handlers::queue_hold},        // ids
-    {"queue release", &Handlers::queue_release},  // ids
-    {"queue drop", &Handlers::queue_drop},        // ids
+    {"queue retry", &Handlers::queue_retry},      // ids; or list's filters, or all
+    {"queue hold", &Handlers::queue_hold},        // the same
+    {"queue release", &Handlers::queue_release},  // the same
+    {"queue drop", &Handlers::queue_drop},        // the same
     {"trace", &Handlers::trace},                  // message
     {"store check", &Handlers::store_check},      //
 };

@@ -304,5 +304,38 @@ TEST_F(ServiceTest, TheQueue) {
   EXPECT_EQ(queue_changes, 5);
 }
 
+TEST_F(ServiceTest, TheQueueByWhatItHolds) {
+  ask(R"({"command":"domain add","domain":"seoul.example"})");
+  ask(R"({"command":"account add","address":"full@seoul.example","quota":1})");
+  ask(R"({"command":"account add","address":"alice@seoul.example"})");
+  for (const auto* name : {"both", "other"}) {
+    ask(fmt::format(
+        R"({{"command":"alias add","address":"{}@seoul.example","targets":["full@seoul.example","alice@seoul.example"]}})",
+        name));
+  }
+  deliver("a", "both@seoul.example");
+  deliver("b", "other@seoul.example");
+  deliver("c", "both@seoul.example");
+  queue_changes = 0;
+  // Nothing that is left out means all of it.
+  const std::string neither = "syntax: expected ids, what list takes (domain, sender…), or all";
+  talk({{R"({"command":"queue drop"})", neither},
+        {R"({"command":"queue drop","all":false,"limit":5})", neither},
+        {R"({"command":"queue drop","ids":[],"all":true})", R"({"ids":[]})"},
+        {R"({"command":"queue hold","recipient":"x@seoul.example"})", R"({"changed":0})"}});
+  EXPECT_EQ(queue_changes, 0);
+  talk({{R"({"command":"queue hold","recipient":"both@seoul.example"})", R"({"changed":2})"},
+        {R"({"command":"queue release","all":true})", R"({"changed":2})"},
+        {R"({"command":"queue hold","ids":["a","gone","b","lost"]})",
+         "not_found: gone, lost: no such letter in the queue; done for 2 of 4"},
+        {R"({"command":"queue retry","state":"held"})", R"({"changed":2})"}});
+  EXPECT_EQ(queue_changes, 4) << "also where some were gone";
+  const auto page = ask(R"({"command":"queue drop","all":true,"limit":2})");
+  EXPECT_TRUE(page.starts_with(R"({"changed":2,"next":"b/)")) << page;
+  talk({{R"({"command":"queue drop","sender":"@nowhere.example"})", R"({"changed":0})"},
+        {R"({"command":"queue drop","all":true})", R"({"changed":1})"},
+        {R"({"command":"queue list"})", R"({"letters":[]})"}});
+}
+
 }  // namespace
 }  // namespace pabal::admin

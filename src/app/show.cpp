@@ -223,6 +223,10 @@ std::string show(std::string_view command, const json::value& result) {
                          member(l, "last_error")};
     });
   }
+  if (command.starts_with("queue ") && result.is_object() && result.get_object().contains("changed")) {
+    const auto count = member(result, "changed");
+    return count + (count == "1" ? " recipient of a letter" : " recipients of letters") + "\n";
+  }
   if (command == "queue domains") {
     if (list_member(result, "domains").empty()) return "Nothing waits for other systems.\n";
     return rows(result, "domains", {"DOMAIN", "WAITING", "HELD", "OLDEST", "NEXT"}, [](const json::value& d) {

@@ -154,8 +154,8 @@ Async<std::optional<Receipt>> LocalMda::receipt_of(store::QueuedLocal letter) {
   if (carrier_ == nullptr || letter.sender.empty() || !asks_for_success(letter.target.notify)) co_return std::nullopt;
   const auto opened = co_await store_->open_outgoing(letter.shard, letter.delivery_id);
   if (!opened) co_return std::nullopt;
-  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>((*opened)->size(), kMostHeader));
-  auto head = co_await (*opened)->read(0, count);
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(opened->octets->size(), kMostHeader));
+  auto head = co_await opened->octets->read(0, count);
   if (!head) co_return std::nullopt;
   head->resize(message::header_size(*head).value_or(head->size()));
   Receipt receipt{.id = letter.delivery_id,

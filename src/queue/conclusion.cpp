@@ -71,7 +71,7 @@ Async<Beginning> beginning_of(const Attempt* attempt, const Desk* desk) {
   if (!octets) {
     auto opened = co_await desk->letters->open(attempt->letter.shard, attempt->letter.id);
     if (!opened) co_return Beginning();
-    octets = *std::move(opened);
+    octets = std::move(opened->octets);
   }
   const auto count = static_cast<std::size_t>(std::min(octets->size(), desk->options->returned_at_most));
   auto read = co_await octets->read(0, count);

@@ -20,7 +20,7 @@ class OutgoingLetters {
                                                                                 SystemTime until) = 0;
   [[nodiscard]] virtual Async<Result<void>> forget_claims() = 0;
   [[nodiscard]] virtual Async<Result<void>> bring_forward(SystemTime latest, std::function<bool()> go_on) = 0;
-  [[nodiscard]] virtual Async<Result<std::shared_ptr<store::EmailOctets>>> open(ShardId shard, std::string id) = 0;
+  [[nodiscard]] virtual Async<Result<store::OutgoingContent>> open(ShardId shard, std::string id) = 0;
   [[nodiscard]] virtual Async<Result<void>> settle(ShardId shard, std::vector<store::AttemptOutcome> attempts) = 0;
 };
 

@@ -236,20 +236,39 @@ struct Again {
   std::vector<Ending> endings;
 };
 
+// Takes out those recipients that don't wait (any more); nothing where all do.
+std::optional<Held> part(Held& held, const std::vector<std::int64_t>& waiting) {
+  const auto waits = [&](const auto& one) { return std::ranges::binary_search(waiting, one.number); };
+  auto& all = held.letter.recipients;
+  if (std::ranges::all_of(all, waits)) return std::nullopt;
+  Held others{.letter = held.letter, .hold = held.hold};
+  std::erase_if(others.letter.recipients, waits);
+  std::erase_if(all, [&](const auto& one) { return !waits(one); });
+  return others;
+}
+
 }  // namespace
+
+// Ends the claims of what can't be tried now: let go by the operator, it is due at once.
+Async<> Relay::Worker::give_back(Shared state, Held held) {
+  store::AttemptOutcome outcome{.delivery_id = held.letter.id, .recipients = {}};
+  for (const auto& recipient : held.letter.recipients) {
+    outcome.recipients.push_back(
+        {.number = recipient.number, .end = store::AttemptEnd::released, .next = state->now()});
+  }
+  std::vector<store::AttemptOutcome> outcomes;
+  outcomes.push_back(std::move(outcome));
+  co_await settle(state, held.letter.shard, std::move(outcomes));
+  held.hold.reset();
+  state->look_wanted = true;
+}
 
 // One letter over the connection.
 Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held held) {
-  const auto& letter = held.letter;
+  auto& letter = held.letter;
   if (letter.deliver_by && letter.deliver_by->returns && state->now() >= letter.deliver_by->time) {
     end_one(state, *session, std::move(held),
             {.fate = Fate::passing, .code = 0, .status = "5.4.7", .words = "the time that the sender gave is over"});
-    co_return;
-  }
-  auto transaction = transaction_of(letter, state->now());
-  if (!transaction) {
-    end_one(state, *session, std::move(held),
-            {.fate = Fate::lasting, .code = 0, .status = "5.1.3", .words = transaction.error().peer});
     co_return;
   }
   auto opened = co_await state->services.letters->open(letter.shard, letter.id);
@@ -260,7 +279,18 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
             {.fate = Fate::passing, .code = 0, .status = "4.3.0", .words = opened.error().peer});
     co_return;
   }
-  const auto octets = *opened;
+  const auto octets = opened->octets;
+  // What an operator holds goes nowhere, also from memory.
+  if (auto others = part(held, opened->waiting)) {
+    in_background(state, give_back(state, *std::move(others)));
+    if (letter.recipients.empty()) co_return;
+  }
+  auto transaction = transaction_of(letter, state->now());
+  if (!transaction) {
+    end_one(state, *session, std::move(held),
+            {.fate = Fate::lasting, .code = 0, .status = "5.1.3", .words = transaction.error().peer});
+    co_return;
+  }
   transaction->octets = octets;
   auto outcome = co_await session->peer->send(*std::move(transaction));
   if (outcome.recipients.size() != letter.recipients.size()) {

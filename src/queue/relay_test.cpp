@@ -396,6 +396,24 @@ TEST(Relay, WhatNobodyCanBeToldOfIsHeld) {
   EXPECT_EQ(world.round(), "delivered 0 postponed 0 failed 1 notices 0");
 }
 
+// Held while it was in memory, it isn't sent; let go again, it doesn't wait for the end of its claim.
+TEST(Relay, WhatAnOperatorHoldsGoesNowhere) {
+  RelayWorld world;
+  world.on_connect = [&](const std::string&) -> Async<std::optional<NoPeer>> {
+    EXPECT_TRUE(world.store->change_queue({.recipient = "bob@busan.example"}, store::Store::QueueAction::hold));
+    co_return std::nullopt;
+  };
+  world.send(world.letter("a", {"bob@busan.example", "carl@busan.example"}));
+  world.send(world.letter("b", {"bob@busan.example"}));
+  EXPECT_EQ(world.round(), "delivered 1 postponed 0 failed 0 notices 0");
+  EXPECT_EQ(world.talk(), "mx1.busan.example: carl@busan.example=delivered\n");
+  EXPECT_EQ(world.rows(), 2U);
+  world.on_connect = [](const std::string&) -> Async<std::optional<NoPeer>> { co_return std::nullopt; };
+  ASSERT_EQ(world.store->change_queue(store::QueueFilter{}, store::Store::QueueAction::release)->changed, 2);
+  EXPECT_EQ(world.round(), "delivered 2 postponed 0 failed 0 notices 0");
+  EXPECT_EQ(world.rows(), 0U);
+}
+
 TEST(Relay, WhatSendersWishOfTlsHasConnectionsOfItsOwn) {
   RelayWorld world;
   for (const auto wish : {store::TlsWish::none, store::TlsWish::required, store::TlsWish::waived}) {

@@ -230,6 +230,7 @@ struct Relay::Worker {
 
   static void end_one(const Shared& state, Session& session, Held held, const Ending& ending);
 
+  static Async<> give_back(Shared state, Held held);
   static Async<> send(Shared state, Lane* lane, Session* session, Held held);
 
   static void adapt(State& state, Lane& lane, const TransactionOutcome& outcome);

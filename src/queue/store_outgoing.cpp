@@ -19,10 +19,8 @@ class StoreOutgoing final : public OutgoingLetters {
   Async<Result<void>> bring_forward(SystemTime latest, std::function<bool()> go_on) override {
     return store_->bring_forward(latest, std::move(go_on));
   }
-  Async<Result<std::shared_ptr<store::EmailOctets>>> open(ShardId shard, std::string id) override {
-    auto opened = co_await store_->open_outgoing(shard, std::move(id));
-    if (!opened) co_return pass(opened);
-    co_return std::shared_ptr<store::EmailOctets>(std::move(*opened));
+  Async<Result<store::OutgoingContent>> open(ShardId shard, std::string id) override {
+    return store_->open_outgoing(shard, std::move(id));
   }
   Async<Result<void>> settle(ShardId shard, std::vector<store::AttemptOutcome> attempts) override {
     return store_->settle(shard, std::move(attempts));

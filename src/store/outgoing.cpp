@@ -109,26 +109,34 @@ Async<Result<void>> Shard::bring_forward(SystemTime latest, std::function<bool()
   co_return Result<void>{};
 }
 
-Async<Result<std::unique_ptr<EmailOctets>>> Shard::open_outgoing(std::string delivery_id) {
-  using Opened = Result<std::unique_ptr<EmailOctets>>;
+Async<Result<OutgoingContent>> Shard::open_outgoing(std::string delivery_id) {
+  using Opened = Result<OutgoingContent>;
   co_return co_await around_.pool->run([this, delivery_id = std::move(delivery_id)]() -> Opened {
     const ReadGate::Pass inside(gate_);
+    OutgoingContent content;
     auto pieces = readers_.read([&](db::Connection& connection) -> Result<std::vector<Piece>> {
-      // Not where all of it is held: what an operator stops goes nowhere, also from memory.
+      content.waiting.clear();
       auto rows = connection.query(
-          "SELECT pieces FROM queue_message WHERE delivery_id = $1 AND EXISTS (SELECT 1 FROM queue_recipient WHERE "
-          "delivery_id = $1 AND state = 0)",
+          "SELECT m.pieces, r.number FROM queue_message m LEFT JOIN queue_recipient r ON r.delivery_id = m.delivery_id "
+          "AND r.state = 0 WHERE m.delivery_id = $1 ORDER BY r.number",
           {delivery_id});
       if (!rows) return pass(rows);
-      auto any = rows->next();
-      if (!any) return pass(any);
-      if (!*any) return fail(ErrorKind::not_found, "no such queue entry");
-      return decode_pieces(rows->octets(0));
+      std::optional<Result<std::vector<Piece>>> found;
+      while (true) {
+        auto any = rows->next();
+        if (!any) return pass(any);
+        if (!*any) break;
+        if (!found) found = decode_pieces(rows->octets(0));
+        if (!rows->is_null(1)) content.waiting.push_back(rows->integer(1));
+      }
+      if (!found) return fail(ErrorKind::not_found, "no such queue entry");
+      return *std::move(found);
     });
     if (!pieces) return pass(pieces);
     auto opened = open_pieces(*pieces);
     if (!opened) return pass(opened);
-    return std::unique_ptr<EmailOctets>(std::move(*opened));
+    content.octets = std::move(*opened);
+    return content;
   });
 }
 
@@ -218,7 +226,7 @@ Async<Result<void>> Store::bring_forward(SystemTime latest, std::function<bool()
   co_return Result<void>{};
 }
 
-Async<Result<std::unique_ptr<EmailOctets>>> Store::open_outgoing(ShardId shard, std::string delivery_id) {
+Async<Result<OutgoingContent>> Store::open_outgoing(ShardId shard, std::string delivery_id) {
   Shard* const home = state_->find(shard);
   if (home == nullptr) co_return no_shard(shard);
   co_return co_await home->open_outgoing(std::move(delivery_id));

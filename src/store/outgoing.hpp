@@ -4,6 +4,7 @@
 // that the index of destinations and times always says what there is to do, however many letters wait.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,14 @@ struct OutgoingLetter {
 
 /// The letters of a delivery whose rows go into that shard (Store::outgoing_letters).
 [[nodiscard]] std::vector<OutgoingLetter> outgoing_letters(const Delivery& delivery, ShardId shard, SystemTime now);
+
+class EmailOctets;
+
+/// What an attempt at a letter begins with.
+struct OutgoingContent {
+  std::shared_ptr<EmailOctets> octets;
+  std::vector<std::int64_t> waiting;  ///< the rows that may be tried, rising: not those that an operator holds
+};
 
 /// Where a walk through the destinations has come.
 struct DestinationCursor {
@@ -101,6 +110,14 @@ struct QueueFilter {
   std::string after_id = {};
   std::int64_t after_number = -1;
   std::size_t at_most = SIZE_MAX;
+};
+
+/// What became of a page of rows.
+struct QueueChange {
+  std::int64_t changed = 0;  ///< rows
+  bool more = false;         ///< behind this page there are others
+  std::string last_id = {};  ///< the page's last row, for `after_id` and `after_number`
+  std::int64_t last_number = -1;
 };
 
 }  // namespace pabal::store

@@ -326,7 +326,7 @@ class OutgoingLedger {
     for (int shard = 1; shard <= shards; ++shard) {
       auto opened = store.run(store->open_outgoing(ShardId{shard}, id));
       if (!opened) continue;
-      last = store.run((*opened)->read(0, static_cast<std::size_t>((*opened)->size())));
+      last = store.run(opened->octets->read(0, static_cast<std::size_t>(opened->octets->size())));
     }
     return last;
   }

@@ -92,8 +92,8 @@ TEST_P(StoreOutgoing, ALetterForBothWays) {
   EXPECT_TRUE(claim("busan.example").empty());
   auto opened = store.run(store->open_outgoing(ShardId{1}, "a"));
   ASSERT_TRUE(opened) << opened.error().log;
-  EXPECT_EQ(*store.run((*opened)->read(0, 1000)), "Subject: x\r\n\r\nhello\r\n");
-  opened->reset();
+  EXPECT_EQ(*store.run(opened->octets->read(0, 1000)), "Subject: x\r\n\r\nhello\r\n");
+  opened->octets.reset();
 
   const auto& one = claimed.front();
   settle({.delivery_id = "a",
@@ -168,13 +168,24 @@ TEST_P(StoreOutgoing, ReceiptsGoInWithTheDelivery) {
   EXPECT_EQ(store.check(), "");
 }
 
-TEST_P(StoreOutgoing, WhatIsHeldCantBeOpened) {
-  send(letter("a", {to("bob@busan.example")}));
-  ASSERT_EQ(claim("busan.example").size(), 1);
+TEST_P(StoreOutgoing, WhatIsHeldIsNotForATry) {
+  send(letter("a", {to("bob@busan.example"), to("carl@daegu.example")}));
+  const auto claimed = claim("busan.example");
+  ASSERT_EQ(claimed.size(), 1);
+  const auto waiting = [&] {
+    const auto opened = store.run(store->open_outgoing(ShardId{1}, "a"));
+    return opened ? opened->waiting.size() : 99;
+  };
+  EXPECT_EQ(waiting(), 2U);
+  ASSERT_EQ(store->change_queue({.destination = "busan.example"}, Store::QueueAction::hold)->changed, 1);
+  EXPECT_EQ(waiting(), 1U);
   ASSERT_TRUE(store->change_queue("a", Store::QueueAction::hold));
-  EXPECT_FALSE(store.run(store->open_outgoing(ShardId{1}, "a")));
+  EXPECT_EQ(waiting(), 0U) << "its octets are there";
+  // Whoever had it in hand gives it back: let go, it is due at once.
+  settle({.delivery_id = "a", .recipients = {end(claimed.front(), AttemptEnd::released)}});
   ASSERT_TRUE(store->change_queue("a", Store::QueueAction::release));
-  EXPECT_TRUE(store.run(store->open_outgoing(ShardId{1}, "a")));
+  EXPECT_EQ(waiting(), 2U);
+  EXPECT_EQ(claim("busan.example").size(), 1);
 }
 
 TEST_P(StoreOutgoing, TermsComeBack) {

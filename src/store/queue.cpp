@@ -271,26 +271,32 @@ Async<Result<std::optional<SystemTime>>> Shard::next_due() {
   });
 }
 
+namespace {
+
+// Letting go is for held rows alone; the others take every row there is. One for elsewhere that is just being tried is
+// tried again after its claim: it would go out twice. (Local ones have the delivery's id against that.)
+std::string changing(Store::QueueAction action) {
+  return fmt::format(
+      "UPDATE queue_recipient SET state = $2, "
+      "next_attempt = CASE WHEN kind = 2 AND claimed_until > $3 THEN next_attempt ELSE $3 END, "
+      "claimed_until = CASE WHEN kind = 2 THEN claimed_until ELSE 0 END WHERE delivery_id = $1{}",
+      action == Store::QueueAction::release ? fmt::format(" AND state = {}", static_cast<int>(RecipientState::held))
+                                            : std::string());
+}
+
+std::int64_t state_after(Store::QueueAction action) {
+  return static_cast<std::int64_t>(action == Store::QueueAction::hold ? RecipientState::held : RecipientState::waiting);
+}
+
+}  // namespace
+
 Result<std::int64_t> Shard::change_queue(const std::string& delivery_id, Store::QueueAction action) {
   const auto now = around_.clock->now();
   std::int64_t count = 0;
   auto written = write_now([&](db::Connection& connection) -> Result<void> {
+    count = 0;
     if (action != Store::QueueAction::drop) {
-      const auto state = action == Store::QueueAction::hold ? RecipientState::held : RecipientState::waiting;
-      // Letting go is for held rows alone; the others take every row there is. One for elsewhere that is just being
-      // tried is tried again after its claim: it would go out twice. (Local ones have the delivery's id against that.)
-      const std::int64_t only =
-          action == Store::QueueAction::release ? static_cast<std::int64_t>(RecipientState::held) : -1;
-      auto changed = connection.run(
-          action == Store::QueueAction::release
-              ? "UPDATE queue_recipient SET state = $2, "
-                "next_attempt = CASE WHEN kind = 2 AND claimed_until > $3 THEN next_attempt ELSE $3 END, "
-                "claimed_until = CASE WHEN kind = 2 THEN claimed_until ELSE 0 END WHERE delivery_id = $1 AND state = $4"
-              : "UPDATE queue_recipient SET state = $2, "
-                "next_attempt = CASE WHEN kind = 2 AND claimed_until > $3 THEN next_attempt ELSE $3 END, "
-                "claimed_until = CASE WHEN kind = 2 THEN claimed_until ELSE 0 END WHERE delivery_id = $1 AND state <> "
-                "$4",
-          {delivery_id, static_cast<std::int64_t>(state), to_database(now), only});
+      auto changed = connection.run(changing(action), {delivery_id, state_after(action), to_database(now)});
       if (!changed) return pass(changed);
       count = *changed;
       return {};
@@ -304,6 +310,29 @@ Result<std::int64_t> Shard::change_queue(const std::string& delivery_id, Store::
       if (!removed) return pass(removed);
       ++count;
     }
+  });
+  if (!written) return pass(written);
+  return count;
+}
+
+Result<std::int64_t> Shard::change_queue(const std::vector<QueueKey>& rows, Store::QueueAction action) {
+  const auto now = around_.clock->now();
+  std::int64_t count = 0;
+  auto written = write_now([&](db::Connection& connection) -> Result<void> {
+    count = 0;
+    const auto sql = changing(action) + " AND number = $4";
+    for (const auto& [id, number] : rows) {
+      if (action == Store::QueueAction::drop) {
+        auto removed = remove_queue_row(connection, {id, number}, now);
+        if (!removed) return pass(removed);
+        count += *removed ? 1 : 0;
+        continue;
+      }
+      auto changed = connection.run(sql, {id, state_after(action), to_database(now), number});
+      if (!changed) return pass(changed);
+      count += *changed;
+    }
+    return {};
   });
   if (!written) return pass(written);
   return count;

@@ -130,6 +130,7 @@ class Shard {
   [[nodiscard]] Async<Result<void>> hold(QueueKey key, std::string why);
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
   [[nodiscard]] Result<std::int64_t> change_queue(const std::string& delivery_id, Store::QueueAction action);
+  [[nodiscard]] Result<std::int64_t> change_queue(const std::vector<QueueKey>& rows, Store::QueueAction action);
 
   // queue_lists.cpp
   struct ListedRow {
@@ -153,7 +154,7 @@ class Shard {
                                                                           SystemTime until);
   [[nodiscard]] Async<Result<void>> forget_claims();
   [[nodiscard]] Async<Result<void>> bring_forward(SystemTime latest, std::function<bool()> go_on);
-  [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_outgoing(std::string delivery_id);
+  [[nodiscard]] Async<Result<OutgoingContent>> open_outgoing(std::string delivery_id);
   [[nodiscard]] Async<Result<void>> settle(std::vector<AttemptOutcome> attempts);
 
   // mailboxes.cpp

@@ -324,6 +324,36 @@ Result<std::int64_t> Store::change_queue(std::string_view delivery_id, QueueActi
   return count;
 }
 
+Result<QueueChange> Store::change_queue(const QueueFilter& filter, QueueAction action) {
+  QueueFilter page = filter;
+  page.at_most = std::min<std::size_t>(filter.at_most, INT32_MAX - 1);
+  std::vector<std::pair<Shard::ListedRow, Shard*>> all;
+  ++page.at_most;  // one more tells whether there are more
+  for (const auto& shard : state_->shards) {
+    auto rows = shard->queue_rows(page, {});
+    if (!rows) return pass(rows);
+    for (auto& row : *rows) all.emplace_back(std::move(row), shard.get());
+  }
+  --page.at_most;
+  if (state_->shards.size() > 1) {
+    std::ranges::sort(all, {}, [](const auto& one) { return std::tie(one.first.id, one.first.number); });
+  }
+  QueueChange change;
+  change.more = all.size() > page.at_most;
+  if (change.more) all.resize(page.at_most);
+  if (all.empty()) return change;
+  change.last_id = all.back().first.id;
+  change.last_number = all.back().first.number;
+  std::map<Shard*, std::vector<QueueKey>> keys;
+  for (auto& [row, shard] : all) keys[shard].push_back({std::move(row.id), row.number});
+  for (const auto& [shard, rows] : keys) {
+    const auto changed = shard->change_queue(rows, action);
+    if (!changed) return pass(changed);
+    change.changed += *changed;
+  }
+  return change;
+}
+
 namespace {
 std::vector<std::string> texts_of(std::vector<Shard::ListedRow> rows) {
   std::vector<std::string> texts;

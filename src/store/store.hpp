@@ -164,7 +164,8 @@ class Store {
   /// wants held and what is claimed: for a clock that was set back.
   /// Some rows at a time, with other writes between; it ends early where `go_on` says no.
   [[nodiscard]] Async<Result<void>> bring_forward(SystemTime latest, std::function<bool()> go_on);
-  [[nodiscard]] Async<Result<std::unique_ptr<EmailOctets>>> open_outgoing(ShardId shard, std::string delivery_id);
+  /// not_found where the letter has left the queue.
+  [[nodiscard]] Async<Result<OutgoingContent>> open_outgoing(ShardId shard, std::string delivery_id);
   /// Writes what came of attempts, in one transaction; notices go in with it. After an error (a commit in doubt, too)
   /// the same may be said again: what was done isn't done twice. Rows that are gone are passed over.
   [[nodiscard]] Async<Result<void>> settle(ShardId shard, std::vector<AttemptOutcome> attempts);
@@ -306,6 +307,8 @@ class Store {
   enum class QueueAction : std::uint8_t { retry, hold, release, drop };
   /// How many rows that was; 0: no such queue entry.
   [[nodiscard]] Result<std::int64_t> change_queue(std::string_view delivery_id, QueueAction action);
+  /// The same of the rows that queue_rows(filter) gives: one page, each shard's in one transaction.
+  [[nodiscard]] Result<QueueChange> change_queue(const QueueFilter& filter, QueueAction action);
   /// The queue as JSON rows, by id and number; ids begin with the time, so that the oldest letters come first. Reads no
   /// more than it gives, but for what the filter leaves out.
   [[nodiscard]] Result<std::vector<std::string>> queue_rows(const QueueFilter& filter = {});

@@ -59,6 +59,50 @@ constexpr std::array kSentences = {
 constexpr std::string_view kRefusedEnglish = "The recipient's mail server did not take it.";
 constexpr std::string_view kRefusedKorean = "받는 쪽 메일 서버가 편지를 받지 않았습니다.";
 
+// What this server says itself, by what stands behind the class of its status (RFC 3463, RFC 5248's registry).
+struct OwnSentence {
+  std::string_view status;
+  std::string_view english;
+  std::string_view korean;
+};
+
+constexpr std::array kOwnSentences = {
+    OwnSentence{".3.3",
+                "You asked for its delivery by a certain time (DELIVERBY), which the recipient's mail server does not "
+                "look at.",
+                "정해진 시각까지 전달해 달라고 하셨지만(DELIVERBY), 받는 쪽 메일 서버는 그 기능을 쓰지 않습니다."},
+    OwnSentence{".4.3", "The recipient's domain could not be looked up (DNS).",
+                "받는 쪽 도메인을 찾아볼 수 없었습니다(DNS)."},
+    OwnSentence{".4.4", "The recipient's domain names no mail server that can be found (DNS).",
+                "받는 쪽 도메인에서 메일 서버를 찾을 수 없습니다(DNS)."},
+    OwnSentence{".4.7", "The time that you gave for its delivery is over.", "정하신 전달 시각이 지났습니다."},
+    OwnSentence{".6.3",
+                "The recipient's mail server takes plain characters alone, and this letter can't be brought into that "
+                "form unharmed.",
+                "받는 쪽 메일 서버는 7비트 편지만 받는데, 이 편지는 그대로 바꿀 수 없습니다."},
+    OwnSentence{".6.7",
+                "An address or the header has letters like 한 or é, which the recipient's mail server does not take "
+                "(SMTPUTF8).",
+                "주소나 편지 머리글에 한글 같은 문자가 있는데, 받는 쪽 메일 서버는 이를 받지 않습니다(SMTPUTF8)."},
+    OwnSentence{".7.10",
+                "It may go over a connection alone that is encrypted to a server that has proven who it is (TLS), and "
+                "there is no such one.",
+                "확인된 서버와의 암호화된 연결(TLS)로만 보낼 수 있는 편지인데, 그런 연결을 할 수 없습니다."},
+    OwnSentence{".7.30",
+                "You asked that it goes over verified TLS all its way (REQUIRETLS), which the recipient's mail server "
+                "does not promise.",
+                "모든 구간에서 확인된 TLS로만 보내 달라고 하셨지만(REQUIRETLS), 받는 쪽 메일 서버가 이를 보장하지 "
+                "않습니다."},
+    OwnSentence{".7.4",
+                "It may go over an encrypted connection (TLS) alone, which the recipient's mail server does not offer.",
+                "암호화된 연결(TLS)로만 보낼 수 있는 편지인데, 받는 쪽 메일 서버가 이를 제공하지 않습니다."},
+    OwnSentence{
+        ".7.5",
+        "No secure connection (TLS) to the recipient's mail server could be made: it did not prove who it is, or "
+        "broke off.",
+        "받는 쪽 메일 서버와 안전한 연결(TLS)을 맺지 못했습니다. 서버가 확인되지 않았거나 연결이 끊겼습니다."},
+};
+
 bool has_hangul(std::string_view utf8) noexcept {
   // U+AC00 to U+D7A3 are EA B0 80 to ED 9E A3.
   for (std::size_t i = 0; i + 2 < utf8.size(); ++i) {
@@ -142,7 +186,7 @@ std::string opening(DsnAction action, Language language) {
                 : "Your letter could not be delivered to these recipients.";
 }
 
-std::string closing(const NoticeFacts& facts, Language language) {
+std::string closing(const NoticeFacts& facts, Language language, message::Returned::Kind returned) {
   const bool korean = language == Language::korean;
   if (facts.action == DsnAction::delayed) {
     return fmt::format(
@@ -151,11 +195,34 @@ std::string closing(const NoticeFacts& facts, Language language) {
         codec::format_date(facts.retry_until));
   }
   if (facts.action != DsnAction::failed) return {};
-  return std::string(korean ? "이 편지는 다시 시도하지 않습니다. 보내신 편지를 아래에 덧붙입니다."
-                            : "It is not tried any more. What you wrote is attached.");
+  std::string text = korean ? "이 편지는 다시 시도하지 않습니다." : "It is not tried any more.";
+  if (returned == message::Returned::Kind::message) {
+    text += korean ? " 보내신 편지를 아래에 덧붙입니다." : " What you wrote is attached.";
+  } else if (returned == message::Returned::Kind::headers) {
+    text += korean ? " 보내신 편지의 머리글을 아래에 덧붙입니다." : " The header of what you wrote is attached.";
+  }
+  return text;
 }
 
-std::string human_text(const NoticeFacts& facts, Language language, std::string_view subject) {
+// Why one was not reached, a sentence a line.
+std::string why(const NoticeRecipient& recipient, Language language) {
+  const auto line = [](std::string_view words) { return fmt::format("  {}\n", words); };
+  // It was to go back at a time, and was not tried "for as long as this server tries".
+  if (recipient.gave_up && recipient.status == "5.4.7") return line(own_sentence(recipient.status, language));
+  std::string text;
+  if (recipient.gave_up) text += line(sentence(BounceReason::expired, language));
+  if (!recipient.smtp) {
+    if (const auto own = own_sentence(recipient.status, language); !own.empty() && !recipient.gave_up) {
+      return text + line(own);
+    }
+  }
+  const auto reason = message::bounce_reason(recipient.diagnostic, recipient.status, 0);
+  if (!recipient.gave_up || reason != BounceReason::expired) text += line(sentence(reason, language));
+  return text;
+}
+
+std::string human_text(const NoticeFacts& facts, Language language, std::string_view subject,
+                       message::Returned::Kind returned) {
   const bool korean = language == Language::korean;
   std::string text = fmt::format(
       fmt::runtime(korean ? "{}의 메일 시스템입니다.\n\n" : "This is the mail system at {}.\n\n"), facts.hostname);
@@ -164,12 +231,7 @@ std::string human_text(const NoticeFacts& facts, Language language, std::string_
   text += fmt::format("  {}: {}\n", korean ? "받은 시각" : "Received", codec::format_date(facts.letter->arrived));
   for (const auto& recipient : facts.recipients) {
     text += fmt::format("\n<{}>\n", recipient.address);
-    if (facts.action == DsnAction::failed || facts.action == DsnAction::delayed) {
-      const auto reason = message::bounce_reason(recipient.diagnostic, recipient.status, 0);
-      if (recipient.gave_up) text += fmt::format("  {}\n", sentence(BounceReason::expired, language));
-      if (!recipient.gave_up || reason != BounceReason::expired)
-        text += fmt::format("  {}\n", sentence(reason, language));
-    }
+    if (facts.action == DsnAction::failed || facts.action == DsnAction::delayed) text += why(recipient, language);
     if (recipient.diagnostic.empty()) continue;
     const auto words = printable(recipient.diagnostic, 1000);
     if (recipient.smtp && !recipient.remote_host.empty()) {
@@ -178,7 +240,7 @@ std::string human_text(const NoticeFacts& facts, Language language, std::string_
       text += fmt::format("  ({})\n", words);
     }
   }
-  if (const auto end = closing(facts, language); !end.empty()) text += "\n" + end + "\n";
+  if (const auto end = closing(facts, language, returned); !end.empty()) text += "\n" + end + "\n";
   return text;
 }
 
@@ -214,6 +276,13 @@ std::string_view sentence(BounceReason reason, Language language) noexcept {
   const auto found = std::ranges::find(kSentences, reason, &Sentence::reason);
   if (found == kSentences.end()) return korean ? kRefusedKorean : kRefusedEnglish;
   return korean ? found->korean : found->english;
+}
+
+std::string_view own_sentence(std::string_view status, Language language) noexcept {
+  const auto detail = status.substr(std::min<std::size_t>(status.size(), 1));
+  const auto found = std::ranges::find(kOwnSentences, detail, &OwnSentence::status);
+  if (found == kOwnSentences.end()) return {};
+  return language == Language::korean ? found->korean : found->english;
 }
 
 Language language_of(std::string_view author, std::string_view head) {
@@ -256,7 +325,7 @@ Result<WrittenNotice> write_notice(const NoticeFacts& facts, Random& random) {
                    .date = facts.now,
                    .message_id = id,
                    .in_reply_to = id_of(facts.content)},
-      .human_text = human_text(facts, language, subject),
+      .human_text = {},
       .report = {},
       .returned = {}};
   spec.report.envelope_id = letter.envelope_id;
@@ -270,6 +339,7 @@ Result<WrittenNotice> write_notice(const NoticeFacts& facts, Random& random) {
   for (const auto kind : {Kind::message, Kind::headers, Kind::none}) {
     if (kind == Kind::message && !(facts.whole && facts.action == DsnAction::failed)) continue;
     if (kind == Kind::headers && !header_end) continue;
+    spec.human_text = human_text(facts, language, subject, kind);
     spec.returned.kind = kind;
     spec.returned.content = kind == Kind::none
                                 ? nullptr

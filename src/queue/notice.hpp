@@ -57,6 +57,8 @@ struct WrittenNotice {
 [[nodiscard]] std::string notice_trace(std::string_view about, std::string_view author, const store::Notice& notice,
                                        message::DsnAction action);
 
+/// One sentence of what this server itself says with that status (its class aside); empty where it has none.
+[[nodiscard]] std::string_view own_sentence(std::string_view status, Language language) noexcept;
 /// One sentence of what went wrong.
 [[nodiscard]] std::string_view sentence(message::BounceReason reason, Language language) noexcept;
 

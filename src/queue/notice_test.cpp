@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "message/content.hpp"
 #include "message/mime.hpp"
 
 namespace pabal::queue {
@@ -84,8 +85,10 @@ TEST(Notice, HeadersWhereNotTheWhole) {
   Case one;
   one.facts.whole = false;
   EXPECT_TRUE(Case::report_in(one.write()).ends_with("headers"));
+  EXPECT_TRUE(one.write().contains("The header of what you wrote is attached."));
   one.facts.content = "Subject: a header without end";
   EXPECT_TRUE(Case::report_in(one.write()).ends_with("nothing"));
+  EXPECT_FALSE(one.write().contains("attached"));
   one.facts.whole = true;
   const std::string binary("Subject: x\r\n\r\na\0b", 17);
   one.facts.content = binary;
@@ -135,6 +138,39 @@ TEST(Notice, TheAuthorsLanguage) {
     const auto which = static_cast<message::BounceReason>(reason);
     EXPECT_FALSE(sentence(which, Language::korean).empty());
     EXPECT_NE(sentence(which, Language::korean), sentence(which, Language::english));
+  }
+}
+
+// What this server itself found, with a sentence for each status that it gives; "attached" only what is.
+TEST(Notice, OurOwnRefusals) {
+  struct Own {
+    const char* status;
+    const char* words;
+    const char* english;
+    const char* korean;
+  };
+  for (const auto& [status, words, english, korean] :
+       {Own{"5.6.7", "the letter is in UTF-8 (SMTPUTF8), which the host does not take", "SMTPUTF8).", "SMTPUTF8)."},
+        Own{"5.6.3", "the host takes 7-bit letters alone", "plain characters alone", "7비트"},
+        Own{"5.7.10", "the sender requires TLS", "proven who it is", "확인된 서버와의"},
+        Own{"4.7.5", "certificate verify failed", "No secure connection", "안전한 연결"},
+        Own{"5.7.30", "the host has no REQUIRETLS", "REQUIRETLS), which", "REQUIRETLS), 받는"},
+        Own{"5.3.3", "by a time", "DELIVERBY), which", "DELIVERBY), 받는"},
+        Own{"5.4.7", "the host can't deliver it in the time that is left", "is over.", "지났습니다."},
+        Own{"4.4.3", "the name servers failed", "could not be looked up", "찾아볼 수"},
+        Own{"5.4.4", "no mail host of x has an address", "names no mail server", "메일 서버를 찾을 수"},
+        Own{"5.1.10", "x takes no mail (it says so in the DNS)", "takes no mail. Please", "메일을 받지 않습니다."},
+        Own{"5.4.6", "x is this server itself", "in a circle", "맴돌고"},
+        Own{"5.3.4", "the host takes letters of 1,000 octets at most", "too big", "너무 커서"},
+        Own{"4.4.2", "the host did not answer in time", "could not be reached", "연결할 수 없었습니다"}}) {
+    for (const bool is_korean : {false, true}) {
+      Case one;
+      if (is_korean) one.letter.author = "alice@seoul.kr";
+      one.facts.recipients = {{.address = "bob@busan.example", .status = status, .diagnostic = words}};
+      const auto written = one.write();
+      const auto said = message::text_of(written, message::parse_mime(written).parts.at(1)).utf8;
+      EXPECT_TRUE(said.contains(is_korean ? korean : english)) << status << said;
+    }
   }
 }
 

@@ -248,8 +248,8 @@ Async<TransactionOutcome> SmtpPeer::send(OutgoingTransaction transaction) {
     // "Too many recipients" (RFC 5321 §4.5.3.1.10): the others took it, so these may have it at once, in turn.
     for (const auto place : batch) {
       const auto& one = outcome.recipients[place];
-      const bool too_many =
-          one.reply.code == 552 || (one.reply.code == 452 && (one.reply.status.empty() || one.reply.status == "4.5.3"));
+      const bool too_many = one.fate == Fate::passing && (one.reply.code == 552 || one.reply.code == 452) &&
+                            (one.reply.status.empty() || std::string_view(one.reply.status).substr(1) == ".5.3");
       if (delivered && too_many && one.at == "RCPT TO") waiting.push_back(place);
     }
   }

@@ -30,6 +30,8 @@ std::string_view name_of(ClientTransaction::Waiting what) noexcept {
 /// What a refusal means. RFC 5321 §4.2.1: the first digit alone counts.
 Fate fate_of(const ClientReply& reply) noexcept { return reply.is_lasting() ? Fate::lasting : Fate::passing; }
 
+bool may_mean_too_many(const ClientReply& reply) noexcept { return reply.status.empty() || reply.status == "5.5.3"; }
+
 ClientReply our_words(std::string_view status, std::string_view text) {
   return {.code = 451, .status = std::string(status), .text = fmt::format("{} {}", status, text)};
 }
@@ -229,8 +231,8 @@ void ClientTransaction::take_recipient(std::size_t number, const ClientReply& re
   } else if (reply.is_intermediate()) {
     give_up(reply, name_of(Waiting::recipient));
   } else {
-    // RFC 5321 §4.5.3.1.10: with RCPT, 552 has meant "too many recipients".
-    const auto fate = reply.code == 552 ? Fate::passing : fate_of(reply);
+    // RFC 5321 §4.5.3.1.10: with RCPT, 552 has meant "too many recipients". Not where its status says something else.
+    const auto fate = reply.code == 552 && may_mean_too_many(reply) ? Fate::passing : fate_of(reply);
     settle(number, fate, reply, false, name_of(Waiting::recipient));
   }
 }

@@ -122,6 +122,10 @@ const std::vector<TransactionCase>& cases() {
       {1, kSteps, "250 a\n250 b\n354 c\n452 full\n", "MAIL/R1/DATA/TEXT/", "passing:end of data:452"},
       {1, kSteps, "250 a\n251 forwards\n354 c\n250 d\n", "MAIL/R1/DATA/TEXT/", "delivered:end of data:250"},
       // "Too many recipients" is not for ever.
+      {2, kSteps, "250 a\n250 b\n552 5.5.3 too many\n354 c\n250 d\n", "MAIL/R1/R2/DATA/TEXT/",
+       "delivered:end of data:250 passing:RCPT TO:552"},
+      {2, kSteps, "250 a\n250 b\n552 5.2.2 full\n354 c\n250 d\n", "MAIL/R1/R2/DATA/TEXT/",
+       "delivered:end of data:250 lasting:RCPT TO:552"},
       {2, kSteps, "250 a\n250 b\n552 too many\n354 c\n250 d\n", "MAIL/R1/R2/DATA/TEXT/",
        "delivered:end of data:250 passing:RCPT TO:552"},
       // All at once.

@@ -115,6 +115,12 @@ RouteAnswer RouteSearch::to_literal(const AddressLiteral& literal) {
 
 Async<RouteAnswer> RouteSearch::to_set_host() {
   const auto& host = set_->host;
+  // The letters wait: it is the settings that are to be mended.
+  const auto leads_back = [&](const std::vector<net::Endpoint>& addresses) {
+    return std::ranges::any_of(addresses, [this](const auto& one) { return routes_.is_own(one); });
+  };
+  const auto ourselves =
+      no_route(false, "4.4.6", fmt::format("the settings send mail for {} to this server itself", route_.destination));
   say(fmt::format("the settings say that mail for {} goes to {}{}", set_->domain == "*" ? "all" : set_->domain, host,
                   host.starts_with("unix:") ? "" : fmt::format(" port {}", port_)));
   NextHop hop{.host = host};
@@ -132,6 +138,7 @@ Async<RouteAnswer> RouteSearch::to_set_host() {
   const auto address = boost::asio::ip::make_address(host, error);
   if (!error) {
     hop.addresses = {net::Endpoint::of(address, port_)};
+    if (leads_back(hop.addresses)) co_return ourselves;
     if (address.is_loopback()) hop.tls = set_->tls.value_or(TlsPolicy::opportunistic);
     if (wish_ == store::TlsWish::required && !route_.lmtp) hop.tls = TlsPolicy::verified;
     if (wish_ == store::TlsWish::preferred && !route_.lmtp && !address.is_loopback()) prefer_tls(hop);
@@ -143,6 +150,8 @@ Async<RouteAnswer> RouteSearch::to_set_host() {
   domain_names_ = {host};
   hosts_.push_back({.host = host, .name = *name, .preference = 0, .name_is_proven = true});
   co_await look_up_addresses();
+  if (std::ranges::any_of(hosts_, [&](const auto& found) { return leads_back(found.found.addresses); }))
+    co_return ourselves;
   if (!set_->tls) {
     for (auto& found : hosts_) found.hop.tls = usual;
   }

@@ -283,13 +283,23 @@ TEST_F(RoutesTest, RoutesThatAreSet) {
   // A password is for the host that was meant, unless it is this machine.
   EXPECT_EQ(found.hops.front().tls, TlsPolicy::verified);
   made.set.front().host = "127.0.0.7";
+  made.set.front().port = 2500;
   EXPECT_EQ(route("x.example", made)->hops.front().tls, TlsPolicy::opportunistic);
   made.set.front().host = "mx1.busan.example";
+  made.set.front().port = 0;
   EXPECT_EQ(route("x.example", made)->hops.front().tls, TlsPolicy::verified);
   EXPECT_EQ(found.sources, made.sources);
   made.set[0].sources = {boost::asio::ip::make_address("192.0.2.101")};
   EXPECT_EQ(route("x.example", made)->sources, made.set[0].sources);
   EXPECT_EQ(found.how.front(), "the settings say that mail for x.example goes to 192.0.2.7 port 25");
+}
+
+// Nothing is sent back for it: the operator mends the settings, and the letters go.
+TEST_F(RoutesTest, SettingsThatLeadBackHere) {
+  const std::string itself = "passing 4.4.6 the settings send mail for x.example to this server itself";
+  EXPECT_EQ(find("x.example", with({.domain = "*", .host = "127.0.0.9"})), itself);
+  EXPECT_EQ(find("x.example", with({.domain = "*", .host = "itself.busan.example"})), itself);
+  EXPECT_FALSE(find("x.example", with({.domain = "*", .host = "127.0.0.9", .port = 2500})).starts_with("passing"));
 }
 
 TEST_F(RoutesTest, TheNearestSetRouteCounts) {

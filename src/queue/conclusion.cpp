@@ -131,6 +131,7 @@ Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wan
     if (secret) notice.tls = store::TlsWish::preferred;
     notice.about = wanted.numbers;
     notice.warns = wanted.action == DsnAction::delayed;
+    notice.late = notice.warns && is_late(letter, facts.now);
     notice.trace = notice_trace(letter.id, letter.author, notice, wanted.action);
     return notice;
   };
@@ -196,8 +197,8 @@ Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* opti
     ++tally.postponed;
     const bool greylisted = ending.smtp && is_greylisting(ending.code, ending.status, ending.words);
     row.next = next_attempt(recipient.attempts + 1, greylisted, now, options->schedule, *random);
-    // Not after the moment at which it goes back.
-    if (letter.deliver_by && letter.deliver_by->returns)
+    // Not after the moment at which it goes back, or its sender is to be told.
+    if (letter.deliver_by && (letter.deliver_by->returns || !is_late(letter, now)))
       row.next = std::min(row.next, std::max(letter.deliver_by->time, now));
     if (patient == Patience::warn && notify.delay) delays.add(recipient, ending, false);
   }

@@ -205,10 +205,33 @@ TEST(Relay, DeliverBy) {
   EXPECT_EQ(world.round(), "delivered 0 postponed 2 failed 0 notices 0 next +10m");
   world.store.clock.advance(10min);
   world.round();
-  EXPECT_EQ(world.told(), "failed bob@busan.example 5.4.7\n");
+  const std::string both = "failed bob@busan.example 5.4.7\ndelayed carl@busan.example 4.3.1\n";
+  EXPECT_EQ(world.told(), both);
   world.store.clock.advance(25min);
   world.round();
-  EXPECT_EQ(world.told(), "failed bob@busan.example 5.4.7\ndelayed carl@busan.example 4.3.1\n");
+  EXPECT_EQ(world.told(), both);
+}
+
+// Who was warned that it takes long hears once more when his time is over.
+TEST(Relay, DeliverByAfterAWarning) {
+  RelayWorld world;
+  world.on_recipient = always(refused("452 4.3.1 no room"));
+  auto made = world.letter("a", {"bob@busan.example"});
+  made.terms.deliver_by = store::DeliverBy{world.store.clock.now() + 6h, false, false};
+  world.send(std::move(made));
+  const auto until = [&](std::chrono::minutes time) {
+    for (const auto end = world.store.clock.now() + time; world.store.clock.now() < end;) {
+      world.store.clock.advance(10min);
+      world.round();
+    }
+  };
+  const std::string one = "delayed bob@busan.example 4.3.1\n";
+  until(5h);
+  EXPECT_EQ(world.told(), one);
+  until(65min);
+  EXPECT_EQ(world.told(), one + one);
+  until(10h);
+  EXPECT_EQ(world.told(), one + one);
 }
 
 TEST(Relay, ABounceThatCantBeMadeNowKeepsTheRow) {

@@ -31,13 +31,18 @@ SystemTime next_attempt(std::int64_t attempts, bool greylisted, SystemTime now, 
          microseconds(static_cast<std::int64_t>(random.below(2 * span + 1)) - static_cast<std::int64_t>(span));
 }
 
+bool is_late(const store::OutgoingLetter& letter, SystemTime now) noexcept {
+  return letter.deliver_by && now >= letter.deliver_by->time;
+}
+
 Patience patience(const store::OutgoingLetter& letter, const store::OutgoingRecipient& recipient, SystemTime now,
                   const ScheduleOptions& options) noexcept {
   const auto age = now - letter.begins;
   if (age >= options.give_up_after) return Patience::give_up;
-  const bool late = letter.deliver_by && now >= letter.deliver_by->time;
+  const bool late = is_late(letter, now);
   if (late && letter.deliver_by->returns) return Patience::give_up;
-  return !recipient.warned && (age >= options.warn_after || late) ? Patience::warn : Patience::wait;
+  if (late && !recipient.told_late) return Patience::warn;
+  return !recipient.warned && age >= options.warn_after ? Patience::warn : Patience::wait;
 }
 
 Notify notify_of(std::string_view value) noexcept {

@@ -34,6 +34,8 @@ enum class Patience : std::uint8_t {
   warn,     ///< wait, and tell the sender so
   give_up,  ///< its time is over
 };
+/// Whether a time is over that the sender gave for it (RFC 2852).
+[[nodiscard]] bool is_late(const store::OutgoingLetter& letter, SystemTime now) noexcept;
 [[nodiscard]] Patience patience(const store::OutgoingLetter& letter, const store::OutgoingRecipient& recipient,
                                 SystemTime now, const ScheduleOptions& options) noexcept;
 

@@ -63,6 +63,9 @@ TEST(Schedule, PatienceEnds) {
   letter.deliver_by = {kNow + 10min, false, false};
   EXPECT_EQ(patience(letter, fresh, kNow + 9min, options), Patience::wait);
   EXPECT_EQ(patience(letter, fresh, kNow + 10min, options), Patience::warn);
+  EXPECT_EQ(patience(letter, warned, kNow + 10min, options), Patience::warn) << "whatever he was told before";
+  warned.told_late = true;
+  EXPECT_EQ(patience(letter, warned, kNow + 5h, options), Patience::wait);
   letter.deliver_by->returns = true;
   EXPECT_EQ(patience(letter, warned, kNow + 10min, options), Patience::give_up);
 }

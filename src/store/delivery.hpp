@@ -80,6 +80,7 @@ struct Notice {
   /// second one.
   std::vector<std::int64_t> about;
   bool warns = false;
+  bool late = false;  ///< `warns` that a time is over that the sender gave: also where he had been warned before
 };
 
 /// A message for mailboxes here, each once, and for recipients elsewhere.

@@ -45,7 +45,8 @@ std::vector<OutgoingLetter> outgoing_letters(const Delivery& delivery, ShardId s
                                                  .original_recipient = recipient.original_recipient,
                                                  .attempts = 0,
                                                  .last_error = {},
-                                                 .warned = false});
+                                                 .warned = false,
+                                                 .told_late = false});
   }
   return letters;
 }

@@ -23,7 +23,8 @@ struct OutgoingRecipient {
   std::string original_recipient;  ///< RFC 3461 ORCPT; may be empty
   std::int64_t attempts = 0;
   std::string last_error;
-  bool warned = false;  ///< the sender was told that it takes long
+  bool warned = false;     ///< the sender was told that it takes long
+  bool told_late = false;  ///< and that the time is over which he gave for it (RFC 2852 by-mode N)
   friend bool operator==(const OutgoingRecipient&, const OutgoingRecipient&) = default;
 };
 

@@ -12,6 +12,9 @@ namespace pabal::store {
 namespace {
 
 constexpr std::size_t kMostClaimed = 1000;
+// Of queue_recipient's `notified`.
+constexpr std::int64_t kWarned = 1;
+constexpr std::int64_t kToldLate = 2;
 
 OutgoingLetter letter_of(const db::Rows& rows, ShardId shard, std::string_view destination) {
   OutgoingLetter letter;
@@ -64,17 +67,19 @@ Result<bool> postpone(db::Connection& connection, const std::string& id, const R
 // Whether some of the rows that the notice warns of are there, and none of them had been warned of. Where another
 // attempt was quicker with one, the others are warned of by the next.
 Result<bool> mark_warned(db::Connection& connection, const std::string& id, const Notice& notice) {
+  const auto mark = notice.late ? kToldLate : kWarned;
   for (const auto number : notice.about) {
     const auto warned = connection.number(
-        "SELECT number FROM queue_recipient WHERE delivery_id = $1 AND number = $2 AND notified <> 0", {id, number});
+        "SELECT number FROM queue_recipient WHERE delivery_id = $1 AND number = $2 AND notified >= $3",
+        {id, number, mark});
     if (!warned) return pass(warned);
     if (*warned) return false;
   }
   bool any = false;
   for (const auto number : notice.about) {
     const auto marked = connection.run(
-        "UPDATE queue_recipient SET notified = 1 WHERE delivery_id = $1 AND number = $2 AND notified = 0",
-        {id, number});
+        "UPDATE queue_recipient SET notified = $3 WHERE delivery_id = $1 AND number = $2 AND notified < $3",
+        {id, number, mark});
     if (!marked) return pass(marked);
     any = any || *marked != 0;
   }
@@ -133,7 +138,8 @@ Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, Shard
                                                    .original_recipient = std::string(rows->text(4)),
                                                    .attempts = rows->integer(5),
                                                    .last_error = std::string(rows->text(6)),
-                                                   .warned = rows->integer(21) != 0});
+                                                   .warned = rows->integer(21) != 0,
+                                                   .told_late = rows->integer(21) >= kToldLate});
     }
   }
   for (auto& letter : letters) {
@@ -201,11 +207,17 @@ Result<std::vector<NoticeReached>> settle_rows(db::Connection& connection, Shard
       any = any || *changed;
       if (ends && *changed) ended.push_back(outcome.number);
     }
+    std::optional<bool> warns;  // the same for all whom a warning goes to
     for (auto& write : notices[i]) {
       const auto& notice = *write.notice;
       auto wanted = Result<bool>(std::ranges::any_of(
           notice.about, [&](std::int64_t number) { return std::ranges::find(ended, number) != ended.end(); }));
-      if (notice.warns) wanted = mark_warned(connection, attempt.delivery_id, notice);
+      if (notice.warns && warns) {
+        wanted = *warns;
+      } else if (notice.warns) {
+        wanted = mark_warned(connection, attempt.delivery_id, notice);
+        if (wanted) warns = *wanted;
+      }
       if (!wanted) return pass(wanted);
       if (!*wanted) continue;
       auto went = insert_notice(connection, shard, write, now);

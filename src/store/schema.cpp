@@ -336,8 +336,8 @@ CREATE INDEX removed_mailbox_path ON removed_mailbox (account_id, path, uid_vali
 CREATE INDEX mailbox_leaving ON mailbox (account_id, mailbox_id) WHERE path < ' ';
 )sql";
 
-// Letters on their way out (outgoing.hpp), by destination, and what each attempt at one saw. `notified` is 1 (2: also of a time that was given) once the
-// sender was told that it takes long.
+// Letters on their way out (outgoing.hpp), by destination, and what each attempt at one saw. `notified` is 1 once the
+// sender was told that it takes long, and 2 once he was told that the time is over which he gave for it.
 constexpr std::string_view kOutgoing = R"sql(
 ALTER TABLE queue_message ADD COLUMN account_id INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE queue_message ADD COLUMN form INTEGER NOT NULL DEFAULT 0;

@@ -76,6 +76,7 @@ int check_letter(const Invocation& invocation) {
   mailauth::CheckedClient client{.address = mailauth::IpAddress::parse(given_text(invocation, "--ip")),
                                  .helo = given_text(invocation, "--helo"),
                                  .mail_from = std::move(mail_from),
+                                 .sender_known = invocation.text.contains("--mail-from"),
                                  .receiver = given_text(invocation, "--receiver")};
   const auto at = parse_decimal(given_text(invocation, "--at"));
   const auto verdict =

@@ -100,6 +100,12 @@ std::vector<Setting<Config>> sender_settings() {
        "treated as ones without any.",
        true},
       [](C& c) -> auto& { return c.smtp.auth.check.policy.dkim_fail; }, alone()));
+  add(boolean<C>(
+      {"sender_checks", "count_partial_bodies",
+       "Whether a DKIM signature that covers only a beginning of the body (l=) counts for DMARC, as its standards have "
+       "it. Anybody may have written what stands behind.",
+       true},
+      [](C& c) -> auto& { return c.smtp.auth.check.policy.count_partial_bodies; }));
   add(choice<C>(
       {"sender_checks", "temperror",
        "What is done where the DNS gives no answer that would matter. \"defer\": 451, the sender comes again, where "

@@ -95,7 +95,8 @@ class DmarcEvaluation {
   bool take(const DmarcFound& found) {
     switch (found.state) {
       case DmarcState::absent:
-        reason("neither {} nor a domain above it has a DMARC record", author_.domain);
+        reason("neither {} nor a domain above it has a DMARC record{}", author_.domain,
+               found.why.empty() ? "" : fmt::format(" that counts: {}", found.why));
         return false;
       case DmarcState::unknown:
         problem(DmarcResult::temperror, found.why);

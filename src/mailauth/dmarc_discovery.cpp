@@ -152,7 +152,8 @@ Async<DmarcFound> DmarcDiscovery::policy_of(std::string domain) {
   }
   // There is something, and it can't be read: that is told.
   if (std::ranges::none_of(records, valid) && !records.empty()) co_return records.front();
-  co_return DmarcFound{.state = DmarcState::absent, .domain = domain, .text = {}, .record = {}, .why = {}};
+  // Of several nothing counts, but it is told.
+  co_return DmarcFound{.state = DmarcState::absent, .domain = domain, .text = {}, .record = {}, .why = own.why};
 }
 
 Async<DmarcAbove> DmarcDiscovery::asked_above(std::string domain) {
@@ -172,6 +173,13 @@ Async<DmarcAbove> DmarcDiscovery::asked_above(std::string domain) {
 Async<std::optional<bool>> DmarcDiscovery::is_nonexistent(std::string domain) {
   auto name = dns::Name::of_labels(split(domain, '.'));
   if (!name) co_return true;
+  if (standard_ == DmarcStandard::tree_walk) {
+    // RFC 8020: whatever type is asked for, a name that is there at all is no NXDOMAIN.
+    const auto answer = co_await resolver_.resolve(*name, dns::Type::a);
+    lookups_.push_back(lookup_of(*name, dns::Type::a, answer));
+    if (!answer.is_definite()) co_return std::nullopt;
+    co_return answer.status == dns::Status::no_name;
+  }
   bool unknown = false;
   for (const auto type : {dns::Type::a, dns::Type::aaaa, dns::Type::mx}) {
     const auto answer = co_await resolver_.resolve(*name, type);

@@ -16,7 +16,7 @@ struct DmarcFound {
   std::string domain;  ///< where it was looked for, without `_dmarc.`
   std::string text;
   std::optional<DmarcRecord> record;
-  std::string why;        ///< of `wrong` and `unknown`
+  std::string why;        ///< of `wrong`, `several` and `unknown`; of `absent` where several stood there
   bool hindered = false;  ///< `unknown`: there was no answer in time, or a forged one (DNSSEC)
 };
 

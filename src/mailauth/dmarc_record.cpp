@@ -151,7 +151,7 @@ class DmarcReader {
         fault(name, "it has too many addresses");
         return;
       } else {
-        if (standard_ == DmarcStandard::tree_walk) uri->most_octets.reset();
+        // RFC 9989 has no sizes any more, and would have a `!` escaped: one that stands there means a size still.
         uris.push_back(*std::move(uri));
       }
     }

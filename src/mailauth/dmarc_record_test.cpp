@@ -87,7 +87,7 @@ TEST(DmarcRecord, successor) {
       {"v=DMARC1; p=reject; t=N; psd=U", "p=reject"},
       {"v=DMARC1; p=reject; t=x; psd=x", "p=reject (2 faults)"},
       {"v=DMARC1; p=none; psd=Y; np=reject", "p=none np=reject psd=y"},
-      {"v=DMARC1; p=none; rua=mailto:a@x.example!10m", "p=none mailto:a@x.example"},
+      {"v=DMARC1; p=none; rua=mailto:a@x.example!10m", "p=none mailto:a@x.example!10485760"},
       {"v=DMARC1; p=none; rua=mailto:a@x.example!10!20", "p=none (1 faults)"},
       {"v=DMARC1; p=reject; np=x; rua=mailto:a@x.example", "p=none mailto:a@x.example (1 faults)"},
   };

@@ -84,6 +84,29 @@ _dmarc.strict.co.kr.   TXT "v=DMARC1; p=reject; adkim=s; aspf=s"
   EXPECT_EQ(found.organizational, "relaxed.co.kr");
 }
 
+// np= is for names that aren't there at all: by the present standard NXDOMAIN says so (RFC 8020), by the older one
+// (RFC 9091 §2.7) the absence of addresses and mail hosts does.
+TEST_F(Dmarc, namesThatAreNot) {
+  resolver_.set_zone(R"($TTL 300
+_dmarc.a.example.    TXT "v=DMARC1; p=none; sp=quarantine; np=reject"
+text.a.example.      TXT "nothing but this"
+_dmarc.two.example.  TXT "v=DMARC1; p=none"
+_dmarc.two.example.  TXT "v=DMARC1; p=reject"
+)");
+  const auto walk = [&](const std::string& domain) {
+    const auto found = outcome({"x@" + domain}, {}, DmarcStandard::tree_walk);
+    return found.policy_tag + (found.nonexistent ? " gone" : "");
+  };
+  EXPECT_EQ(walk("text.a.example"), "sp");
+  EXPECT_EQ(walk("gone.a.example"), "np gone");
+  EXPECT_EQ(line("text.a.example", {}), "fail np=reject at a.example");
+  resolver_.fail("gone.a.example", dns::Type::a, dns::Status::failed);
+  EXPECT_EQ(walk("gone.a.example"), "sp");
+  const auto two = outcome({"x@two.example"}, {}, DmarcStandard::tree_walk);
+  EXPECT_EQ(two.result, DmarcResult::none);
+  EXPECT_TRUE(std::ranges::any_of(two.reasons, [](const auto& why) { return why.contains("has 2 DMARC records"); }));
+}
+
 TEST_F(Dmarc, whereThePolicyStands) {
   resolver_.set_zone(R"($TTL 300
 _dmarc.a.example.       TXT "v=DMARC1; p=none; sp=reject; np=quarantine"

@@ -13,7 +13,7 @@ namespace {
 // What the sender's own names cost takes nothing from what the author's domain is asked: SPF and iprev, keys, and DMARC
 // have each their own number of questions.
 constexpr std::size_t kDmarcQuestions = 64;
-constexpr std::size_t kKeyQuestions = 64;
+constexpr std::size_t kDkimKeyQuestions = 64;  ///< and two for each set of an ARC chain
 constexpr std::size_t kLeastQuestions = 20;
 /// So many signatures are verified where the letter's connection lives: a hop to another thread costs as much as one.
 constexpr std::size_t kAtHome = 2;
@@ -32,10 +32,11 @@ class LetterCheck::State : public std::enable_shared_from_this<LetterCheck::Stat
 
   void begin(const Executor& home) {
     home_.emplace(home);
-    const auto others = kDmarcQuestions + kKeyQuestions;
+    const auto key_questions = kDkimKeyQuestions + (2 * settings_->verifier.arc_sets);
+    const auto others = kDmarcQuestions + kDkimKeyQuestions;
     const auto least = kLeastQuestions + others;
     resolver_.emplace(*tools_.resolver, home, std::max(settings_->most_questions, least) - others);
-    key_resolver_.emplace(*tools_.resolver, home, kKeyQuestions);
+    key_resolver_.emplace(*tools_.resolver, home, key_questions);
     dmarc_resolver_.emplace(*tools_.resolver, home, kDmarcQuestions);
     timer_.emplace(home);
     if (!client_.address) return;
@@ -95,16 +96,17 @@ class LetterCheck::State : public std::enable_shared_from_this<LetterCheck::Stat
     verdict.dmarc = co_await check_dmarc(*state->dmarc_resolver_, *state->tools_.suffixes, state->facts_,
                                          state->settings_->dmarc_standard);
     verdict.author_fault = state->authors_.fault;
-    verdict.decision = decide(state->settings_->policy, {.spf = verdict.spf ? &*verdict.spf : nullptr,
-                                                         .dkim = &verdict.dkim,
-                                                         .arc = &verdict.arc,
-                                                         .dmarc = &verdict.dmarc,
-                                                         .author_fault = verdict.author_fault,
-                                                         .null_sender = state->client_.mail_from.empty(),
-                                                         .has_list_id = state->authors_.has_list_id,
-                                                         .allowed_network = state->client_.allowed_network,
-                                                         .open_recipients = open_recipients,
-                                                         .roll = state->client_.roll});
+    verdict.decision = decide(state->settings_->policy,
+                              {.spf = verdict.spf ? &*verdict.spf : nullptr,
+                               .dkim = &verdict.dkim,
+                               .arc = &verdict.arc,
+                               .dmarc = &verdict.dmarc,
+                               .author_fault = verdict.author_fault,
+                               .null_sender = state->client_.sender_known && state->client_.mail_from.empty(),
+                               .has_list_id = state->authors_.has_list_id,
+                               .allowed_network = state->client_.allowed_network,
+                               .open_recipients = open_recipients,
+                               .roll = state->client_.roll});
     verdict.questions =
         state->resolver_->questions() + state->key_resolver_->questions() + state->dmarc_resolver_->questions();
     verdict.late = state->resolver_->expired() || state->key_resolver_->expired() || state->dmarc_resolver_->expired();
@@ -182,8 +184,9 @@ class LetterCheck::State : public std::enable_shared_from_this<LetterCheck::Stat
     std::vector<DmarcSignature> unsure;
     std::vector<DmarcSignature> failed;
     for (const auto& one : verdict_.dkim) {
-      // What l= leaves open anybody may have written.
-      const bool passed = one.result == DkimResult::pass && one.open_octets == 0;
+      // What l= leaves open anybody may have written; the standards let it pass all the same.
+      const bool passed =
+          one.result == DkimResult::pass && (one.open_octets == 0 || settings_->policy.count_partial_bodies);
       const bool temporary = one.result == DkimResult::temperror;
       auto& which = passed ? facts_.signatures : temporary ? unsure : failed;
       which.push_back({.domain = one.domain, .selector = one.selector, .passed = passed, .temporary = temporary});

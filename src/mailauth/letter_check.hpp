@@ -36,8 +36,9 @@ struct CheckSettings {
 struct CheckedClient {
   std::optional<IpAddress> address;  ///< none: not known; neither SPF nor iprev then
   std::string helo;
-  std::string mail_from;  ///< without brackets; empty: the null reverse-path
-  std::string receiver;   ///< our own name
+  std::string mail_from;     ///< without brackets; empty: the null reverse-path
+  bool sender_known = true;  ///< else nothing is known of the reverse-path, and it is no bounce
+  std::string receiver;      ///< our own name
   bool allowed_network = false;
   unsigned roll = 0;  ///< 0 to 99, by chance: for pct=
 };

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "codec/base64.hpp"
 #include "dns/scripted_resolver.hpp"
+#include "mailauth/arc_sealer.hpp"
 #include "mailauth/dkim_signer.hpp"
 #include "mailauth/letter_resolver.hpp"
+#include "mailauth/sha256.hpp"
 
 namespace pabal::mailauth {
 namespace {
@@ -46,6 +49,20 @@ class LetterChecks : public testing::Test {
     auto fields = signer.finish();
     EXPECT_TRUE(fields);
     return fields.value_or("") + std::string(text);
+  }
+  /// With l=, which the signer doesn't write: both forms simple, From alone.
+  std::string sign_a_beginning(std::string_view from, std::string_view body) {
+    const auto hash = [](std::string_view text) {
+      Sha256 sha;
+      sha.take(text);
+      return sha.digest();
+    };
+    auto field = fmt::format(
+        "DKIM-Signature: v=1; a=ed25519-sha256; c=simple/simple; d=seoul.example; s=s; h=from; l={}; bh={}; b=",
+        body.size(), codec::base64(hash(body)));
+    const auto signature = key_->sign(hash(std::string(from) + field));
+    EXPECT_TRUE(signature);
+    return fmt::format("{}{}\r\n{}\r\n{}", field, codec::base64(signature.value_or("")), from, body);
   }
   LetterVerdict check(std::string_view letter, std::size_t step = SIZE_MAX) {
     asio::io_context home(1);
@@ -267,6 +284,48 @@ TEST_F(LetterChecks, AFromFieldThatNamesManyOrNobody) {
   settings_.policy.unclear_author = LetterAction::reject;
   EXPECT_EQ(line(check("From: a@elsewhere.example, b@seoul.example\r\n\r\n")),
             "spf=fail dkim=none arc=none dmarc=fail iprev=permerror reject");
+}
+
+// RFC 8617 §4.2.1: fifty sets, each with a key of its own, and the letter's signatures beside them.
+TEST_F(LetterChecks, AChainOfFiftyKeysIsValidated) {
+  auto letter = sign(kText);
+  std::string zone = std::string(kZone) + fmt::format("s._domainkey.seoul.example. TXT \"{}\"\n", key_->record());
+  for (int i = 0; i < 12; ++i) {
+    zone += fmt::format("s._domainkey.d{}.example. TXT \"v=DKIM1; k=ed25519; p=\"\n", i);
+    letter.insert(
+        0, fmt::format("DKIM-Signature: v=1; a=ed25519-sha256; d=d{}.example; s=s; h=from; bh=YQ==; b=YQ==\r\n", i));
+  }
+  for (int i = 1; i <= 50; ++i) {
+    ArcSealer sealer(
+        {.identity = {.key = *key_, .domain = fmt::format("h{}.example", i), .selector = "s"}, .now = now_});
+    sealer.take(letter);
+    const auto set = sealer.finish("mx.example; none", i == 1 ? ArcStatus::none : ArcStatus::pass);
+    ASSERT_TRUE(set) << set.error().log;
+    letter.insert(0, *set);
+    zone += fmt::format("s._domainkey.h{}.example. TXT \"{}\"\n", i, key_->record());
+  }
+  resolver_.set_zone(zone);
+  settings_.verifier.signatures = 20;
+  EXPECT_EQ(line(check(letter)), "spf=pass dkim=pass arc=pass dmarc=pass iprev=pass accept");
+}
+
+// l= leaves the rest of the body to anybody; the standards let the signature pass, and the operator may think
+// otherwise.
+TEST_F(LetterChecks, ASignatureOfABeginningCountsUnlessItIsSet) {
+  client_.address = IpAddress::parse("203.0.113.9");
+  auto letter = sign_a_beginning("From: alice@seoul.example\r\n", "It rains.\r\n") + "Buy!\r\n";
+  EXPECT_EQ(line(check(letter)), "spf=fail dkim=pass arc=none dmarc=pass iprev=permerror accept");
+  settings_.policy.count_partial_bodies = false;
+  EXPECT_EQ(line(check(letter)), "spf=fail dkim=pass arc=none dmarc=fail iprev=permerror reject");
+}
+
+// A letter of which no reverse-path is known is judged as a letter, not as a bounce.
+TEST_F(LetterChecks, NoReversePathIsNoNullOne) {
+  client_.mail_from.clear();
+  const auto* const nobody = "Subject: it didn't arrive\r\n\r\n";
+  EXPECT_TRUE(line(check(nobody)).ends_with(" accept"));
+  client_.sender_known = false;
+  EXPECT_TRUE(line(check(nobody)).ends_with(" reject"));
 }
 
 // Who signs for a domain of his own, and shows the reader another's name.

@@ -51,6 +51,9 @@ struct LetterPolicy {
   /// Nobody can say for sure whom the letter names as its author (AuthorFault): accept, junk, reject. A bounce may name
   /// nobody.
   LetterAction unclear_author = LetterAction::reject;
+  /// A DKIM signature that holds for a beginning of the body alone (l=) counts for DMARC (RFC 7489 §3.1.1, RFC 9989);
+  /// RFC 6376 §8.2 lets who verifies think otherwise.
+  bool count_partial_bodies = true;
   /// Local parts of ours that hear whatever is said to them: a letter to nobody else is neither refused nor set aside.
   /// RFC 5321 §4.5.1 and RFC 2142 §4: those who have trouble with us write there.
   std::vector<std::string> open_recipients = {"postmaster", "abuse"};

@@ -76,7 +76,8 @@ SignatureCheck::Verdict SignatureCheck::with_keys(const SignatureField& signatur
   outcome.key_secure = answer.secure;
   if (!answer.is_definite()) {
     return {DkimResult::temperror,
-            fmt::format("the key {} can't be looked up: {}", signature.facts.key_name, outcome.key_answer)};
+            fmt::format("the key {} can't be looked up: {}", signature.facts.key_name,
+                        answer.why.empty() ? std::string(outcome.key_answer) : printable(answer.why, 200))};
   }
   const auto records = answer.all<dns::Txt>();
   if (records.empty()) {

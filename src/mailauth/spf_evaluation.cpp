@@ -131,6 +131,20 @@ SpfEvaluation::Verdict SpfEvaluation::by_network(const SpfDirective& term, SpfTe
   return holds ? Verdict::yes : Verdict::no;
 }
 
+namespace {
+
+// Why another domain's check came to an error: the innermost cause, which is what is to be mended.
+std::string cause_in(const SpfCheck& check) {
+  if (check.why.starts_with("in ")) return check.why;  // a redirect's
+  const auto failed = std::ranges::find(check.terms, SpfMatch::failed, &SpfTerm::match);
+  if (failed != check.terms.end() && !failed->check.empty() && failed->check.front().result == check.result) {
+    return cause_in(failed->check.front());
+  }
+  return fmt::format("in {}: {}", printable(check.domain), check.why);
+}
+
+}  // namespace
+
 Async<SpfEvaluation::Verdict> SpfEvaluation::include(SpfTerm& told) {
   told.check.push_back(co_await check(told.target, true));
   switch (const auto result = told.check.front().result) {
@@ -143,7 +157,7 @@ Async<SpfEvaluation::Verdict> SpfEvaluation::include(SpfTerm& told) {
       told.why = fmt::format("{} comes to {}, and only pass would match", printable(told.target), name_of(result));
       co_return Verdict::no;
     case SpfResult::temperror:
-      told.why = fmt::format("{} can't be evaluated now", printable(told.target));
+      told.why = cause_in(told.check.front());
       co_return Verdict::temperror;
     case SpfResult::none:
       told.why = fmt::format("{} has no SPF record, which an include must have", printable(told.target));
@@ -151,7 +165,7 @@ Async<SpfEvaluation::Verdict> SpfEvaluation::include(SpfTerm& told) {
     case SpfResult::permerror:
       break;
   }
-  told.why = fmt::format("the record of {} is wrong", printable(told.target));
+  told.why = cause_in(told.check.front());
   co_return Verdict::permerror;
 }
 
@@ -298,7 +312,9 @@ Async<SpfResult> SpfEvaluation::redirect(const SpfDirective& term, const std::st
   told.target = co_await target_of(term.domain, domain, told.lookups);
   told.check.push_back(co_await check(told.target, included));
   const auto result = told.check.front().result;
-  told.why = fmt::format("nothing matched, so the record of {} counts instead", printable(told.target));
+  told.why = result == SpfResult::permerror || result == SpfResult::temperror
+                 ? cause_in(told.check.front())
+                 : fmt::format("nothing matched, so the record of {} counts instead", printable(told.target));
   if (result != SpfResult::none) co_return result;
   told.match = SpfMatch::failed;
   told.why = fmt::format("{} has no SPF record, which a redirect must have", printable(told.target));

@@ -141,6 +141,7 @@ exp.example.    TXT "v=spf1 -all exp=dead.example"
     EXPECT_EQ(world.line("x@exp.example"), "fail by -all (0, 0)");
     EXPECT_EQ(world.outcome("x@exp.example").explanation, "");
     EXPECT_FALSE(world.outcome("x@a.example").problem.empty());
+    EXPECT_TRUE(world.outcome("x@inc.example").problem.contains("in dead.example: "));
   }
 }
 
@@ -170,6 +171,11 @@ all.example.    TXT "v=spf1 +all"
   for (int i = 1; i <= 10; ++i) zone += fmt::format("mx.example. MX {} nohost{}.example.\n", i, i);
   for (int i = 1; i <= 11; ++i) zone += fmt::format("many.example. MX {} nohost{}.example.\n", i, i);
   SpfWorld world(zone);
+  for (const auto* sender : {"x@loop.example", "x@self.example"}) {
+    // The cause, not each domain that it was found through.
+    const auto why = world.outcome(sender).problem;
+    EXPECT_TRUE(why.contains("more than 10 terms ask the DNS (RFC 7208 §4.6.4)") && why.size() < 130) << why;
+  }
   EXPECT_EQ(world.line("x@loop.example"), "permerror by include:loop.example (10, 0)");
   EXPECT_EQ(world.line("x@self.example"), "permerror by  (10, 0)");
   EXPECT_EQ(world.line("x@deep0.example"), "permerror by include:deep1.example (10, 0)");

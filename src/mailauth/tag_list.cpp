@@ -16,8 +16,9 @@ std::string_view trim_white(std::string_view text) noexcept {
 }
 
 bool is_name(std::string_view text) noexcept {
+  // The grammar has no hyphen; names that nobody knows are stepped over, however they are written.
   return !text.empty() && is_alpha(text.front()) &&
-         std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || c == '_'; });
+         std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-'; });
 }
 
 // Octets with the high bit set are let through: RFC 8616 §3 allows UTF-8 in values.
@@ -38,8 +39,10 @@ Result<TagList> TagList::parse(std::string_view text) {
     const auto piece = trim_white(rest.substr(0, end));
     const bool last = end == std::string_view::npos;
     if (piece.empty()) {
-      if (!last) return fail(ErrorKind::syntax, "a tag is empty");
-      break;
+      // Not as RFC 6376 §3.2 has it, but people write `;;`, and it says nothing.
+      if (last) break;
+      rest.remove_prefix(end + 1);
+      continue;
     }
     const auto equals = piece.find('=');
     if (equals == std::string_view::npos) return fail(ErrorKind::syntax, "a tag has no =");

@@ -32,9 +32,18 @@ TEST(TagList, valuesMayHoldEqualsAndUtf8) {
   EXPECT_EQ(list->find("i"), "\xED\x95\x9C@example.org");
 }
 
+// What the grammar doesn't have, people write, and nobody can mistake.
+TEST(TagList, readsOverWhatSaysNothing) {
+  const auto list = TagList::parse(";v=1;; x-note=hi; ;a=b;;");
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->find("v"), "1");
+  EXPECT_EQ(list->find("a"), "b");
+  EXPECT_EQ(list->find("x-note"), "hi");
+}
+
 TEST(TagList, refusesWhatIsNoList) {
-  for (const auto& text : {""s, " "s, ";"s, "v=1;;a=b"s, "v"s, "v=1; a"s, "=1"s, "1v=1"s, "v w=1"s, "v=1; v=2"s,
-                           "v=a\0b"s, "v=a\x7F"s, "v=\x01"s, "v-w=1"s}) {
+  for (const auto& text : {""s, " "s, ";"s, ";;"s, "v"s, "v=1; a"s, "=1"s, "1v=1"s, "v w=1"s, "v=1; v=2"s, "v=a\0b"s,
+                           "v=a\x7F"s, "v=\x01"s, "-w=1"s}) {
     EXPECT_FALSE(TagList::parse(text)) << text;
   }
 }

@@ -2,7 +2,7 @@
 the end.
 
 With --jobs, so many classes run at once, each in a process of its own; they have servers of their own. Those with ALONE = True
-measure something, and run one by one afterwards.
+measure something, and run one by one afterwards; those with LONG = True wait for long, and begin first.
 """
 import argparse
 import concurrent.futures
@@ -75,13 +75,15 @@ def run_class(name: str, folder: str) -> dict[str, object]:
 def run_classes(tests: list[unittest.TestCase], options: argparse.Namespace) -> dict[str, object]:
     """Each test's class in a process of its own, options.jobs at once."""
     classes: dict[str, int] = {}
-    alone = set()
+    alone, long = set(), set()
     for test in tests:
         name = test.id().rsplit(".", 1)[0]
         classes[name] = classes.get(name, 0) + 1
         if getattr(test, "ALONE", False):
             alone.add(name)
-    together = sorted(classes.keys() - alone, key=lambda name: -classes[name])
+        if getattr(test, "LONG", False):
+            long.add(name)
+    together = sorted(classes.keys() - alone, key=lambda name: (name not in long, -classes[name]))
     total = {"passed": 0, "failed": 0, "skipped": 0, "words": []}
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         counts = list(pool.map(lambda name: run_class(name, options.folder), together))

@@ -144,6 +144,8 @@ class Ways(WayCase):
 
 
 class TheEnd(WayCase):
+    LONG = True
+
     def test_the_warning_and_the_end(self) -> None:
         """The shortest times that the settings take: a minute, and a little more."""
         daegu = self.host("451 4.3.2 not today")

@@ -250,14 +250,20 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     return facts;
   }
 
+  /// No coroutine, nor inlined into one: what is handed over on the way lies in no frame that the connection keeps.
+  [[nodiscard, gnu::noinline]] Async<> make_session(const Service& service, std::unique_ptr<SocketStream> stream) {
+    auto facts = facts_of(service, *stream);
+    return service.options.handler(std::move(stream), std::move(facts));
+  }
+
   static Async<> serve(std::shared_ptr<State> state, Service* service, std::unique_ptr<SocketStream> stream) {
     Place place(state, service);
     if (!co_await prepare(state.get(), service, stream.get(), &place)) {
       co_await stream->close();
       co_return;
     }
-    auto facts = state->facts_of(*service, *stream);
-    co_await service->options.handler(std::move(stream), std::move(facts));
+    auto session = state->make_session(*service, std::move(stream));
+    co_await std::move(session);
   }
 
   /// Takes a connection up on its home thread.

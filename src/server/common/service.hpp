@@ -11,13 +11,14 @@
 
 namespace pabal::server::common {
 
-/// One session from its greeting to its end, in one frame. `owned` is null where the caller keeps the stream.
+/// One session from its greeting to its end. `owned` is null where the caller keeps the stream. The session was made
+/// before, so that what it was made of isn't in this frame, which the connection keeps.
 template <class Session, class SessionShared>
-[[nodiscard]] Async<> serve_session(std::shared_ptr<SessionShared> shared, net::Stream* stream,
-                                    [[maybe_unused]] std::unique_ptr<net::Stream> owned, net::SessionFacts facts,
-                                    Policy policy) {
-  Session session(*shared, *stream, std::move(facts), std::move(policy));
-  co_await session.run();
+[[nodiscard]] Async<> serve_session([[maybe_unused]] std::shared_ptr<SessionShared> shared,
+                                    [[maybe_unused]] std::unique_ptr<net::Stream> owned,
+                                    std::unique_ptr<Session> session) {
+  auto work = session->run();
+  co_await std::move(work);
 }
 
 class Service {
@@ -48,7 +49,8 @@ template <class Session, class SessionShared>
 [[nodiscard]] Service::Serve sessions_of(std::shared_ptr<SessionShared> shared) {
   return [shared = std::move(shared)](net::Stream* stream, std::unique_ptr<net::Stream> owned, net::SessionFacts facts,
                                       Policy policy) {
-    return serve_session<Session, SessionShared>(shared, stream, std::move(owned), std::move(facts), std::move(policy));
+    auto session = std::make_unique<Session>(*shared, *stream, std::move(facts), std::move(policy));
+    return serve_session<Session, SessionShared>(shared, std::move(owned), std::move(session));
   };
 }
 

@@ -204,6 +204,7 @@ Async<bool> Session::take_news() {
 
 // False: the connection has to end, after a flush.
 Async<bool> Session::respond(std::string tag, Answer answer, Telling telling) {
+  if (answer.then == Answer::Then::idle) co_return true;
   if (answer.then == Answer::Then::cut) {
     cut();
     co_return false;
@@ -241,8 +242,7 @@ Async<bool> Session::reject(grammar::BadCommand why) {
   co_return true;
 }
 
-// A session waits in here while it is idle: what its frames hold counts for each connection, so that the command lies
-// in its handler's alone.
+// The command lies in its handler's frame alone.
 Async<bool> Session::serve(std::unique_ptr<Command> owned) {
   auto& command = *owned;
   if (one_command_too_many()) {
@@ -311,10 +311,14 @@ Async<> Session::run() {
   say(grammar::Condition::ok, "CAPABILITY " + capabilities(*this), "Pabal is ready.");
   bool going = true;
   while (going) {
-    auto [what, used, work] = next_step();
+    auto [what, used, work] = idling_ ? next_idle_step() : next_step();
     if (what == Step::What::need_input) {
       stream().consume(used);
-      if (notifier_ && !appending_) going = co_await tell_notified(notifier_->delays_removals());
+      if (idling_) {
+        going = co_await tell_while_idle();
+      } else if (notifier_ && !appending_) {
+        going = co_await tell_notified(notifier_->delays_removals());
+      }
       going = going && co_await flush() && goes_on(co_await wait(patience()));
     } else if (what == Step::What::data) {
       going = co_await std::move(work);

@@ -59,6 +59,7 @@ struct Answer {
     go_on,
     begin_tls,
     begin_compression,
+    idle,  ///< nothing is said now: IDLE goes on
     end,
     cut,  ///< what was said is torn, or nobody hears it: not a word more
   };
@@ -225,6 +226,8 @@ class Session : public common::Connection {
     bool own = false;  ///< what the command itself has done is told, whatever NOTIFY says
   };
   [[nodiscard]] Async<bool> tell_changes(Telling telling);
+  /// From now on what changes is told at once, until the client says DONE, which is answered with this tag.
+  void begin_idle(std::string tag);
   /// From now on NOTIFY says what is told unasked; never null.
   void notify_by(std::unique_ptr<Notifier> notifier);
   [[nodiscard]] bool notifies() const noexcept { return notifier_ != nullptr; }
@@ -278,6 +281,10 @@ class Session : public common::Connection {
     Async<bool> work;
   };
   [[nodiscard]] Step next_step();
+  // idle.cpp
+  [[nodiscard]] Step next_idle_step();
+  [[nodiscard]] Async<bool> tell_while_idle();
+  [[nodiscard]] Async<bool> end_idle(Answer answer);
   // append.cpp
   [[nodiscard]] Async<bool> take_append(grammar::ReaderEvent event);
   [[nodiscard]] Async<bool> begin_append(Command command);
@@ -310,6 +317,15 @@ class Session : public common::Connection {
   };
   std::unique_ptr<KnownTarget> known_target_;
   std::unique_ptr<Notifier> notifier_;
+  /// An IDLE that goes on. The loop waits in it, not a handler below it: the frames between them would count for each
+  /// connection.
+  struct Idling {
+    std::string tag;
+    grammar::LineReader lines{};
+    /// What had to wait while numbers stayed (RFC 9051 §7.5.1) is told at once; nothing else may ever call it forth.
+    bool untold = true;
+  };
+  std::unique_ptr<Idling> idling_;
   Enabled enabled_;
   WorkDone work_;
   codec::Collation collation_ = codec::Collation::unicode_casemap;

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from tools import BENCH, DOMAIN, Length, figures, rss_kib, say, server_with_users
+from tools import BENCH, DOMAIN, Length, Told, figures, rss_kib, say, server_with_users
 from harness.peers import Dovecot, why_no_dovecot_imap
 from harness.server import PASSWORD
 
@@ -286,26 +286,11 @@ TARGETS = (
 )
 
 
-def say_targets(said: dict[str, float], targets: tuple[tuple[str, str, float], ...]) -> None:
-    """Each figure beside what is wanted of it."""
-    for name, way, wanted in targets:
-        if name not in said:
-            print(f"# {name}: not measured, at {way} {wanted} wanted", flush=True)
-            continue
-        kept = said[name] <= wanted if way == "most" else said[name] >= wanted
-        print(f"# {name} {said[name]:.4g}, at {way} {wanted} wanted: {'yes' if kept else 'NO'}", flush=True)
-
-
 def run(length: Length) -> None:
     count = length.pick(BRIEF, SHORT, LONG)
     seconds = length.pick(1.0, 1.5, 6.0)
     letters = Letters()
-    said: dict[str, float] = {}
-
-    def tell(name: str, value: float, digits: int) -> None:
-        said[name] = value
-        say(name, value, digits)
-
+    told = Told()
     say("imap_messages", count)
     with server_with_users(1) as server:
         server.start()
@@ -333,20 +318,20 @@ def run(length: Length) -> None:
             theirs_appends, _ = appends(dovecot.address, dovecot.port, letters, count, seconds)
             theirs_logins = logins(dovecot.address, dovecot.port, seconds)
     for name, took in ours.items():
-        tell(f"imap_{name}_ms", took * 1000, 2)
+        told.tell(f"imap_{name}_ms", took * 1000, 2)
         if name in theirs:
             say(f"peer_dovecot_imap_{name}_ms", theirs[name] * 1000, 2)
-            tell(f"imap_{name}_of_dovecot", theirs[name] / took, 2)
+            told.tell(f"imap_{name}_of_dovecot", theirs[name] / took, 2)
     for what in ("flags", "envelope") if theirs else ():
         for name in (f"{what}_never_opened", f"{what}_first"):
-            tell(f"imap_{name}_of_dovecot_again", theirs[what] / ours[name], 2)
-    tell("imap_append_rate", ours_appends, 0)
-    tell("imap_append_of_flush_rate", of_flushes, 3)
-    tell("imap_logins_rate", ours_logins, 0)
+            told.tell(f"imap_{name}_of_dovecot_again", theirs[what] / ours[name], 2)
+    told.tell("imap_append_rate", ours_appends, 0)
+    told.tell("imap_append_of_flush_rate", of_flushes, 3)
+    told.tell("imap_logins_rate", ours_logins, 0)
     if theirs:
         say("peer_dovecot_imap_append_rate", theirs_appends, 0)
-        tell("imap_append_of_dovecot", ours_appends / theirs_appends, 2)
+        told.tell("imap_append_of_dovecot", ours_appends / theirs_appends, 2)
         say("peer_dovecot_imap_logins_rate", theirs_logins, 0)
-        tell("imap_logins_of_dovecot", ours_logins / theirs_logins, 2)
+        told.tell("imap_logins_of_dovecot", ours_logins / theirs_logins, 2)
     if not length.brief:
-        say_targets(said, TARGETS)
+        told.say_targets(TARGETS)

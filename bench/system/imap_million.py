@@ -5,8 +5,8 @@ import socket
 import statistics
 import time
 
-from imap_load import Client, say_targets
-from tools import DOMAIN, Length, rss_kib, say, server_with_users
+from imap_load import Client
+from tools import DOMAIN, Length, Told, rss_kib, say, server_with_users
 
 AT_ONCE = 1000  # messages of an APPEND: what a server takes by default
 MESSAGES = (30_000, 200_000, 1_000_000)
@@ -70,12 +70,7 @@ def read_slowly(client: Client, other: Client, count: int, seconds: float) -> fl
 
 def run(length: Length) -> None:
     count = length.pick(*MESSAGES)
-    said: dict[str, float] = {}
-
-    def tell(name: str, value: float, digits: int) -> None:
-        said[name] = value
-        say(name, value, digits)
-
+    told = Told()
     say("imap_million_messages", count)
     with server_with_users(2) as server:
         server.start()
@@ -96,32 +91,32 @@ def run(length: Length) -> None:
         wait_for_rest(server, 20)
         before = rss_kib(server.pid)
         forget_peak(server.pid)
-        tell("imap_million_select_first_ms", client.timed("SELECT INBOX") * 1000, 2)
-        tell("imap_million_session_mib", (peak_kib(server.pid) - before) / 1024, 2)
+        told.tell("imap_million_select_first_ms", client.timed("SELECT INBOX") * 1000, 2)
+        told.tell("imap_million_session_mib", (peak_kib(server.pid) - before) / 1024, 2)
         # A session that has looked at all of it; at once, since upkeep walks through such a mailbox for minutes, and what
         # the database remembers for it is no session's.
-        tell("imap_million_flags_ms", client.timed("FETCH 1:* (FLAGS)") * 1000, 1)
-        tell("imap_million_used_session_mib", (rss_kib(server.pid) - before) / 1024, 2)
+        told.tell("imap_million_flags_ms", client.timed("FETCH 1:* (FLAGS)") * 1000, 1)
+        told.tell("imap_million_used_session_mib", (rss_kib(server.pid) - before) / 1024, 2)
         again = []
         for _ in range(5):
             one = Client(server.address, port)
             again.append(one.timed("SELECT INBOX"))
             one.close()
-        tell("imap_million_select_again_ms", statistics.median(again) * 1000, 2)
+        told.tell("imap_million_select_again_ms", statistics.median(again) * 1000, 2)
         alone = rss_kib(server.pid)
         more = [Client(server.address, port) for _ in range(MORE_SESSIONS)]
         for one in more:
             one.command("SELECT INBOX")
-        tell("imap_million_further_session_mib", (rss_kib(server.pid) - alone) / 1024 / MORE_SESSIONS, 3)
+        told.tell("imap_million_further_session_mib", (rss_kib(server.pid) - alone) / 1024 / MORE_SESSIONS, 3)
         for one in more:
             one.close()
         before = rss_kib(server.pid)
         forget_peak(server.pid)
         longest = read_slowly(client, other, count, length.pick(3, 10, 30))
-        tell("imap_million_slow_flags_peak_mib", (peak_kib(server.pid) - before) / 1024, 2)
-        tell("imap_million_slow_flags_others_wait_ms", longest * 1000, 2)
+        told.tell("imap_million_slow_flags_peak_mib", (peak_kib(server.pid) - before) / 1024, 2)
+        told.tell("imap_million_slow_flags_others_wait_ms", longest * 1000, 2)
         client.close()
     if not length.brief:
-        say_targets(said, (("imap_million_select_first_ms", "most", 20), ("imap_million_select_again_ms", "most", 20),
+        told.say_targets((("imap_million_select_first_ms", "most", 20), ("imap_million_select_again_ms", "most", 20),
                            ("imap_million_session_mib", "most", 16), ("imap_million_used_session_mib", "most", 16),
                            ("imap_million_slow_flags_peak_mib", "most", 16)))

@@ -13,7 +13,7 @@ import imap_index
 import imap_load
 import imap_million
 import relay_load
-from tools import BENCH, DOMAIN, USERS, Length, Syscalls, figures, load, rss_kib, say, say_stages, server_with_users, written_bytes
+from tools import BENCH, DOMAIN, USERS, Length, Syscalls, Told, figures, load, rss_kib, say, say_stages, server_with_users, written_bytes
 from harness.peers import Dovecot, postfix_to_maildir, why_no_dovecot, why_no_postfix
 from harness.promises import FastPop3
 from harness.server import PASSWORD, own_address, target, wait_until
@@ -161,8 +161,8 @@ def idle_imap(length: Length) -> None:
                 "--password", PASSWORD, "--domain", DOMAIN)
         result = figures(BENCH / "imap_logins", "--target", target(server, "imap"), "--users", users, "--seconds", length.pick(2, 4, 4),
                          "--threads", 4, "--password", PASSWORD, "--domain", DOMAIN)
-        say("imap_logins_per_second", result["rate"], 0)
-    said: dict[str, float] = {"imap_logins_per_second": result["rate"]}
+        told = Told()
+        told.tell("imap_logins_per_second", result["rate"], 0)
     kinds = [("plain", "imap", idle_words), ("tls", "imaps", ["--tls", *idle_words])]
     if not length.brief:  # the suite measures fewer of these (imap_load.py)
         kinds += [("compressed", "imap", ["--say", login, "--until", "b OK", "--deflate"]),
@@ -175,11 +175,10 @@ def idle_imap(length: Length) -> None:
             result = figures(BENCH / "idle_connections", "--target", target(server, listener), "--connections", count - before, "--before", before,
                              "--pid", server.pid, "--users", users, "--settle", length.pick(4, 8, 8), *more, seconds=900)
             say(f"idle_imap_{name}_pss_kib", result["pss_kib_each"], 2)
-            say(f"idle_imap_{name}_process_kib", result["process_pss_kib_each"], 2)
-            said[f"idle_imap_{name}_process_kib"] = result["process_pss_kib_each"]
+            told.tell(f"idle_imap_{name}_process_kib", result["process_pss_kib_each"], 2)
     if not length.brief:
-        imap_load.say_targets(said, (("imap_logins_per_second", "least", 3_000), ("idle_imap_plain_process_kib", "most", 9),
-                                     ("idle_imap_tls_process_kib", "most", 40)))
+        told.say_targets((("imap_logins_per_second", "least", 3_000), ("idle_imap_plain_process_kib", "most", 9),
+                          ("idle_imap_tls_process_kib", "most", 40)))
 
 
 def go_first() -> bool:

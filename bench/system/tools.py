@@ -26,6 +26,27 @@ def say(name: str, value: float | int | str, digits: int = 1) -> None:
     print(f"{name}={value:.{digits}f}" if isinstance(value, float) else f"{name}={value}", flush=True)
 
 
+class Told:
+    """Figures that were said, and at the end what was wanted of them."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, float] = {}
+
+    def tell(self, name: str, value: float, digits: int) -> None:
+        self.figures[name] = value
+        say(name, value, digits)
+
+    def say_targets(self, targets: tuple[tuple[str, str, float], ...]) -> None:
+        """Each figure beside what is wanted of it: "most" or "least" so much."""
+        for name, way, wanted in targets:
+            if name not in self.figures:
+                print(f"# {name}: not measured, at {way} {wanted} wanted", flush=True)
+                continue
+            figure = self.figures[name]
+            kept = figure <= wanted if way == "most" else figure >= wanted
+            print(f"# {name} {figure:.4g}, at {way} {wanted} wanted: {'yes' if kept else 'NO'}", flush=True)
+
+
 class Length:
     """How long to measure: brief for the suite's budgets, short for a look, long for figures to keep."""
 

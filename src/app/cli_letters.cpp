@@ -18,11 +18,16 @@ json::array ids_of(const Invocation& invocation) {
   return ids;
 }
 
+/// A flag whose value the command takes under this name.
+CLI::Option* add_text(CLI::App& command, Invocation& invocation, const char* flag, const char* name, const char* help) {
+  return command.add_option_function<std::string>(
+      flag, [&invocation, name](const std::string& value) { invocation.text[name] = value; }, help);
+}
+
 /// Which of the letters that wait are meant.
 std::vector<CLI::Option*> add_filters(CLI::App& command, Invocation& invocation) {
   const auto option = [&](const char* flag, const char* name, const char* help) {
-    return command.add_option_function<std::string>(
-        flag, [&invocation, name](const std::string& value) { invocation.text[name] = value; }, help);
+    return add_text(command, invocation, flag, name, help);
   };
   return {option("--domain", "domain", "for this domain alone"),
           option("--sender", "sender", "of this address, or @DOMAIN"), option("--to", "recipient", "for this address"),
@@ -114,12 +119,9 @@ void add_letter_commands(CLI::App& root, Invocation& invocation) {
   CLI::App* queue = root.add_subcommand("queue", "letters that wait")->require_subcommand(1);
   auto* list = data_command(*queue, invocation, "list", "all letters that wait, and why", true);
   add_filters(*list, invocation);
-  const auto option = [&](const char* flag, const char* name, const char* help) {
-    return list->add_option_function<std::string>(
-        flag, [&invocation, name](const std::string& value) { invocation.text[name] = value; }, help);
-  };
-  option("--limit", "limit", "so many at most")->check(CLI::NonNegativeNumber);
-  option("--after", "after", "only what comes behind this row: ID/NUMBER, as the end of a list that was cut says it");
+  add_text(*list, invocation, "--limit", "limit", "so many at most")->check(CLI::NonNegativeNumber);
+  add_text(*list, invocation, "--after", "after",
+           "only what comes behind this row: ID/NUMBER, as the end of a list that was cut says it");
   list->callback([&invocation] { invocation.action = [&invocation] { return list_some(invocation); }; });
   auto* domains = data_command(*queue, invocation, "domains", "how many letters wait for each domain", true);
   domains->callback([&invocation] {

@@ -193,15 +193,18 @@ TEST(Relay, SuccessIsToldWhereNobodyElseDoes) {
   }
 }
 
+// With BY (RFC 2852): after that time it comes back, or its sender hears that it takes longer.
+void send_by(RelayWorld& world, const char* id, const char* recipient, std::chrono::seconds time, bool returns) {
+  auto made = world.letter(id, {recipient});
+  made.terms.deliver_by = store::DeliverBy{world.store.clock.now() + time, returns, false};
+  world.send(std::move(made));
+}
+
 TEST(Relay, DeliverBy) {
   RelayWorld world;
   world.on_recipient = always(refused("452 4.3.1 no room"));
-  auto returns = world.letter("a", {"bob@busan.example"});
-  returns.terms.deliver_by = store::DeliverBy{world.store.clock.now() + 10min, true, false};
-  world.send(std::move(returns));
-  auto notifies = world.letter("b", {"carl@busan.example"});
-  notifies.terms.deliver_by = store::DeliverBy{world.store.clock.now() + 10min, false, false};
-  world.send(std::move(notifies));
+  send_by(world, "a", "bob@busan.example", 10min, true);
+  send_by(world, "b", "carl@busan.example", 10min, false);
   EXPECT_EQ(world.round(), "delivered 0 postponed 2 failed 0 notices 0 next +10m");
   world.store.clock.advance(10min);
   world.round();
@@ -216,9 +219,7 @@ TEST(Relay, DeliverBy) {
 TEST(Relay, DeliverByAfterAWarning) {
   RelayWorld world;
   world.on_recipient = always(refused("452 4.3.1 no room"));
-  auto made = world.letter("a", {"bob@busan.example"});
-  made.terms.deliver_by = store::DeliverBy{world.store.clock.now() + 6h, false, false};
-  world.send(std::move(made));
+  send_by(world, "a", "bob@busan.example", 6h, false);
   const auto until = [&](std::chrono::minutes time) {
     for (const auto end = world.store.clock.now() + time; world.store.clock.now() < end;) {
       world.store.clock.advance(10min);

@@ -81,9 +81,9 @@ def policies() -> Counts:
 # Figures that a short run on a busy machine must keep, too: name, most, what it is. Where the benchmarks may not go before all
 # else, flushes have room: senders that a busy machine holds up make smaller groups (0.085 on a quiet one).
 BUDGETS = (
-    ("idle_plain_pss_kib", 12.0, "KiB of memory for an idle plain connection"),
+    ("idle_plain_pss_kib", 8.0, "KiB of memory for an idle plain connection"),
     ("idle_tls_pss_kib", 40.0, "KiB of memory for an idle TLS connection"),
-    ("imap_idle_plain_pss_kib", 12.0, "KiB of memory for a plain connection in IDLE with a mailbox open"),
+    ("imap_idle_plain_pss_kib", 7.0, "KiB of memory for a plain connection in IDLE with a mailbox open"),
     ("imap_idle_tls_pss_kib", 40.0, "KiB of memory for a TLS connection in IDLE with a mailbox open"),
     ("imap_idle_compressed_pss_kib", 40.0, "KiB of memory for a connection in IDLE with COMPRESS=DEFLATE, some seconds after its last word"),
     ("imap_index_1000_cpu_s", 1.5, "s of CPU to index 1,000 letters, half of them Korean, for SEARCH"),

@@ -20,6 +20,26 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
   return 1;
 }
 
+/// The system's roots, read once for all contexts that live at the same time: they take half a megabyte. Null where
+/// they can't be read.
+std::shared_ptr<X509_STORE> system_roots() {
+  static Guarded<std::weak_ptr<X509_STORE>> kept;
+  auto present = kept.lock();
+  if (auto roots = present->lock()) return roots;
+  std::shared_ptr<X509_STORE> roots(X509_STORE_new(), X509_STORE_free);
+  if (!roots || X509_STORE_set_default_paths(roots.get()) != 1) return nullptr;
+  *present = roots;
+  return roots;
+}
+
+bool trust(TlsClientCore& core, const std::string& roots) {
+  if (!roots.empty()) return SSL_CTX_load_verify_file(core.context.get(), roots.c_str()) == 1;
+  core.roots = system_roots();
+  if (!core.roots) return false;
+  SSL_CTX_set1_cert_store(core.context.get(), core.roots.get());
+  return true;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(const TlsClientOptions& options) {
@@ -36,10 +56,7 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(const TlsClient
   core->verify = options.verify;
   core->alpn_wire = alpn_to_wire(options.alpn);
   if (options.verify) {
-    const bool trusted = options.trusted_roots.empty()
-                             ? SSL_CTX_set_default_verify_paths(context) == 1
-                             : SSL_CTX_load_verify_file(context, options.trusted_roots.c_str()) == 1;
-    if (!trusted) {
+    if (!trust(*core, options.trusted_roots)) {
       return fail(ErrorKind::io, "TLS can't be set up",
                   fmt::format("{}: {}", options.trusted_roots.empty() ? "the system's roots" : options.trusted_roots,
                               openssl_errors()));

@@ -63,6 +63,7 @@ struct TlsHandshake {
 struct TlsClientCore {
   SslContextPtr context;
   bool verify = true;
+  std::shared_ptr<X509_STORE> roots;  ///< the system's, which several contexts share; null: its own, or none
   std::string alpn_wire;
   Guarded<std::map<std::string, SslSessionPtr>> sessions;  ///< the last one of each peer name
 };

@@ -44,6 +44,11 @@ Result<void> write_annotation(db::Connection& connection, AccountId account, Mai
   if (!is_entry_name(name)) {
     return fail(ErrorKind::policy, "no such entry", fmt::format("annotation {}", printable(entry.name)));
   }
+  if (mailbox && name == kSpecialUseEntry) {
+    if (reader != account) return fail(ErrorKind::state, "special uses are the owner's affair");
+    auto given = write_special_use(connection, account, mailbox, entry.value, change);
+    if (!given) return given;
+  }
   const auto whose = name.starts_with("/private/") ? reader : AccountId{};
   if (!entry.value) {
     auto removed = connection.run(
@@ -105,9 +110,16 @@ Result<std::vector<Annotation>> read_annotations(db::Connection& connection, Acc
                        "SELECT name, value FROM annotation WHERE account_id = $1 AND mailbox_id = $2 AND reader IN (0, "
                        "$3) AND removed = 0 ORDER BY name",
                        {account.value, mailbox.value, reader.value}, [&](const db::Rows& row) -> Result<void> {
+                         if (mailbox && row.text(0) == kSpecialUseEntry) return {};
                          entries.push_back({std::string(row.text(0)), std::string(row.octets(1))});
                          return {};
                        });
+  if (!read) return pass(read);
+  if (!mailbox || reader != account) return entries;
+  read = read_special_uses(connection, account, mailbox, [&](MailboxId, std::string use) {
+    const auto place = std::ranges::lower_bound(entries, kSpecialUseEntry, {}, &Annotation::name);
+    entries.insert(place, Annotation{std::string(kSpecialUseEntry), std::move(use)});
+  });
   if (!read) return pass(read);
   return entries;
 }
@@ -118,6 +130,14 @@ Result<std::vector<std::pair<MailboxId, Annotation>>> read_all_annotations(db::C
   std::vector<std::pair<MailboxId, Annotation>> entries;
   std::size_t octets = 0;
   for (const auto& name : names) {
+    if (name == kSpecialUseEntry) {
+      if (reader != account) continue;
+      auto read = read_special_uses(connection, account, {}, [&](MailboxId mailbox, std::string use) {
+        entries.push_back({mailbox, {name, std::move(use)}});
+      });
+      if (!read) return pass(read);
+      continue;
+    }
     const auto take = [&](const db::Rows& row) -> Result<void> {
       octets += row.octets(1).size();
       if (octets > kMostAnnotationsAtOnce) return fail(ErrorKind::limit, "too many annotations at once");

@@ -40,6 +40,11 @@ struct MailboxInfo {
   ChangeNumber change;                 ///< HIGHESTMODSEQ
   bool subscribed = false;
 };
+/// The special use of a role (RFC 6154 §2): "\\Sent"; nothing for INBOX and for none.
+[[nodiscard]] std::string special_use_of(std::string_view role);
+/// The role behind a special use that a mailbox here may have, without regard to case.
+[[nodiscard]] std::optional<std::string> role_of_special_use(std::string_view use);
+
 struct AccountMailboxes {
   ChangeNumber change;                 ///< the account's
   std::vector<MailboxInfo> mailboxes;  ///< by path

@@ -236,6 +236,18 @@ struct EmailPieces {
                                                                                           AccountId account,
                                                                                           AccountId reader,
                                                                                           ChangeNumber since);
+/// The entry that tells a mailbox's special use to its owner, and changes it (RFC 6154 §4). Its rows only tell that it
+/// has changed: what it says is the mailbox's role.
+inline constexpr std::string_view kSpecialUseEntry = "/private/specialuse";
+/// Kind `state` where another mailbox of the account has the role.
+[[nodiscard]] Result<void> expect_free_role(db::Connection& connection, AccountId account, std::string_view role,
+                                            MailboxId besides);
+/// "\\Sent", or nothing. Kind `state`: there is no such special use here, another has it, or it is INBOX's.
+[[nodiscard]] Result<void> write_special_use(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                             const std::optional<std::string>& uses, ChangeNumber change);
+/// Of one mailbox, or of all those that have one where it is nothing.
+[[nodiscard]] Result<void> read_special_uses(db::Connection& connection, AccountId account, MailboxId mailbox,
+                                             const std::function<void(MailboxId, std::string)>& take);
 [[nodiscard]] Result<ChangeNumber> write_annotations(db::Connection& connection, AccountId account, MailboxId mailbox,
                                                      AccountId reader, const std::vector<Annotation>& entries);
 [[nodiscard]] Result<std::vector<AccessEntry>> read_access(db::Connection& connection, AccountId account,

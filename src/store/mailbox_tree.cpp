@@ -195,12 +195,7 @@ Result<MailboxMade> create_mailbox(db::Connection& connection, AccountId account
   auto there = is_there(connection, account, *name);
   if (!there) return pass(there);
   if (*there) return already_there(account, *name);
-  if (!role.empty()) {
-    auto taken = connection.number("SELECT mailbox_id FROM mailbox WHERE account_id = $1 AND role = $2 LIMIT 1",
-                                   {account.value, role});
-    if (!taken) return pass(taken);
-    if (*taken) return fail(ErrorKind::state, "another mailbox has this special use");
-  }
+  if (auto free = expect_free_role(connection, account, role, {}); !free) return pass(free);
   if (auto parents = make_parents(connection, account, *name, now, false, most); !parents) return pass(parents);
   return insert_mailbox(connection, account, *name, role, now, false, most);
 }

@@ -269,7 +269,8 @@ class Store {
   [[nodiscard]] Async<Result<std::vector<std::pair<MailboxId, Annotation>>>> annotations_of_all(
       Place place, AccountId reader, std::vector<std::string> names);
   /// All or none. `limit`: a value is too long (MAXSIZE); `quota`: too many entries, or too much of them (TOOMANY);
-  /// `policy`: no such name.
+  /// `policy`: no such name; `state`: "/private/specialuse" of the owner changes the mailbox's role (RFC 6154 §4), and
+  /// that role can't be given to it.
   [[nodiscard]] Async<Result<void>> set_annotations(Place place, MailboxId mailbox, AccountId reader,
                                                     std::vector<Annotation> entries);
   [[nodiscard]] Async<Result<std::vector<AccessEntry>>> access_list(Place place, MailboxId mailbox);

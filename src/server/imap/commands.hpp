@@ -71,8 +71,6 @@ void append_permanent_flags(Session& session);
 /// Untagged FETCH responses with these items, and UIDs, for messages of the open mailbox that were just announced (RFC
 /// 5465 §5.2); \Seen stays. False: the connection is lost.
 [[nodiscard]] Async<Result<bool>> tell_arrived(Session* session, grammar::FetchItems items, grammar::NumberSet uids);
-/// "\Sent"; nothing for INBOX and for a mailbox without a special use.
-[[nodiscard]] std::string special_use(const store::MailboxInfo& mailbox);
 /// The items that STATUS gives for a mailbox: "MESSAGES 3 UNSEEN 1".
 [[nodiscard]] std::string status_items(Session& session, const store::Place& place, const store::MailboxInfo& mailbox,
                                        grammar::StatusItems items);

@@ -7,14 +7,6 @@ namespace pabal::server::imap {
 
 namespace {
 
-// RFC 6154 §2 and RFC 8621 §2: the attributes that a mailbox here may be made with.
-std::optional<std::string> role_of(std::string_view special_use) {
-  for (const std::string_view role : {"Archive", "Drafts", "Junk", "Sent", "Trash"}) {
-    if (special_use.substr(1) == role) return to_lower(role);
-  }
-  return std::nullopt;
-}
-
 // RFC 9208 §4: a limit that QUOTA tells of.
 Answer not_made(const Error& error) {
   if (error.kind == ErrorKind::limit) return no("Too many mailboxes.", "OVERQUOTA");
@@ -28,7 +20,7 @@ Async<Answer> create(Session* session, Command command) {
   if (!arguments.mailbox.may_be_created()) co_return no("Such a name can't be given.", "CANNOT");
   std::string role;
   for (const auto& use : arguments.special_use) {
-    const auto found = role_of(use);
+    const auto found = store::role_of_special_use(use);
     // RFC 6154 §3: one that can't be given refuses the whole.
     if (!found || !role.empty()) co_return no("Not this special use.", "USEATTR");
     role = *found;

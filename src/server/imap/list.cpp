@@ -110,7 +110,7 @@ class Lister {
   }
   // What another uses his mailboxes for is not what this user does.
   [[nodiscard]] static bool has_use(const Name& name) {
-    return name.mailbox != nullptr && !name.shared && !special_use(*name.mailbox).empty();
+    return name.mailbox != nullptr && !name.shared && !store::special_use_of(name.mailbox->role).empty();
   }
   /// By the selection options, whatever stands below it.
   [[nodiscard]] bool is_selected(const Name& name) const {
@@ -162,7 +162,7 @@ class Lister {
     }
     attributes.emplace_back(name.has_children ? "\\HasChildren" : "\\HasNoChildren");
     if (name.subscribed && (want.return_subscribed || want.select_subscribed)) attributes.emplace_back("\\Subscribed");
-    if (special) attributes.push_back(special_use(*name.mailbox));
+    if (special) attributes.push_back(store::special_use_of(name.mailbox->role));
     grammar::append_list(session_->out(), "LIST", fmt::format("{}", fmt::join(attributes, " ")), path, extended,
                          session_->form());
     if (name.mailbox == nullptr) return;
@@ -232,13 +232,6 @@ Async<Result<std::map<std::string, Rights>>> own_rights(Session* session, const 
 }
 
 }  // namespace
-
-std::string special_use(const store::MailboxInfo& mailbox) {
-  if (mailbox.role.empty() || mailbox.role == "inbox") return {};
-  std::string out = "\\" + mailbox.role;
-  out[1] = static_cast<char>(out[1] - 'a' + 'A');
-  return out;
-}
 
 std::string status_items(Session& session, const store::Place& place, const store::MailboxInfo& mailbox,
                          grammar::StatusItems items) {

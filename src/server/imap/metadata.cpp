@@ -141,6 +141,7 @@ Async<Answer> set_metadata(Session* session, Command command) {
   const auto done = co_await session->store().set_annotations(target->place, target->mailbox,
                                                               session->user().place.account, std::move(entries));
   if (done) co_return ok("Done.");
+  if (done.error().kind == ErrorKind::state) co_return no("Not this special use.", "USEATTR");
   if (done.error().kind == ErrorKind::quota) co_return no("There are too many entries.", "METADATA TOOMANY");
   co_return refused(done.error());
 }

@@ -48,6 +48,31 @@ TEST(ImapMetadata, Depth) {
       "e OK Done.\r\n");
 }
 
+// RFC 6154 §4.
+TEST(ImapMetadata, SpecialUses) {
+  StoreWorld world;
+  EXPECT_EQ(
+      alice(world,
+            "a GETMETADATA Sent (/private/specialuse /private/comment)\r\nb GETMETADATA INBOX "
+            "/private/specialuse\r\nc SETMETADATA INBOX (/private/specialuse \"\\\\Sent\")\r\n"
+            "d CREATE Out\r\ne SETMETADATA Out (/private/comment \"x\" /private/specialuse \"\\\\Sent\")\r\n"
+            "f SETMETADATA Out (/private/specialuse \"\\\\All\")\r\ng GETMETADATA (DEPTH infinity) Out /private\r\n"),
+      "* METADATA Sent (/private/specialuse \"\\\\Sent\" /private/comment NIL)\r\na OK Done.\r\n"
+      "* METADATA INBOX (/private/specialuse NIL)\r\nb OK Done.\r\nc NO [USEATTR] Not this special use.\r\n"
+      "d OK [MAILBOXID (F7)] Made.\r\ne NO [USEATTR] Not this special use.\r\n"
+      "f NO [USEATTR] Not this special use.\r\ng OK Done.\r\n");
+  EXPECT_EQ(alice(world,
+                  "a SETMETADATA Sent (/private/SpecialUse NIL)\r\nb SETMETADATA Out (/private/specialuse "
+                  "\"\\\\sent\")\r\nc GETMETADATA (DEPTH infinity) Out /private\r\nd GETMETADATA Sent "
+                  "/private/specialuse\r\ne LIST (SPECIAL-USE) \"\" (Sent Out Junk) RETURN (SPECIAL-USE METADATA "
+                  "(/private/specialuse))\r\n"),
+            "a OK Done.\r\nb OK Done.\r\n* METADATA Out (/private/specialuse \"\\\\Sent\")\r\nc OK Done.\r\n"
+            "* METADATA Sent (/private/specialuse NIL)\r\nd OK Done.\r\n"
+            "* LIST (\\HasNoChildren \\Junk) \"/\" Junk\r\n* METADATA Junk (/private/specialuse \"\\\\Junk\")\r\n"
+            "* LIST (\\HasNoChildren \\Sent) \"/\" Out\r\n* METADATA Out (/private/specialuse \"\\\\Sent\")\r\ne OK "
+            "Done.\r\n");
+}
+
 TEST(ImapMetadata, TheServersAndWhatCantBe) {
   StoreWorld world;
   EXPECT_EQ(alice(world,

@@ -269,7 +269,7 @@ void Notifier::tell_name(const Now& now, const std::string& old_name) {
   if (now.no_access) attributes += " \\NoAccess";
   if (now.known.subscribed) attributes += " \\Subscribed";
   if (!now.known.place.reader) {
-    if (const auto use = special_use(now.known.info); !use.empty()) attributes += " " + use;
+    if (const auto use = store::special_use_of(now.known.info.role); !use.empty()) attributes += " " + use;
   }
   std::string extended;
   if (!old_name.empty()) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "account/scripted_logins.hpp"
+#include "net/deflate.hpp"
 #include "net/memory_stream.hpp"
 #include "net/test_support.hpp"
 #include "server/imap/server.hpp"
@@ -60,6 +61,10 @@ std::string opening(unsigned state) {
   return words;
 }
 
+// Behind COMPRESS=DEFLATE (RFC 4978) the input as a client would send it, or as octets that nobody has deflated.
+constexpr unsigned kCompressed = 9;
+constexpr unsigned kNotCompressed = 10;
+
 // What a session in a mailbox may have begun with, besides; where it makes no sense it is refused.
 std::string_view beginning(unsigned which) {
   switch (which) {
@@ -81,9 +86,39 @@ std::string_view beginning(unsigned which) {
       return "L5 SEARCH RETURN (SAVE) 1:2\r\nL6 UID SEARCH RETURN (UPDATE COUNT) UNSEEN\r\n";
     case 8:
       return "L5 UID STORE 2 +FLAGS.SILENT (\\Deleted)\r\nL6 LANGUAGE ko\r\n";
+    case kCompressed:
+    case kNotCompressed:
+      return "L5 COMPRESS DEFLATE\r\n";
     default:
       return "";
   }
+}
+
+std::string deflated(std::string_view input) {
+  std::string out;
+  net::Deflater deflater;
+  deflater.write(input, out);
+  return out;
+}
+
+// What is said behind the answer to COMPRESS, as the client reads it.
+std::string inflated(std::string_view said) {
+  constexpr std::string_view kBegins = "\r\nL5 OK ";
+  const auto answer = said.find(kBegins);
+  if (answer == std::string_view::npos) return std::string(said);
+  const auto end = said.find("\r\n", answer + 2) + 2;
+  std::string out(said.substr(0, end));
+  said.remove_prefix(end);
+  net::Inflater inflater;
+  for (bool more = !said.empty(); more;) {
+    constexpr std::size_t kMost = 1 << 16;
+    const auto before = said.size();
+    const auto had = out.size();
+    check(inflater.read(said, out, kMost).has_value());
+    more = !said.empty() || out.size() - had == kMost;
+    check(!more || said.size() < before || out.size() > had);
+  }
+  return out;
 }
 
 // Lines that end with CRLF, each literal as long as it says.
@@ -128,8 +163,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                .max_message_bytes = 2000,
                                .max_messages_in_append = 3,
                                .literal_plus = (data[0] & 32U) != 0});
-  net::MemoryStreamOptions options{.input = {opening(data[0]).append(beginning(data[1] >> 4U)), std::string(input)},
-                                   .piece_limit = 1UL + (data[1] & 15U) * 64UL};
+  const unsigned which = data[1] >> 4U;
+  net::MemoryStreamOptions options{
+      .input = {opening(data[0]).append(beginning(which)), which == kCompressed ? deflated(input) : std::string(input)},
+      .piece_limit = 1UL + (data[1] & 15U) * 64UL};
   if ((data[0] & 16U) == 0) options.peer = net::Endpoint::of(boost::asio::ip::make_address("127.0.0.1"), 4000);
   net::MemoryStream stream(std::move(options));
   if (data[2] != 0) stream.fail_at(data[2], ErrorKind::io);
@@ -139,7 +176,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto& out = stream.written();
   check(stream.is_closed());
   check(data[2] != 0 || out.starts_with("* OK "));
-  check(data[2] != 0 || data[3] != 0 || well_formed(out));
+  const bool compresses = which == kCompressed || which == kNotCompressed;
+  check(data[2] != 0 || data[3] != 0 || well_formed(compresses ? inflated(out) : out));
   if ((data[0] & 128U) != 0 && data[3] == 0) check(store.check().empty());
   return 0;
 }

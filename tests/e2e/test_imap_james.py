@@ -4,6 +4,7 @@ import re
 import unittest
 
 from case import DOMAIN, PASSWORD, ServerCase
+from harness.imap_wire import ImapWire
 from harness.james import JamesPlay
 from harness.server import ROOT
 
@@ -20,8 +21,8 @@ NOT_OURS = {
     "UidSearchAtomsIndexer": "waits for James's indexer", "LoginThreeStrikes": "the limit is a setting, and higher",
 }
 NOT_OURS["Quota"] = "James's names, and a limit of seven messages"
-NOT_OURS |= {f"SharingAccess{rights}": "the mailboxes that James's tests share before they begin"
-             for rights in ("L", "LR", "LRA", "LRI", "LRK", "LRS", "LRT", "LRTE", "LRW", "LRX")}
+# Another's mailboxes in the SharingAccess scripts: each is shared by the rights in its name.
+SHARED = ("l", "lr", "lra", "lri", "lrk", "lrs", "lrt", "lrte", "lrw", "lrx")
 NO_LOGIN = {"Authenticate", "BadTag", "BogusCommand", "Capability", "IllegalTag", "JustTag", "Login", "NoCommand", "NoTag",
             "ValidAuthenticated", "Welcome"}
 
@@ -80,12 +81,31 @@ class James(ServerCase):
     def setUp(self) -> None:  # nobody's mailbox is shared by two scripts
         pass
 
+    def share(self, script: str, user: str) -> str:
+        """Somebody else with ten letters in the mailbox of this script; the user has a letter of his own."""
+        boby = f"boby-{script.lower()}@{DOMAIN}"
+        self.server.add_account(boby)
+        own = script.removeprefix("SharingAccess").lower()
+        for who, mailbox, letters in ((boby, "", 0), (user, "INBOX", 1), (boby, f"mailbox-{own}", 10)):
+            wire = ImapWire(self.server.address, self.server.ports["imap"])
+            self.addCleanup(wire.close)
+            wire.response()
+            wire.good(f'LOGIN "{who}" "{PASSWORD}"')
+            if not mailbox:
+                for rights in SHARED:
+                    wire.good(f"CREATE mailbox-{rights}")
+                    wire.good(f"SETACL mailbox-{rights} {user} {rights}")
+            for _ in range(letters):
+                wire.good(f"APPEND {mailbox} {{14+}}\r\nSubject: x\r\n\r\n")
+        return boby
+
     def play(self, script: pathlib.Path) -> None:
         if why := NOT_OURS.get(script.stem):
             self.skipTest(why)
         user = f"{script.stem.lower()}@{DOMAIN}"
         self.server.add_account(user)
-        play = JamesPlay(self.server.address, self.server.ports["imap"], user, PASSWORD)
+        others = {"boby": self.share(script.stem, user)} if script.stem.startswith("SharingAccess") else {}
+        play = JamesPlay(self.server.address, self.server.ports["imap"], user, PASSWORD, others=others)
         self.addCleanup(play.close)
         first = play.wire("preparing", True)
         for name in ("Archive", "Drafts", "Junk", "Sent", "Trash"):

@@ -3,7 +3,8 @@
 `C:` is sent, `S:` is a regular expression of a line, `SUB {` to `}` holds lines in any order, `SESSION: n` changes the
 connection, `REINIT` takes a new one. James's words are James's: of a status response count its status and its code, of
 FLAGS and PERMANENTFLAGS that James's flags are there, of LIST that its attributes are. James's delimiter is a full stop:
-names are sent with our slash, and what we say is compared as if it were his. Lines that James doesn't have may come."""
+names are sent with our slash, and what we say is compared as if it were his. James's `#user.boby.` is our
+`Other Users/` with an address. Lines that James doesn't have may come."""
 import dataclasses
 import pathlib
 import re
@@ -67,6 +68,10 @@ def like_james(line: str) -> str:
         return f'{match[1]} ({match[2]}) "." {name.replace("/", ".")}'
     if match := re.match(r'^\* STATUS ("[^"]*"|\S+) (\(.*\))$', line):
         return f'* STATUS "{match[1].strip(chr(34)).replace("/", ".")}" {match[2]}'
+    if match := re.match(r'^\* MYRIGHTS ("[^"]*"|\S+) (\S+)$', line):
+        # The order is free, and c and d are what older clients know of k, x, t and e (RFC 4314 §2.1.1).
+        rights = "".join(sorted(set(match[2].strip(chr(34))) - set("cd")))
+        return f'* MYRIGHTS "{match[1].strip(chr(34)).replace("/", ".")}" "{rights}"'
     return line
 
 
@@ -138,9 +143,11 @@ def originals(expunges) -> set[int]:
 class JamesPlay:
     """Plays scripts one after the other over sessions of one user; found() is what differed."""
 
-    def __init__(self, address: str, port: int, user: str, password: str, timeout: float = 4):
+    def __init__(self, address: str, port: int, user: str, password: str, timeout: float = 4, others: dict[str, str] | None = None):
+        """`others`: the addresses of those whom James names `#user.NAME`."""
         self.address, self.port, self.timeout = address, port, timeout
         self.user, self.password = user, password
+        self.others = others or {}
         self.wires: dict[str, ImapWire] = {}
         self.differences: list[str] = []
 
@@ -171,6 +178,7 @@ class JamesPlay:
             command = with_slashes(step.sent[0]) if step.sent else ""
             command = command.replace("imapuser password", f'"{self.user}" "{self.password}"').replace("imapuser", self.user)
             where = f"{path.stem}:{step.line}: {command or 'greeting'}"
+            command = re.sub(r"#user[./](\w+)[./](\S+)", self.their_name, command)
             if step.sent:
                 octets = "\r\n".join([command, *step.sent[1:]]).encode() + b"\r\n"
                 wire.send(octets)
@@ -180,6 +188,15 @@ class JamesPlay:
             missing = self.missing(step.wanted, said)
             for expression in missing:
                 self.differences.append(f"{where}\n    wants {expression}\n    said  " + "\n          ".join(line[:300] for line in said))
+
+    def their_name(self, match: re.Match) -> str:
+        """James's name of another's mailbox as ours."""
+        return f'"Other Users/{self.others[match[1]]}/{match[2].replace(".", "/")}"' if match[1] in self.others else match[0]
+
+    def as_james_has_it(self, line: str) -> str:
+        for name, address in self.others.items():
+            line = line.replace(f"Other Users/{address}/", f"#user/{name}/")
+        return line
 
     def answers(self, wire: ImapWire, step: Step, where: str) -> list[str]:
         """Lines up to the tagged response, or to the continuation or end that the script waits for."""
@@ -192,7 +209,7 @@ class JamesPlay:
             except (EOFError, OSError):
                 lines.append("(closed)")
                 return lines
-            lines += response.split("\r\n")
+            lines += self.as_james_has_it(response).split("\r\n")
             if response.startswith(tag + " ") and tag != "*":
                 return lines
             if response.startswith("* BYE") and "BYE" in last:

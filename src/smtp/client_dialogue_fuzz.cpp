@@ -1,8 +1,11 @@
 // A client against a server that says anything: the opening ends, and so do transactions on it; each recipient has one
-// outcome, and none is delivered without a 2xx that came when all of the data was out.
+// outcome, which stands on the reply to a command that decides about it, and none is delivered without a 2xx to the end
+// of the data that came when all of it was out.
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "smtp/client_commands.hpp"
 #include "smtp/client_opening.hpp"
@@ -60,31 +63,132 @@ struct Run {
   bool needs_reset = false;
 };
 
-Run transact(Server& server, ClientTransaction& t, unsigned chunks, bool impatient) {
-  bool positive_after_data = false;
+void demand(bool holds) {
+  if (!holds) __builtin_trap();
+}
+
+/// What was asked on the wire, and which reply answers it, counted here without the dialogue's help: one for each
+/// command in their order (RFC 5321 §4.1.1.1, RFC 2920 §3.1), and in LMTP one behind the data for each recipient that
+/// was accepted (RFC 2033 §4.2). Each reply carries its number as its text, so that each outcome tells on which reply
+/// it stands.
+class Ledger {
+ public:
+  Ledger(bool lmtp, std::size_t recipients) : lmtp_(lmtp), accepted_(recipients) {}
+
+  void wrote(std::string_view said) {
+    check_lines(said);
+    while (!said.empty()) {
+      const auto end = said.find("\r\n");
+      asked_.push_back({.command = std::string(said.substr(0, end)), .recipient = kNobody});
+      if (said.starts_with("RCPT")) asked_.back().recipient = rcpts_++;
+      said.remove_prefix(end + 2);
+    }
+  }
+  /// The end of the data is asked for, by the final dot or the last chunk.
+  void end_asked(const std::string& command) {
+    if (!lmtp_) {
+      asked_.push_back({.command = command, .recipient = kNobody, .ends = true});
+      return;
+    }
+    for (std::size_t i = 0; i < accepted_.size(); ++i) {
+      if (accepted_[i]) asked_.push_back({.command = command, .recipient = i, .ends = true});
+    }
+  }
+  void chunk_asked(const std::string& command) { asked_.push_back({.command = command, .recipient = kNobody}); }
+
+  /// Hands a reply to the dialogue and looks what it takes it for.
+  void hear(ClientTransaction& t, ClientReply reply) {
+    Heard heard{.asked = {}, .code = reply.code, .data_out = t.data_out()};
+    const bool unasked = asked_.empty();
+    if (!unasked) {
+      heard.asked = std::move(asked_.front());
+      asked_.pop_front();
+    }
+    reply.text = std::to_string(heard_.size());
+    if (heard.asked.recipient != kNobody && !heard.asked.ends) accepted_[heard.asked.recipient] = reply.is_positive();
+    const auto answered = t.take(reply);
+    demand(answered.command == heard.asked.command);
+    demand(!unasked || answered.at.empty());
+    heard_.push_back(std::move(heard));
+  }
+
+  /// Each outcome stands on a reply to what decides about it.
+  void check(const ClientTransaction& t) const {
+    for (std::size_t i = 0; i < t.outcomes().size(); ++i) {
+      demand(t.outcomes()[i].has_value());
+      const auto& outcome = *t.outcomes()[i];
+      demand(outcome.fate != Fate::in_doubt || t.data_out());
+      demand((outcome.fate == Fate::delivered) == outcome.reply.is_positive());
+      if (outcome.ours) {
+        demand(outcome.fate != Fate::delivered);
+        continue;
+      }
+      const auto& heard = heard_.at(static_cast<std::size_t>(std::stoul(outcome.reply.text)));
+      demand(heard.code == outcome.reply.code);
+      if (outcome.fate == Fate::delivered) {
+        // Accepted, and taken by the reply to all of the data: in LMTP by that for this very recipient.
+        demand(heard.asked.ends && heard.data_out && heard.code / 100 == 2 && accepted_[i]);
+        demand(!lmtp_ || heard.asked.recipient == i);
+        continue;
+      }
+      // A refusal that was said about another recipient is none of this one, unless it ends everything.
+      // Nor does anything but a refusal refuse; a RSET that isn't done leaves the letter untried, whatever is said.
+      demand(heard.code >= 400 || (outcome.fate == Fate::untried && heard.asked.command == "RSET"));
+      demand(heard.asked.recipient == kNobody || heard.asked.recipient == i || heard.code == 421);
+    }
+    // Nobody asks anything more where a reply is still to come: it would be taken for the next one's.
+    demand(t.broken() || asked_.empty());
+  }
+
+ private:
+  static constexpr std::size_t kNobody = SIZE_MAX;
+  struct Asked {
+    std::string command;
+    std::size_t recipient = kNobody;  ///< that this is about alone
+    bool ends = false;                ///< the data
+  };
+  struct Heard {
+    Asked asked;  ///< without a command: nothing was
+    int code;
+    bool data_out;
+  };
+
+  bool lmtp_;
+  std::vector<bool> accepted_;
+  std::size_t rcpts_ = 0;
+  std::deque<Asked> asked_;
+  std::vector<Heard> heard_;
+};
+
+Run transact(Server& server, ClientTransaction& t, Ledger& ledger, unsigned chunks, bool impatient) {
   unsigned begun = 0;
   for (int steps = 0; t.want() != ClientTransaction::Want::done; ++steps) {
-    if (steps > 100'000) __builtin_trap();
+    demand(steps <= 100'000);
     const auto read = [&] {
-      const auto reply = server.next();
-      if (!reply) {
+      auto reply = server.next();
+      if (reply) {
+        ledger.hear(t, *std::move(reply));
+      } else {
         t.lost({.code = 451, .status = "4.4.2", .text = "gone"});
-        return;
       }
-      if (t.data_out() && reply->is_positive()) positive_after_data = true;
-      static_cast<void>(t.take(*reply));
     };
     switch (t.want()) {
       case ClientTransaction::Want::write:
-        check_lines(t.take_output());
+        ledger.wrote(t.take_output());
         break;
       case ClientTransaction::Want::text:
         if (impatient) read();
-        if (t.want() == ClientTransaction::Want::text) t.text_sent();
+        if (t.want() == ClientTransaction::Want::text) {
+          t.text_sent();
+          ledger.end_asked(".");
+        }
         break;
       case ClientTransaction::Want::chunk: {
         const bool last = ++begun >= chunks;
-        check_lines(t.begin_chunk(10, last));
+        const auto command = t.begin_chunk(10, last);
+        check_lines(command);
+        const auto line = command.substr(0, command.size() - 2);
+        last ? ledger.end_asked(line) : ledger.chunk_asked(line);
         if (impatient) read();
         if (t.want() != ClientTransaction::Want::done) t.chunk_sent();
         break;
@@ -96,12 +200,7 @@ Run transact(Server& server, ClientTransaction& t, unsigned chunks, bool impatie
         break;
     }
   }
-  for (const auto& outcome : t.outcomes()) {
-    if (!outcome) __builtin_trap();
-    if (outcome->fate == Fate::delivered && (!positive_after_data || !outcome->reply.is_positive())) __builtin_trap();
-    if (outcome->fate == Fate::in_doubt && !t.data_out()) __builtin_trap();
-    if (outcome->fate != Fate::delivered && outcome->reply.is_positive()) __builtin_trap();
-  }
+  ledger.check(t);
   return {.broken = t.broken(), .needs_reset = t.needs_reset()};
 }
 
@@ -128,8 +227,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                          .chunks = 1U + ((data[1] >> 3) & 3U)};
   for (int letters = 0; letters < 3; ++letters) {
     const auto recipients = 1U + (data[2] & 3U);
-    ClientTransaction t("MAIL FROM:<>", std::vector<std::string>(recipients, "RCPT TO:<x@y.example>"), transaction);
-    const auto run = transact(server, t, 1U + ((data[2] >> 2) & 3U), (data[1] & 128) != 0);
+    std::vector<std::string> commands;
+    commands.reserve(recipients);
+    for (unsigned i = 0; i < recipients; ++i) commands.push_back("RCPT TO:<" + std::to_string(i) + "@y.example>");
+    ClientTransaction t("MAIL FROM:<>", std::move(commands), transaction);
+    Ledger ledger(lmtp, recipients);
+    const auto run = transact(server, t, ledger, 1U + ((data[2] >> 2) & 3U), (data[1] & 128) != 0);
     if (run.broken) break;
     transaction.used_before = true;
     transaction.reset_first = run.needs_reset;

@@ -38,7 +38,8 @@ MemoryStream::MemoryStream(Options options)
       peer_(std::move(options.peer)),
       local_(std::move(options.local)),
       tls_(std::move(options.tls)),
-      tls_after_start_(std::move(options.tls_after_start)) {
+      tls_after_start_(std::move(options.tls_after_start)),
+      comes_to_who_waits_(options.comes_to_who_waits) {
   for (auto& piece : options.input) feed(std::move(piece));
   incoming_->ended = options.ends;
 }
@@ -104,6 +105,7 @@ Async<Result<bool>> MemoryStream::fill() {
   if (auto begun = begin_operation(); !begun) co_return pass(begun);
   if (interrupted_) co_return fail(ErrorKind::closed, "interrupted");
   if (input().size() >= kMostInput) co_return fail(ErrorKind::limit, "too much unread input");
+  if (comes_to_who_waits_ && std::exchange(woken_, false)) co_return fail(ErrorKind::timeout, "timeout");
   const auto deadline = std::chrono::steady_clock::now() + timeout_;
   while (incoming_->pieces.empty() && !incoming_->ended) {
     if (std::exchange(woken_, false)) co_return fail(ErrorKind::timeout, "timeout");
@@ -133,18 +135,26 @@ Async<Result<bool>> MemoryStream::fill() {
   co_return true;
 }
 
-void MemoryStream::deliver(std::string_view octets) {
+Result<void> MemoryStream::deliver(std::string_view octets) {
+  Result<void> done;
+  if (broken_pipe_ && octets.size() >= broken_pipe_->room) {
+    octets = octets.substr(0, std::exchange(broken_pipe_->room, 0));
+    woken_ = true;
+    done = fail(broken_pipe_->kind, "connection failed", "failed while octets were written, as the test asked");
+  } else if (broken_pipe_) {
+    broken_pipe_->room -= octets.size();
+  }
   written_.append(octets);
-  if (!outgoing_ || octets.empty()) return;
+  if (!outgoing_ || octets.empty()) return done;
   outgoing_->pieces.emplace_back(octets);
   outgoing_->wake();
+  return done;
 }
 
 Async<Result<void>> MemoryStream::write(std::string_view octets) {
   if (auto begun = begin_operation(); !begun) co_return begun;
   if (outgoing_ && outgoing_->reader_gone) co_return fail(ErrorKind::closed, "the peer is gone");
-  deliver(octets);
-  co_return Result<void>();
+  co_return deliver(octets);
 }
 
 Async<Result<void>> MemoryStream::write_pieces(std::span<const std::string_view> pieces) {
@@ -152,13 +162,16 @@ Async<Result<void>> MemoryStream::write_pieces(std::span<const std::string_view>
   if (outgoing_ && outgoing_->reader_gone) co_return fail(ErrorKind::closed, "the peer is gone");
   std::string all;
   for (const auto piece : pieces) all.append(piece);
-  deliver(all);
-  co_return Result<void>();
+  co_return deliver(all);
 }
 
 Result<void> MemoryStream::play_tls() {
   if (auto begun = begin_operation(); !begun) return begun;
   if (tls_) return fail(ErrorKind::state, "TLS is already active");
+  if (tls_failure_) {
+    fail_at(1, ErrorKind::closed);
+    return fail(*tls_failure_, "TLS failed", "TLS handshake: failed as the test asked");
+  }
   if (piece_begun_) incoming_->pieces.pop_front();
   piece_begun_ = false;
   buffer_.clear();

@@ -26,6 +26,7 @@ struct MemoryStreamOptions {
   std::vector<std::string> input = {};  ///< the pieces that the peer sends, without waiting for replies
   bool ends = true;                     ///< end of input behind them; else fill() waits for feed() or end()
   std::size_t piece_limit = SIZE_MAX;   ///< at most so many octets a fill(); 1 for byte by byte
+  bool comes_to_who_waits = false;      ///< a piece is not there yet for who only looks: a woken fill() finds none
   Endpoint peer = Endpoint::of(boost::asio::ip::make_address("192.0.2.1"), 40001);
   Endpoint local = Endpoint::of(boost::asio::ip::make_address("192.0.2.25"), 25);
   std::optional<TlsInfo> tls = std::nullopt;  ///< set: encrypted from the start
@@ -56,6 +57,12 @@ class MemoryStream final : public Stream {
   /// The nth operation from now (1 is the next) fails with `kind`, and all after it with `closed`. Operations are fill,
   /// write, write_pieces and start_tls. A failing write records nothing.
   void fail_at(std::size_t nth, ErrorKind kind) noexcept;
+  /// The peer reads so many more octets of what is written: the write that reaches the last of them delivers up to it
+  /// and fails with `kind`, and so does every later one. 0: the next write fails at once. What the peer has said can
+  /// still be read; who then waits for more is told at once that its time is over.
+  void fail_writes_after(std::size_t octets, ErrorKind kind) noexcept { broken_pipe_ = {.room = octets, .kind = kind}; }
+  /// The handshake of start_tls fails so, and what goes on afterwards with `closed`.
+  void fail_tls(ErrorKind kind) noexcept { tls_failure_ = kind; }
   [[nodiscard]] std::size_t operations() const noexcept { return operations_; }
   void set_peer(Endpoint peer) { peer_ = std::move(peer); }
   [[nodiscard]] bool is_closed() const noexcept { return closed_; }
@@ -88,7 +95,7 @@ class MemoryStream final : public Stream {
   struct Pipe;
 
   [[nodiscard]] Result<void> begin_operation();
-  void deliver(std::string_view octets);
+  [[nodiscard]] Result<void> deliver(std::string_view octets);
   [[nodiscard]] Result<void> play_tls();
 
   std::shared_ptr<Pipe> incoming_;
@@ -100,6 +107,12 @@ class MemoryStream final : public Stream {
   std::size_t operations_ = 0;
   std::size_t fail_at_ = 0;
   ErrorKind fail_kind_ = ErrorKind::closed;
+  struct BrokenPipe {
+    std::size_t room;
+    ErrorKind kind;
+  };
+  std::optional<BrokenPipe> broken_pipe_;
+  std::optional<ErrorKind> tls_failure_;
   std::chrono::milliseconds timeout_ = std::chrono::minutes(5);
   Endpoint peer_;
   Endpoint local_;
@@ -109,6 +122,7 @@ class MemoryStream final : public Stream {
   bool bulk_ = false;
   bool interrupted_ = false;
   bool woken_ = false;
+  bool comes_to_who_waits_;
   bool closed_ = false;
 };
 

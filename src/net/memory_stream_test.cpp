@@ -59,6 +59,56 @@ TEST(MemoryStream, FailsAtEachOperation) {
   EXPECT_EQ(stream.operations(), 6U);
 }
 
+namespace {
+Async<std::string> write_and_read(MemoryStream* stream) {
+  std::string said;
+  for (const auto* text : {"abc", "def", "ghi"}) {
+    const auto wrote = co_await stream->write(text);
+    said += wrote ? "ok " : std::string(name_of(wrote.error().kind)) + " ";
+  }
+  while (true) {
+    const auto more = co_await stream->fill();
+    if (more && *more) continue;
+    said += more ? "end" : name_of(more.error().kind);
+    co_return said;
+  }
+}
+}  // namespace
+
+TEST(MemoryStream, WritesFailWithinTheirOctets) {
+  const std::pair<std::size_t, std::string_view> cases[] = {
+      {0, "closed closed closed timeout"}, {2, "closed closed closed timeout"}, {3, "closed closed closed timeout"},
+      {4, "ok closed closed timeout"},     {9, "ok ok closed timeout"},         {10, "ok ok ok end"},
+  };
+  for (const auto& [octets, said] : cases) {
+    MemoryStream stream({.input = {"still read"}, .ends = octets == 10});
+    stream.fail_writes_after(octets, ErrorKind::closed);
+    EXPECT_EQ(run_to_end(write_and_read(&stream)), said) << octets;
+    EXPECT_EQ(stream.written(), std::string("abcdefghi").substr(0, octets));
+  }
+}
+
+// A piece that is there for who waits, and not yet for who only looks.
+TEST(MemoryStream, WhatComesToWhoWaits) {
+  const auto look_and_wait = [](MemoryStream* stream) -> Async<std::string> {
+    stream->wake();
+    const auto looked = co_await stream->fill();
+    const auto waited = co_await stream->fill();
+    co_return fmt::format("{} {}", looked ? "there" : name_of(looked.error().kind), waited ? "there" : "");
+  };
+  MemoryStream there({.input = {"a", "b"}});
+  EXPECT_EQ(run_to_end(look_and_wait(&there)), "there there");
+  MemoryStream coming({.input = {"a"}, .comes_to_who_waits = true});
+  EXPECT_EQ(run_to_end(look_and_wait(&coming)), "timeout there");
+}
+
+TEST(MemoryStream, AHandshakeFailsAsTheTestAsks) {
+  MemoryStream stream({.input = {"STARTTLS\r\n", "x\r\n"}});
+  stream.fail_tls(ErrorKind::policy);
+  EXPECT_EQ(run_to_end(count_lines(&stream)), "policy");
+  EXPECT_EQ(stream.tls(), nullptr);
+}
+
 TEST(MemoryStream, StartTlsThrowsAwayWhatWasInjected) {
   for (const std::size_t limit : {SIZE_MAX, 1UL, 12UL}) {
     MemoryStream stream({.input = {"a\r\nSTARTTLS\r\ninjected\r\n", "four\r\n"}, .piece_limit = limit});

@@ -39,6 +39,7 @@ class MemoryOctets final : public store::EmailOctets {
 struct ScriptedHost {
   std::vector<std::string> replies = {};  ///< a piece each, without waiting for commands
   bool hangs_up = true;                   ///< at their end; else it is silent
+  bool talks_ahead = false;               ///< the replies are there before anything was asked
   std::size_t fail_at = 0;                ///< this operation on our stream fails
   bool refuses = false;                   ///< the connection itself
   std::string verified = {};              ///< how TLS would be verified
@@ -122,7 +123,8 @@ class PeerRig {
     hosts_.pop_front();
     auto tls = net::fake_tls();
     tls.verified = host.verified;
-    auto pair = net::MemoryStream::make_pair({.input = host.replies, .peer = outbound.to, .tls_after_start = tls});
+    auto pair = net::MemoryStream::make_pair(
+        {.input = host.replies, .comes_to_who_waits = !host.talks_ahead, .peer = outbound.to, .tls_after_start = tls});
     if (host.hangs_up) pair.first->end();
     if (host.fail_at > 0) pair.first->fail_at(host.fail_at, ErrorKind::closed);
     outbound.stream = std::move(pair.first);

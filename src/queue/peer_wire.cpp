@@ -43,6 +43,19 @@ Async<Result<smtp::ClientReply>> PeerWire::read(std::chrono::milliseconds timeou
   }
 }
 
+Async<bool> PeerWire::look() {
+  // Woken, it takes what is there and is told that its time is over where it would have to wait; until then, or the
+  // next one to wait would be told so. And a reader of bulk reads before it waits.
+  stream_->expect_bulk(true);
+  stream_->wake();
+  while (true) {
+    const auto more = co_await stream_->fill();
+    if (!more || !*more) break;
+  }
+  stream_->expect_bulk(false);
+  co_return has_input();
+}
+
 Async<Result<void>> PeerWire::write(std::string octets, std::chrono::milliseconds timeout) {
   stream_->set_timeout(within(timeout));
   co_return co_await stream_->write(octets);

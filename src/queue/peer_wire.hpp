@@ -35,6 +35,8 @@ class PeerWire {
   void set_deadline(std::chrono::steady_clock::time_point deadline) noexcept { deadline_ = deadline; }
   /// Whether something of the peer has come that nobody has read.
   [[nodiscard]] bool has_input() const noexcept { return !stream_->input().empty(); }
+  /// The same, and looks whether more has come by now, without waiting for it.
+  [[nodiscard]] Async<bool> look();
 
   /// Keeps it for the trace, as far as there is room.
   void note(std::string command, std::string reply);

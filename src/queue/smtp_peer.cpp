@@ -291,7 +291,7 @@ Async<> SmtpPeer::transact(const OutgoingTransaction* transaction, const Letter*
     switch (dialogue.want()) {
       case Want::write: {
         // All that was asked is answered: what has come since would be taken for the next command's reply.
-        if (wire_->has_input()) {
+        if (co_await wire_->look()) {
           co_await hear_unasked(&dialogue);
           break;
         }
@@ -377,8 +377,9 @@ Async<> SmtpPeer::send_text(ClientTransaction* dialogue, const Letter* letter) {
   std::uint64_t offset = 0;
   std::string out;
   do {
-    // It talks where it should listen: a refusal, or nonsense.
-    if (wire_->has_input()) {
+    // It talks where it should listen: a refusal, or nonsense. A word too many that was left unread would be taken for
+    // the reply to the letter.
+    if (co_await wire_->look()) {
       co_await read_one(dialogue, kHearOut);
       if (dialogue->want() != Want::text) co_return;
     }
@@ -406,7 +407,7 @@ Async<> SmtpPeer::send_text(ClientTransaction* dialogue, const Letter* letter) {
 
 Async<> SmtpPeer::send_chunk(ClientTransaction* dialogue, const Letter* letter, std::uint64_t* offset) {
   // As above; chunks that were answered meanwhile come first, too.
-  if (wire_->has_input()) {
+  if (dialogue->awaits_reply() ? wire_->has_input() : co_await wire_->look()) {
     co_await read_one(dialogue, kHearOut);
     co_return;
   }

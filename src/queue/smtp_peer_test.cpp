@@ -160,6 +160,18 @@ TEST(SmtpPeer, AReplyTooManyIsNoDelivery) {
   }
 }
 
+// Likewise where it comes a moment later than the reply that was due: before anything is said, and before the end of
+// the text, what has come is looked at.
+TEST(SmtpPeer, AReplyTooManyIsSeenBeforeItIsTakenForAnother) {
+  for (const std::string hello : {"250 mx\r\n", "250-mx\r\n250 PIPELINING\r\n", "250-mx\r\n250 CHUNKING\r\n"}) {
+    PeerRig rig;
+    rig.host({.replies = {"220 hi\r\n", hello, "250 stray\r\n"}, .hangs_up = false, .talks_ahead = true});
+    const auto told = rig.run(letters(1, 1));
+    EXPECT_EQ(told.fates(), "passing:4.5.0") << hello;
+    EXPECT_FALSE(told.wrote[0].contains("MAIL")) << hello;
+  }
+}
+
 TEST(SmtpPeer, WhatThisHostLacks) {
   struct Case {
     std::string_view offers;

@@ -44,6 +44,9 @@ class MiniHost {
   MiniHost& operator=(const MiniHost&) = delete;
 
   net::Endpoint at;
+  std::string aside = {};  ///< what it says behind its 354 without being asked; before the first connection
+  std::optional<std::string> instead_of_tls =
+      {};  ///< what it says behind STARTTLS's reply before it hangs up; likewise
   /// The letters that came, decoded.
   [[nodiscard]] std::vector<std::string> letters() { return *letters_.lock(); }
 
@@ -102,12 +105,14 @@ class MiniHost {
       if (line->starts_with("EHLO")) {
         reply = fmt::format("250-mini\r\n{}{}250 DSN\r\n", starttls ? "250-STARTTLS\r\n" : "", offers_);
       } else if (*line == "STARTTLS") {
-        const auto wrote = co_await stream->write("220 go\r\n");
+        const auto wrote = co_await stream->write("220 go\r\n" + instead_of_tls.value_or(""));
+        if (!wrote || instead_of_tls) break;
         const auto started = co_await stream->start_tls(tls_);
-        if (!wrote || !started) break;
+        if (!started) break;
         reply.clear();
       } else if (*line == "DATA") {
-        const auto wrote = co_await stream->write("354 go\r\n");
+        auto wrote = co_await stream->write("354 go\r\n");
+        if (wrote && !aside.empty()) wrote = co_await stream->write(aside);
         if (!wrote) break;
         auto text = co_await text_of(stream.get());
         letters_.lock()->push_back(std::move(text));
@@ -231,6 +236,32 @@ TEST_F(SmtpPeersLoopback, AHostWhoseTlsIsBrokenGetsPlainText) {
   all.push_back(PeerRig::letter(1));
   const auto told = net::run_to_end(attempt(&peers, {}, hop, std::move(all)));
   EXPECT_TRUE(told.starts_with("plain delivered, TLS failed: ")) << told;
+}
+
+TEST_F(SmtpPeersLoopback, AHandshakeThatIsCutOrNone) {
+  for (const auto* said : {"", "\x16\x03\x03", "250 injected\r\n250 2.0.0 ok\r\n"}) {
+    MiniHost host(server_tls(), "");
+    host.instead_of_tls = said;
+    const auto opportunistic = send(host.at, TlsPolicy::opportunistic);
+    EXPECT_TRUE(opportunistic.starts_with("plain delivered, TLS failed: TLS handshake")) << opportunistic;
+    for (const auto policy : {TlsPolicy::encrypted, TlsPolicy::verified}) {
+      const auto demanded = send(host.at, policy);
+      EXPECT_TRUE(demanded.starts_with("TLS 4.7.5: TLS handshake")) << demanded;
+    }
+    EXPECT_EQ(host.letters().size(), 1U);
+  }
+}
+
+// The letter is longer than what lies between the two, so that the word is there before the end of the text.
+TEST_F(SmtpPeersLoopback, WhatAHostSaysWhileTheLetterIsWrittenIsHeard) {
+  const std::string big(16UL << 20, 'x');
+  for (const auto policy : {TlsPolicy::none, TlsPolicy::encrypted}) {
+    for (const auto& [aside, told] : {std::pair("250 stray\r\n", "passing"), {"552 5.3.4 too big\r\n", "lasting"}}) {
+      MiniHost host(server_tls(), "");
+      host.aside = aside;
+      EXPECT_TRUE(send(host.at, policy, {}, "mx.busan.example", false, {big}).ends_with(told)) << aside;
+    }
+  }
 }
 
 TEST_F(SmtpPeersLoopback, LettersArriveAsTheyAre) {

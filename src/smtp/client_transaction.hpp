@@ -78,6 +78,8 @@ class ClientTransaction {
   /// `words`, which say why.
   void lost(const ClientReply& words);
 
+  /// Whether some of what was asked is not answered yet.
+  [[nodiscard]] bool awaits_reply() const noexcept { return !expected_.empty(); }
   /// With `read`: what for.
   [[nodiscard]] Waiting waiting() const noexcept;
   /// One for each recipient, complete with `done`.

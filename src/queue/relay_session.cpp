@@ -222,6 +222,13 @@ bool another_may_take(const RecipientOutcome& one) {
          message::bounce_reason(reply.text, reply.status, reply.code) != message::BounceReason::rate_limited;
 }
 
+// A host that takes the data and then never says a word, each time: the first doubt is left to time, since it costs a
+// second copy where the host has the letter (RFC 1047). With each attempt one host more is passed by, so that a letter
+// isn't given up while another host would have it.
+bool doubted_before(const store::OutgoingRecipient& recipient, const RecipientOutcome& one, std::size_t hop) {
+  return one.fate == Fate::in_doubt && hop < static_cast<std::size_t>(std::max<std::int64_t>(recipient.attempts, 0));
+}
+
 // Recipients of a letter that are tried again at once.
 struct Again {
   Again(const Held& of, std::size_t first_hop)
@@ -318,7 +325,9 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
                   .words = one.ours ? one.reply.text : one.reply.line(),
                   .smtp = !one.ours,
                   .host = session->peer->facts().host};
-    const bool lacks = more_hops && (one.host_lacks ? one.fate != Fate::delivered : another_may_take(one));
+    const bool lacks = more_hops && (one.host_lacks ? one.fate != Fate::delivered
+                                                    : another_may_take(one) ||
+                                                          doubted_before(letter.recipients[i], one, session->hop));
     if (held.tries < kMostTries && (lacks || one.fate == Fate::untried)) {
       (lacks ? elsewhere : untried).add(letter.recipients[i], std::move(ending));
       continue;

@@ -310,6 +310,26 @@ TEST(Relay, WhatTheBestHostPutsOffTheNextMayTake) {
   EXPECT_TRUE(with(refused("550 5.1.1 no")).contains("delivered 1 postponed 0 failed 1"));
 }
 
+// The first doubt waits for its time; a host that leaves it in doubt again is passed by, one more with each attempt.
+TEST(Relay, AHostThatAlwaysLeavesDoubtIsPassedBy) {
+  RelayWorld world;
+  world.hops = 3;
+  world.on_recipient = [](const std::string& host, const auto&, const auto&) {
+    return host.starts_with("mx3") ? Answer() : Answer{.fate = Fate::in_doubt, .reply = "450 4.4.2 silence"};
+  };
+  world.send(world.letter("a", {"bob@busan.example"}));
+  const std::string first = "mx1.busan.example: bob@busan.example=in_doubt\n";
+  const std::string second = "mx2.busan.example: bob@busan.example=in_doubt\n";
+  world.round();
+  EXPECT_EQ(world.talk(), first);
+  world.store.clock.advance(2h);
+  world.round();
+  EXPECT_EQ(world.talk(), first + second);
+  world.store.clock.advance(2h);
+  EXPECT_EQ(world.round(), "delivered 1 postponed 0 failed 0 notices 0");
+  EXPECT_EQ(world.talk(), first + second + "mx3.busan.example: bob@busan.example=delivered\n");
+}
+
 TEST(Relay, ALetterThatTheBestHostCantTakeSpeaksForItselfAlone) {
   RelayWorld world;
   world.hops = 2;

@@ -157,8 +157,8 @@ struct RelayWorld {
   }
 
   store::Delivery letter(const std::string& id, const std::vector<std::string>& to,
-                         std::string sender = "alice@seoul.example") {
-    auto made = store.letter(id, fmt::format("Subject: {}\r\n\r\nhello\r\n", id), {});
+                         std::string sender = "alice@seoul.example", const std::string& body = "hello\r\n") {
+    auto made = store.letter(id, fmt::format("Subject: {}\r\n\r\n{}", id, body), {});
     made.sender = std::move(sender);
     for (const auto& address : to) {
       made.remote.push_back({.address = address, .destination = address.substr(address.find('@') + 1)});

@@ -130,9 +130,9 @@ Result<void> queue_those_elsewhere(db::Connection& connection, const DeliveryWri
     if (!queued) return queued;
   }
   number = kRemoteNumber;
-  const auto next = first_attempt(delivery.terms, write.now);
   for (const auto& recipient : delivery.remote) {
-    auto queued = insert_remote_recipient(connection, delivery.id, number++, recipient, next, delivery.claim_until);
+    auto queued = insert_remote_recipient(connection, delivery.id, number++, recipient, delivery.terms, write.now,
+                                          delivery.claim_until);
     if (!queued) return queued;
   }
   return {};

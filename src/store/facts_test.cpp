@@ -221,6 +221,7 @@ TEST_P(Facts, ThoseOfAnOlderSchemaAreDerivedAnew) {
                 "ALTER TABLE queue_recipient DROP COLUMN destination; "
                 "ALTER TABLE queue_recipient DROP COLUMN reverse_path; "
                 "ALTER TABLE queue_recipient DROP COLUMN notified; "
+                "ALTER TABLE queue_recipient DROP COLUMN urgency; "
                 "UPDATE schema_version SET version = 3 WHERE name = 'store'");
     ASSERT_TRUE(old) << old.error().log;
   }

@@ -23,7 +23,7 @@ Result<void> queue_notice(db::Connection& connection, const NoticeWrite& write, 
     return insert_local_recipient(connection, notice.id, 0, *notice.local,
                                   {.next = now, .claimed = {}, .attempts = 0, .error = why});
   }
-  return insert_remote_recipient(connection, notice.id, kRemoteNumber, *notice.remote, now, {});
+  return insert_remote_recipient(connection, notice.id, kRemoteNumber, *notice.remote, {}, now, {});
 }
 
 }  // namespace

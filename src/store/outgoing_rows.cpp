@@ -1,6 +1,7 @@
 // The queue's rows of recipients elsewhere: what is due, claims, and what came of attempts. Statements that walk the
 // destinations name kind and state as the partial index queue_destination has them.
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "base/json.hpp"
@@ -92,55 +93,126 @@ Result<DueDestinations> due_rows(db::Connection& connection, ShardId shard, std:
                                  SystemTime now) {
   DueDestinations found;
   std::string last(after);
-  for (std::size_t seen = 0; seen < at_most; ++seen) {
-    auto rows = connection.query(kNextDestination, {std::string_view(last)});
+  std::int64_t urgency = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t seen = 0;;) {
+    auto rows = connection.query(kNextDestination, {std::string_view(last), urgency});
     if (!rows) return pass(rows);
     const auto any = rows->next();
     if (!any) return pass(any);
     if (!*any) return found;
-    std::string destination(rows->text(0));
-    const auto next = from_database(rows->integer(1));
-    if (next <= now) {
-      found.due.push_back({shard, destination, next});
-    } else {
-      found.next = std::min(found.next.value_or(next), next);
+    if (std::string destination(rows->text(0)); destination != last) {
+      if (seen++ == at_most) break;
+      last = std::move(destination);
     }
-    last = std::move(destination);
+    urgency = rows->integer(1);
+    const auto next = from_database(rows->integer(2));
+    if (next > now) {
+      found.next = std::min(found.next.value_or(next), next);
+    } else if (found.due.empty() || found.due.back().destination != last) {
+      found.due.push_back({shard, last, next});
+    } else {
+      found.due.back().next = std::min(found.due.back().next, next);
+    }
   }
   found.go_on = DestinationCursor{shard, std::move(last)};
   return found;
 }
 
-Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, ShardId shard, std::string_view destination,
-                                               std::size_t at_most, SystemTime now, SystemTime until) {
-  std::vector<OutgoingLetter> letters;
-  std::map<std::pair<std::string, std::string>, std::size_t> known;  // by letter and reverse-path
-  {
+namespace {
+
+/// Part of a claim: so many of a destination's rows of one urgency, those that were due first.
+struct Claim {
+  std::int64_t urgency = 0;
+  std::int64_t rows = 0;
+};
+
+// What a claim takes where rows of several urgencies are due: the most urgent ones, and for a quarter those that were
+// due first, so that a flood of urgent letters leaves something to the others. Nearly always there is one urgency, and
+// the index is looked at twice for it.
+Result<std::vector<Claim>> claims_of(db::Connection& connection, std::string_view destination, std::int64_t at_most,
+                                     SystemTime now) {
+  std::vector<Claim> claims;
+  for (auto urgency = std::numeric_limits<std::int64_t>::min();;) {
+    auto rows = connection.query(kNextUrgency, {destination, urgency});
+    if (!rows) return pass(rows);
+    const auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) break;
+    urgency = rows->integer(0);
+    if (from_database(rows->integer(1)) <= now) claims.push_back({.urgency = urgency});
+  }
+  if (claims.size() == 1) claims.front().rows = at_most;
+  if (claims.size() <= 1) return claims;
+  std::vector<std::vector<std::int64_t>> due(claims.size());  // when
+  auto left = at_most;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
     auto rows = connection.query(
-        "SELECT r.delivery_id, r.number, r.recipient, r.notify, r.original_recipient, r.attempts, r.last_error, "
-        "r.reverse_path, m.sender, m.arrived, m.size, m.envelope_id, m.ret, m.smtputf8, m.require_tls, m.account_id, "
-        "m.form, m.priority, m.not_before, m.deliver_by, m.by_mode, r.notified "
-        "FROM queue_recipient r JOIN queue_message m ON m.delivery_id = r.delivery_id "
-        "WHERE r.kind = 2 AND r.state = 0 AND r.destination = $1 AND r.next_attempt <= $2 "
-        "ORDER BY r.next_attempt LIMIT $3",
-        {destination, to_database(now), static_cast<std::int64_t>(std::min(at_most, kMostClaimed))});
+        "SELECT next_attempt FROM queue_recipient WHERE kind = 2 AND state = 0 AND destination = $1 AND urgency = $2 "
+        "AND next_attempt <= $3 ORDER BY next_attempt LIMIT $4",
+        {destination, claims[i].urgency, to_database(now), at_most});
     if (!rows) return pass(rows);
     while (true) {
       const auto any = rows->next();
       if (!any) return pass(any);
       if (!*any) break;
-      auto letter = letter_of(*rows, shard, destination);
-      const auto [place, fresh] = known.try_emplace({letter.id, letter.sender}, letters.size());
-      if (fresh) letters.push_back(std::move(letter));
-      letters[place->second].recipients.push_back({.number = rows->integer(1),
-                                                   .address = std::string(rows->text(2)),
-                                                   .notify = std::string(rows->text(3)),
-                                                   .original_recipient = std::string(rows->text(4)),
-                                                   .attempts = rows->integer(5),
-                                                   .last_error = std::string(rows->text(6)),
-                                                   .warned = rows->integer(21) != 0,
-                                                   .told_late = rows->integer(21) >= kToldLate});
+      due[i].push_back(rows->integer(0));
     }
+    claims[i].rows = std::min(std::ssize(due[i]), std::max<std::int64_t>(left - at_most / 4, 0));
+    left -= claims[i].rows;
+  }
+  for (; left > 0; --left) {
+    std::optional<std::size_t> first;
+    const auto next = [&](std::size_t i) { return due[i][static_cast<std::size_t>(claims[i].rows)]; };
+    for (std::size_t i = 0; i < claims.size(); ++i) {
+      if (claims[i].rows < std::ssize(due[i]) && (!first || next(i) < next(*first))) first = i;
+    }
+    if (!first) break;
+    ++claims[*first].rows;
+  }
+  return claims;
+}
+
+Result<void> read_due(db::Connection& connection, ShardId shard, std::string_view destination, const Claim& claim,
+                      SystemTime now, std::vector<OutgoingLetter>& letters) {
+  if (claim.rows == 0) return {};
+  std::map<std::pair<std::string, std::string>, std::size_t> known;  // by letter and reverse-path
+  auto rows = connection.query(
+      "SELECT r.delivery_id, r.number, r.recipient, r.notify, r.original_recipient, r.attempts, r.last_error, "
+      "r.reverse_path, m.sender, m.arrived, m.size, m.envelope_id, m.ret, m.smtputf8, m.require_tls, m.account_id, "
+      "m.form, m.priority, m.not_before, m.deliver_by, m.by_mode, r.notified "
+      "FROM queue_recipient r JOIN queue_message m ON m.delivery_id = r.delivery_id "
+      "WHERE r.kind = 2 AND r.state = 0 AND r.destination = $1 AND r.urgency = $2 AND r.next_attempt <= $3 "
+      "ORDER BY r.next_attempt LIMIT $4",
+      {destination, claim.urgency, to_database(now), claim.rows});
+  if (!rows) return pass(rows);
+  while (true) {
+    const auto any = rows->next();
+    if (!any) return pass(any);
+    if (!*any) return {};
+    auto letter = letter_of(*rows, shard, destination);
+    const auto [place, fresh] = known.try_emplace({letter.id, letter.sender}, letters.size());
+    if (fresh) letters.push_back(std::move(letter));
+    letters[place->second].recipients.push_back({.number = rows->integer(1),
+                                                 .address = std::string(rows->text(2)),
+                                                 .notify = std::string(rows->text(3)),
+                                                 .original_recipient = std::string(rows->text(4)),
+                                                 .attempts = rows->integer(5),
+                                                 .last_error = std::string(rows->text(6)),
+                                                 .warned = rows->integer(21) != 0,
+                                                 .told_late = rows->integer(21) >= kToldLate});
+  }
+}
+
+}  // namespace
+
+Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, ShardId shard, std::string_view destination,
+                                               std::size_t at_most, SystemTime now, SystemTime until) {
+  std::vector<OutgoingLetter> letters;
+  const auto claims =
+      claims_of(connection, destination, static_cast<std::int64_t>(std::min(at_most, kMostClaimed)), now);
+  if (!claims) return pass(claims);
+  for (const auto& claim : *claims) {
+    if (auto done = read_due(connection, shard, destination, claim, now, letters); !done) return pass(done);
   }
   for (auto& letter : letters) {
     std::vector<OutgoingRecipient> ours;

@@ -249,6 +249,62 @@ TEST_P(StoreOutgoing, WhenItIsDue) {
   EXPECT_EQ(claimed.front().begins - claimed.front().arrived, 2h);
 }
 
+// RFC 6710: what is claimed first where more is due than is taken, also at later attempts; and a quarter goes by time.
+TEST_P(StoreOutgoing, UrgentLettersAreClaimedFirst) {
+  const auto send_some = [&](const std::string& name, int count, int priority) {
+    for (int i = 0; i < count; ++i) {
+      auto made = letter(fmt::format("{}{}", name, i), {to("bob@busan.example")});
+      made.terms.priority = priority;
+      send(std::move(made));
+      store.clock.advance(1s);
+    }
+  };
+  const auto ids = [](const std::vector<OutgoingLetter>& letters) {
+    std::string text;
+    for (const auto& one : letters) text += (text.empty() ? "" : " ") + one.id;
+    return text;
+  };
+  send_some("slow", 2, -3);
+  send_some("plain", 8, 0);
+  send_some("urgent", 8, 4);
+  send(letter("other", {to("bob@daegu.example")}));
+  EXPECT_EQ(due(), "busan.example/1 daegu.example/1 ") << "a destination is told once";
+  EXPECT_EQ(due(1), "busan.example/1 daegu.example/1 ");
+  const auto first = claim("busan.example", 8);
+  EXPECT_EQ(ids(first), "urgent0 urgent1 urgent2 urgent3 urgent4 urgent5 slow0 slow1");
+  for (const auto& one : first) {
+    AttemptOutcome outcome{.delivery_id = one.id, .recipients = {end(one, AttemptEnd::postponed)}};
+    outcome.recipients.front().next = store.clock.now() + 30min;
+    settle(std::move(outcome));
+  }
+  store.clock.advance(30min);
+  EXPECT_EQ(ids(claim("busan.example", 8)), "urgent6 urgent7 urgent0 urgent1 urgent2 urgent3 plain0 plain1");
+  EXPECT_EQ(ids(claim("busan.example", 1)), "urgent4");
+  EXPECT_EQ(ids(claim("busan.example")), "urgent5 plain2 plain3 plain4 plain5 plain6 plain7 slow0 slow1");
+  EXPECT_EQ(ids(claim("busan.example")), "");
+}
+
+// As the fourteenth version of the schema kept them.
+TEST_P(StoreOutgoing, UrgentLettersOfAnOlderSchema) {
+  send(letter("plain", {to("bob@busan.example")}));
+  auto urgent = letter("urgent", {to("bob@busan.example")}, {TestStore::target(1)});
+  urgent.terms.priority = 4;
+  send(std::move(urgent));
+  {
+    auto connection = store.database().connect();
+    ASSERT_TRUE(connection);
+    auto old = (*connection)
+                   ->script(
+                       "DROP INDEX queue_destination; ALTER TABLE queue_recipient DROP COLUMN urgency; CREATE INDEX "
+                       "queue_destination ON queue_recipient (kind, state, destination, next_attempt) WHERE kind = 2 "
+                       "AND state = 0; UPDATE schema_version SET version = 14 WHERE name = 'store'");
+    ASSERT_TRUE(old) << old.error().log;
+  }
+  reopen();
+  EXPECT_EQ(text_of(claim("busan.example", 1)), "urgent<sender@example.net> bob@busan.example:0; ");
+  EXPECT_EQ(text_of(claim("busan.example")), "plain<sender@example.net> bob@busan.example:0; ");
+}
+
 // RFC 4865: nobody has it before its time, whichever shard he lives in.
 TEST_P(StoreOutgoing, AHeldLetterGoesNowhereYet) {
   auto made = letter("a", {to("bob@busan.example")}, {TestStore::target(1), TestStore::target(2, "INBOX", 2)});

@@ -25,8 +25,12 @@ class Plans : public StoreTest {
 INSTANTIATE_TEST_SUITE_P(Engines, Plans, testing::Values(Engine::sqlite), engine_name);
 
 TEST_P(Plans, TheNextDestinationIsOneRowOfItsIndex) {
-  EXPECT_EQ(plan_of(kNextDestination, {std::string_view("a.example")}),
-            "SEARCH queue_recipient USING COVERING INDEX queue_destination (kind=? AND state=? AND destination>?); ");
+  EXPECT_EQ(plan_of(kNextDestination, {std::string_view("a.example"), std::int64_t{0}}),
+            "SEARCH queue_recipient USING COVERING INDEX queue_destination (kind=? AND state=? AND "
+            "(destination,urgency)>(?,?)); ");
+  EXPECT_EQ(plan_of(kNextUrgency, {std::string_view("a.example"), std::int64_t{0}}),
+            "SEARCH queue_recipient USING COVERING INDEX queue_destination (kind=? AND state=? AND destination=? AND "
+            "urgency>?); ");
 }
 
 TEST_P(Plans, SharedMessagesAreFoundByTheirIndex) {

@@ -54,7 +54,9 @@ Result<void> insert_local_recipient(db::Connection& connection, std::string_view
 }
 
 Result<void> insert_remote_recipient(db::Connection& connection, std::string_view id, std::int64_t number,
-                                     const RemoteRecipient& recipient, SystemTime next, SystemTime claimed) {
+                                     const RemoteRecipient& recipient, const OutgoingTerms& terms, SystemTime now,
+                                     SystemTime claimed) {
+  const auto next = std::max(now, terms.not_before);
   const auto address = safe_text(recipient.address);
   const auto destination = safe_text(recipient.destination);
   const auto notify = safe_text(recipient.notify);
@@ -64,17 +66,13 @@ Result<void> insert_remote_recipient(db::Connection& connection, std::string_vie
       "INSERT INTO queue_recipient (delivery_id, number, kind, state, recipient, notify, original_recipient, "
       "next_attempt, claimed_until, attempts, last_error, account_id, shard_id, mailbox, prefix, keywords, "
       "destination, "
-      "reverse_path) VALUES ($1, $2, 2, 0, $3, $4, $5, $6, $7, 0, '', 0, 0, '', $8, '', $9, $10)",
+      "reverse_path, urgency) VALUES ($1, $2, 2, 0, $3, $4, $5, $6, $7, 0, '', 0, 0, '', $8, '', $9, $10, $11)",
       {id, number, address, notify, original_recipient, to_database(std::max(next, claimed)), to_database(claimed),
        db::Octets{{}}, destination,
-       recipient.reverse_path ? db::Parameter(std::string_view(reverse_path)) : db::Parameter()});
+       recipient.reverse_path ? db::Parameter(std::string_view(reverse_path)) : db::Parameter(),
+       -std::int64_t{std::clamp(terms.priority, -9, 9)}});
   if (!inserted) return pass(inserted);
   return {};
-}
-
-SystemTime first_attempt(const OutgoingTerms& terms, SystemTime now) {
-  if (terms.not_before > now) return terms.not_before;
-  return now - std::chrono::hours(std::clamp(terms.priority, 0, 9));
 }
 
 Result<bool> remove_queue_row(db::Connection& connection, const QueueKey& key, SystemTime now) {

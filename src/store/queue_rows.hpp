@@ -46,12 +46,10 @@ struct LocalWait {
 };
 [[nodiscard]] Result<void> insert_local_recipient(db::Connection& connection, std::string_view id, std::int64_t number,
                                                   const DeliveryTarget& target, const LocalWait& wait);
-/// With a claim it is due at the claim's end.
+/// Of a letter that came `now`, and is due then or when its terms say. With a claim it is due at the claim's end.
 [[nodiscard]] Result<void> insert_remote_recipient(db::Connection& connection, std::string_view id, std::int64_t number,
-                                                   const RemoteRecipient& recipient, SystemTime next,
-                                                   SystemTime claimed);
-/// When a new letter's recipients are due: an urgent one (RFC 6710) comes before those that wait, by hours.
-[[nodiscard]] SystemTime first_attempt(const OutgoingTerms& terms, SystemTime now);
+                                                   const RemoteRecipient& recipient, const OutgoingTerms& terms,
+                                                   SystemTime now, SystemTime claimed);
 
 /// Removes the row, and the message with the last one. False if the row is gone already.
 [[nodiscard]] Result<bool> remove_queue_row(db::Connection& connection, const QueueKey& key, SystemTime now);
@@ -59,10 +57,15 @@ struct LocalWait {
 [[nodiscard]] Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, ShardId shard,
                                                              std::string_view destination, std::size_t at_most,
                                                              SystemTime now, SystemTime until);
-/// The first destination after $1 that has something waiting, and when its first letter is due. One row is looked at.
+/// The first destination and urgency after $1 and $2 that have something waiting, and when the first of it is due. One
+/// row is looked at.
 inline constexpr std::string_view kNextDestination =
-    "SELECT destination, next_attempt FROM queue_recipient WHERE kind = 2 AND state = 0 AND destination > $1 "
-    "ORDER BY destination, next_attempt LIMIT 1";
+    "SELECT destination, urgency, next_attempt FROM queue_recipient WHERE kind = 2 AND state = 0 AND "
+    "(destination, urgency) > ($1, $2) ORDER BY destination, urgency, next_attempt LIMIT 1";
+/// The same within the destination $1.
+inline constexpr std::string_view kNextUrgency =
+    "SELECT urgency, next_attempt FROM queue_recipient WHERE kind = 2 AND state = 0 AND destination = $1 AND "
+    "urgency > $2 ORDER BY urgency, next_attempt LIMIT 1";
 /// At most `at_most` destinations after `after` that have something waiting.
 [[nodiscard]] Result<DueDestinations> due_rows(db::Connection& connection, ShardId shard, std::string_view after,
                                                std::size_t at_most, SystemTime now);

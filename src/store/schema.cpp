@@ -396,12 +396,24 @@ DROP INDEX queue_destination;
 CREATE INDEX queue_destination ON queue_recipient (kind, state, destination, next_attempt) WHERE kind = 2 AND state = 0;
 )sql";
 
+// Urgent letters (RFC 6710) are claimed first: `urgency` is the letter's priority below zero, in the recipients' rows
+// so that the index has it before the times.
+constexpr std::string_view kUrgency = R"sql(
+ALTER TABLE queue_recipient ADD COLUMN urgency INTEGER NOT NULL DEFAULT 0;
+UPDATE queue_recipient SET urgency = (SELECT -m.priority FROM queue_message m WHERE m.delivery_id =
+  queue_recipient.delivery_id) WHERE kind = 2 AND delivery_id IN (SELECT delivery_id FROM queue_message WHERE
+  priority <> 0);
+DROP INDEX queue_destination;
+CREATE INDEX queue_destination ON queue_recipient (kind, state, destination, urgency, next_attempt)
+  WHERE kind = 2 AND state = 0;
+)sql";
+
 constexpr std::array kSteps = {
-    db::Migration{1, kFirst},           db::Migration{2, kTraceMessage},  db::Migration{3, kThreads},
-    db::Migration{4, kBlobFacts},       db::Migration{5, kMailboxes},     db::Migration{6, kChangeLog},
-    db::Migration{7, kSearchIndex},     db::Migration{8, kReaders},       db::Migration{9, kAnnotationChanges},
-    db::Migration{10, kLeaving},        db::Migration{11, kOutgoing},     db::Migration{12, kPendingFlags},
-    db::Migration{13, kZonesAndCounts}, db::Migration{14, kLeavingEmails}};
+    db::Migration{1, kFirst},           db::Migration{2, kTraceMessage},   db::Migration{3, kThreads},
+    db::Migration{4, kBlobFacts},       db::Migration{5, kMailboxes},      db::Migration{6, kChangeLog},
+    db::Migration{7, kSearchIndex},     db::Migration{8, kReaders},        db::Migration{9, kAnnotationChanges},
+    db::Migration{10, kLeaving},        db::Migration{11, kOutgoing},      db::Migration{12, kPendingFlags},
+    db::Migration{13, kZonesAndCounts}, db::Migration{14, kLeavingEmails}, db::Migration{15, kUrgency}};
 
 }  // namespace
 

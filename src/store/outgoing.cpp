@@ -99,8 +99,8 @@ Async<Result<void>> Shard::bring_forward(SystemTime latest, std::function<bool()
     // Some at a time: deliveries go between.
     while (from && go_on()) {
       std::move_only_function<Result<std::optional<WaitingRow>>(db::Connection&)> work =
-          [kind, after = *std::move(from), latest](db::Connection& connection) {
-            return bring_rows_forward(connection, kind, after, latest);
+          [kind, after = *std::move(from), now = around_.clock->now(), latest](db::Connection& connection) {
+            return bring_rows_forward(connection, kind, after, now, latest);
           };
       auto done = co_await write<std::optional<WaitingRow>>(std::move(work));
       if (!done) co_return pass(done);

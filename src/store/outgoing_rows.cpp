@@ -1,6 +1,7 @@
 // The queue's rows of recipients elsewhere: what is due, claims, and what came of attempts. Statements that walk the
 // destinations name kind and state as the partial index queue_destination has them.
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <map>
 
@@ -231,10 +232,22 @@ Result<std::vector<OutgoingLetter>> claim_rows(db::Connection& connection, Shard
   return letters;
 }
 
+namespace {
+
+// A moment after the first and up to the last, by the letter's id: a letter's recipients come together, and letters
+// anywhere, so that a queue that waits isn't due all at once.
+SystemTime place_between(SystemTime first, SystemTime last, std::string_view id) {
+  const auto parts = std::max<std::int64_t>((last - first).count(), 1);
+  const auto part = static_cast<std::int64_t>(std::hash<std::string_view>{}(id) % static_cast<std::uint64_t>(parts));
+  return first + SystemTime::duration(part + 1);
+}
+
+}  // namespace
+
 Result<std::optional<WaitingRow>> bring_rows_forward(db::Connection& connection, RecipientKind kind,
-                                                     const WaitingRow& after, SystemTime latest) {
+                                                     const WaitingRow& after, SystemTime now, SystemTime latest) {
   std::vector<WaitingRow> seen;
-  std::vector<bool> moves;
+  std::vector<std::optional<SystemTime>> moves;  // to when
   {
     auto rows = connection.query(
         "SELECT r.next_attempt, r.delivery_id, r.number, r.claimed_until, m.not_before FROM queue_recipient r JOIN "
@@ -249,14 +262,16 @@ Result<std::optional<WaitingRow>> bring_rows_forward(db::Connection& connection,
       if (!*any) break;
       seen.push_back({rows->integer(0), std::string(rows->text(1)), rows->integer(2)});
       const bool claimed = rows->integer(3) >= rows->integer(0);
-      moves.push_back(!claimed && rows->integer(4) <= to_database(latest));
+      const auto not_before = from_database(rows->integer(4));
+      auto& moved = moves.emplace_back();
+      if (!claimed && not_before <= latest) moved = std::max(not_before, place_between(now, latest, rows->text(1)));
     }
   }
   for (std::size_t i = 0; i < seen.size(); ++i) {
     if (!moves[i]) continue;
     const auto moved =
         connection.run("UPDATE queue_recipient SET next_attempt = $3 WHERE delivery_id = $1 AND number = $2",
-                       {seen[i].id, seen[i].number, to_database(latest)});
+                       {seen[i].id, seen[i].number, to_database(*moves[i])});
     if (!moved) return pass(moved);
   }
   if (seen.size() < kMostClaimed) return std::nullopt;

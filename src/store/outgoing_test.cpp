@@ -458,6 +458,33 @@ TEST_P(StoreOutgoing, Lists) {
   EXPECT_TRUE(destinations->back().contains(R"({"destination":"daegu.example","waiting":0,"held":1,)"));
 }
 
+// More than are sorted for each page: the same pages, by another way.
+TEST_P(StoreOutgoing, ListsOfABigDestination) {
+  const auto pages = [&] {
+    std::string text;
+    QueueFilter filter{.destination = "busan.example", .at_most = 2000};
+    while (true) {
+      const auto page = store->queue_rows(filter);
+      if (!page) return page.error().log;
+      text += fmt::format("{} ", page->size());
+      if (page->size() < filter.at_most) return text;
+      const auto last = json::parse(page->back()).as_object();
+      filter.after_id = last.at("id").as_string();
+      filter.after_number = last.at("number").as_int64();
+    }
+  };
+  std::vector<RemoteRecipient> many;
+  for (int i = 0; i < 4000; ++i) many.push_back(to(fmt::format("u{}@busan.example", i)));
+  send(letter("a", many));
+  send(letter("b", {to("bob@daegu.example")}));
+  EXPECT_EQ(pages(), "2000 2000 0 ");
+  many.resize(1100);
+  send(letter("c", many));
+  EXPECT_EQ(pages(), "2000 2000 1100 ");
+  ASSERT_EQ(*store->change_queue("c", Store::QueueAction::hold), 1100);
+  EXPECT_EQ(pages(), "2000 2000 1100 ");
+}
+
 // A clock that was a day ahead, and is set right: nothing waits for the day.
 TEST_P(StoreOutgoing, TheClockIsSetBack) {
   store.clock.advance(24h);
@@ -474,11 +501,42 @@ TEST_P(StoreOutgoing, TheClockIsSetBack) {
   store.clock.advance(-24h);
   EXPECT_EQ(due(), fmt::format("+{}", 24 * 3600 + 600));
   ASSERT_TRUE(store.run(store->bring_forward(store.clock.now() + 5h, [] { return true; })));
-  EXPECT_EQ(due(), fmt::format("+{}", 5 * 3600)) << "but what is claimed, and what its sender wants held";
+  const auto next = store.run(store->due_destinations(std::nullopt, 100))->next;
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(*next > store.clock.now() && *next <= store.clock.now() + 5h) << due();
   store.clock.advance(5h);
-  EXPECT_EQ(due(), fmt::format("busan.example/1 +{}", 19 * 3600 + 600));
+  EXPECT_EQ(due(), fmt::format("busan.example/1 +{}", 19 * 3600 + 600))
+      << "but what is claimed, and what its sender wants held";
   ASSERT_TRUE(store.run(store->forget_claims()));
   EXPECT_EQ(due(), fmt::format("busan.example/1 jeju.example/1 +{}", 20 * 3600));
+}
+
+// And not all of it is due at once.
+TEST_P(StoreOutgoing, WhatComesForwardIsSpread) {
+  store.clock.advance(24h);
+  for (int i = 0; i < 60; ++i) send(letter(fmt::format("a{}", i), {to("bob@busan.example"), to("eve@busan.example")}));
+  for (const auto& one : claim("busan.example", 200)) {
+    AttemptOutcome outcome{.delivery_id = one.id,
+                           .recipients = {end(one, AttemptEnd::postponed), end(one, AttemptEnd::postponed, 1)}};
+    for (auto& row : outcome.recipients) row.next = store.clock.now() + 30min;
+    settle(std::move(outcome));
+  }
+  store.clock.advance(-24h);
+  ASSERT_TRUE(store.run(store->bring_forward(store.clock.now() + 4h, [] { return true; })));
+  std::size_t came = 0;
+  for (int quarter = 1; quarter <= 4; ++quarter) {
+    store.clock.advance(1h);
+    const auto claimed = claim("busan.example", 200);
+    EXPECT_TRUE(!claimed.empty() && claimed.size() < 40) << quarter << ": " << claimed.size();
+    for (const auto& one : claimed) EXPECT_EQ(one.recipients.size(), 2) << "together";
+    came += claimed.size();
+    // Else they are due again when their claims end.
+    for (const auto& one : claimed) {
+      settle(
+          {.delivery_id = one.id, .recipients = {end(one, AttemptEnd::delivered), end(one, AttemptEnd::delivered, 1)}});
+    }
+  }
+  EXPECT_EQ(came, 60);
 }
 
 TEST_P(StoreOutgoing, WhatIsHeldWaitsForAnOperator) {

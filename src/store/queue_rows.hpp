@@ -76,10 +76,11 @@ struct WaitingRow {
   std::string id = {};
   std::int64_t number = -1;
 };
-/// Some of the rows behind this one get `latest` as their next attempt, but for those that are claimed or that their
-/// sender wants held; nothing: no more are there.
+/// Some of the rows behind this one get moments between `now` and `latest` as their next attempts, but for those that
+/// are claimed or that their sender wants held; nothing: no more are there.
 [[nodiscard]] Result<std::optional<WaitingRow>> bring_rows_forward(db::Connection& connection, RecipientKind kind,
-                                                                   const WaitingRow& after, SystemTime latest);
+                                                                   const WaitingRow& after, SystemTime now,
+                                                                   SystemTime latest);
 
 [[nodiscard]] Result<std::vector<NoticeReached>> settle_rows(db::Connection& connection, ShardId shard,
                                                              std::span<const AttemptOutcome> attempts,

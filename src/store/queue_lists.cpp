@@ -50,8 +50,8 @@ json::object row_of(const db::Rows& rows) {
 // What a list is to show, as SQL; only what is wanted stands in it, so that the engine can use its indexes.
 class ListQuery {
  public:
-  /// `state`: only rows of this one.
-  ListQuery(const QueueFilter& filter, std::string_view delivery_id, std::optional<std::int64_t> state) {
+  /// `state`: only rows of this one. `walks`: those of a destination come by their key, not by its index.
+  ListQuery(const QueueFilter& filter, std::string_view delivery_id, std::optional<std::int64_t> state, bool walks) {
     // The order of the tables is part of it: rows come by their key, and the walk ends where enough are found.
     sql_ =
         "SELECT r.delivery_id, r.number, r.kind, r.state, m.sender, r.recipient, r.attempts, m.arrived, "
@@ -59,11 +59,17 @@ class ListQuery {
         "m.not_before, m.deliver_by, r.notified FROM queue_recipient r CROSS JOIN queue_message m "
         "WHERE m.delivery_id = r.delivery_id";
     if (!delivery_id.empty()) add(" AND r.delivery_id = $", delivery_id);
-    if (!filter.destination.empty()) {
-      sql_ += " AND r.kind = 2";
-      add(" AND r.destination = $", std::string_view(filter.destination));
+    if (walks) {
+      sql_ += kWalkedRemotely;
+      add(" AND r.destination || '' = $", std::string_view(filter.destination));
+      if (state) sql_ += fmt::format(" AND r.state + 0 = {}", *state);
+    } else {
+      if (!filter.destination.empty()) {
+        sql_ += " AND r.kind = 2";
+        add(" AND r.destination = $", std::string_view(filter.destination));
+      }
+      if (state) sql_ += fmt::format(" AND r.state = {}", *state);
     }
-    if (state) sql_ += fmt::format(" AND r.state = {}", *state);
     if (!filter.recipient.empty()) add(" AND r.recipient = $", std::string_view(filter.recipient));
     if (filter.sender.starts_with('@')) {
       pattern_ = in_domain(std::string_view(filter.sender).substr(1));
@@ -106,6 +112,24 @@ class ListQuery {
   std::vector<db::Parameter> parameters_;  ///< views of the filter and of what is above
 };
 
+// Whether the index gives so few rows for the destination that they can be sorted for each page. Those of a big one are
+// met soon enough on the walk by the rows' keys, which goes on where the page before it ended.
+Result<bool> are_many(db::Connection& connection, std::string_view destination, std::int64_t state) {
+  constexpr std::int64_t few = 5000;
+  // Those that are held have no index by destination.
+  const auto counted =
+      state == 0 ? connection.number(
+                       "SELECT COUNT(*) FROM (SELECT 1 AS one FROM queue_recipient WHERE kind = 2 AND state = 0 AND "
+                       "destination = $1 LIMIT $2) seen",
+                       {destination, few + 1})
+                 : connection.number(
+                       "SELECT COUNT(*) FROM (SELECT 1 AS one FROM queue_recipient WHERE kind = 2 AND state = $1 "
+                       "LIMIT $2) seen",
+                       {state, few + 1});
+  if (!counted) return pass(counted);
+  return *counted && **counted > few;
+}
+
 }  // namespace
 
 Result<std::vector<Shard::ListedRow>> Shard::queue_rows(const QueueFilter& filter, std::string_view delivery_id) {
@@ -116,7 +140,13 @@ Result<std::vector<Shard::ListedRow>> Shard::queue_rows(const QueueFilter& filte
     if (!filter.destination.empty()) states = {0, 1};
     if (filter.held) states = {std::int64_t{*filter.held}};
     for (const auto state : states) {
-      const ListQuery query(filter, delivery_id, state);
+      bool walks = false;
+      if (!filter.destination.empty() && delivery_id.empty()) {
+        const auto many = are_many(connection, filter.destination, *state);
+        if (!many) return pass(many);
+        walks = *many;
+      }
+      const ListQuery query(filter, delivery_id, state, walks);
       if (auto done = query.run(connection, found); !done) return pass(done);
     }
     if (states.size() > 1) std::ranges::sort(found);

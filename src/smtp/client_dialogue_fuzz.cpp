@@ -134,7 +134,9 @@ class Ledger {
       // A refusal that was said about another recipient is none of this one, unless it ends everything.
       // Nor does anything but a refusal refuse; a RSET that isn't done leaves the letter untried, whatever is said.
       demand(heard.code >= 400 || (outcome.fate == Fate::untried && heard.asked.command == "RSET"));
-      demand(heard.asked.recipient == kNobody || heard.asked.recipient == i || heard.code == 421);
+      // One that comes before the data is out can't be LMTP's word on one recipient: it is about the letter.
+      const bool about_all = heard.asked.recipient == kNobody || (heard.asked.ends && !heard.data_out);
+      demand(about_all || heard.asked.recipient == i || heard.code == 421);
     }
     // Nobody asks anything more where a reply is still to come: it would be taken for the next one's.
     demand(t.broken() || asked_.empty());

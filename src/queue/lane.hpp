@@ -22,11 +22,15 @@ namespace pabal::queue {
 /// A letter in the window.
 struct Held {
   store::OutgoingLetter letter;
-  int tries = 0;                          ///< how often it was put back without having been tried
-  std::size_t first_hop = 0;              ///< hops before this one lack what it needs
-  std::optional<Ending> lacks = {};       ///< why those hops don't take it
-  std::string before = {};                ///< the trace of a try that led to another one at once
-  std::shared_ptr<const void> hold = {};  ///< its rows are in memory as long as somebody has this
+  int tries = 0;                            ///< how often it was put back without having been tried
+  std::vector<std::string> passed_by = {};  ///< hosts that lack what it needs, or leave it to another this time
+  std::optional<Ending> lacks = {};         ///< why those hosts don't take it
+  std::string before = {};                  ///< the trace of a try that led to another one at once
+  std::shared_ptr<const void> hold = {};    ///< its rows are in memory as long as somebody has this
+
+  [[nodiscard]] bool passes_by(std::string_view host) const {
+    return std::ranges::find(passed_by, host) != passed_by.end();
+  }
 };
 
 /// How a destination's connections are to be used.
@@ -137,15 +141,15 @@ class Lane {
   }
   void put_back(Held held) {
     ++waiting_;
-    if (held.first_hop != 0) {
+    if (!held.passed_by.empty()) {
       apart_.push_back(std::move(held));
       return;
     }
     by_sender_[held.letter.author].push_front(std::move(held));
   }
-  /// The next of those that the first hosts lack something for, if a connection to this hop will do.
-  [[nodiscard]] std::optional<Held> pop_apart(std::size_t hop = SIZE_MAX) {
-    if (apart_.empty() || apart_.front().first_hop > hop) return std::nullopt;
+  /// The next of those that pass by some hosts, if a connection to this one will do; whichever without a name.
+  [[nodiscard]] std::optional<Held> pop_apart(std::string_view host = {}) {
+    if (apart_.empty() || (!host.empty() && apart_.front().passes_by(host))) return std::nullopt;
     Held held = std::move(apart_.front());
     apart_.pop_front();
     --waiting_;
@@ -187,7 +191,7 @@ class Lane {
   LaneKey key_;
   std::map<std::string, std::deque<Held>> by_sender_;
   std::string last_sender_;
-  std::deque<Held> apart_;  ///< with a first hop of their own
+  std::deque<Held> apart_;  ///< which pass by some hosts
   std::size_t waiting_ = 0;
 };
 

@@ -68,16 +68,22 @@ Async<> Relay::Worker::fail_all(Shared state, Lane* lane, Session* session, Held
 
 namespace {
 
-// The places of hosts to try, in their order from `first` on: the best always, of many others some in their turn.
-std::vector<std::size_t> hops_of(std::size_t count, std::size_t at_most, std::size_t first, std::size_t attempts) {
-  std::vector<std::size_t> places;
-  if (first >= count) first = 0;
-  const auto here = count - first;
-  const auto wanted = std::min(here, std::max<std::size_t>(at_most, 1));
-  if (wanted == 0) return places;
-  places.push_back(first);
-  const auto skipped = here == wanted ? 0 : attempts * (wanted - 1) % (here - 1);
-  for (std::size_t i = 0; places.size() < wanted; ++i) places.push_back(first + 1 + (skipped + i) % (here - 1));
+// The places of hosts to try, in their order: the best that isn't passed by always, of many others some in their turn.
+// By name, since equals come in another order with each look-up.
+std::vector<std::size_t> hops_of(const std::vector<NextHop>& hops, std::size_t at_most, const Held& held,
+                                 std::size_t attempts) {
+  std::vector<std::size_t> here;
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    if (!held.passes_by(hops[i].host)) here.push_back(i);
+  }
+  // The route was another one when they were passed by.
+  for (std::size_t i = 0; here.empty() && i < hops.size(); ++i) here.push_back(i);
+  const auto wanted = std::min(here.size(), std::max<std::size_t>(at_most, 1));
+  if (wanted == 0) return {};
+  std::vector<std::size_t> places = {here.front()};
+  const auto others = here.size() - 1;
+  const auto skipped = here.size() == wanted ? 0 : attempts * (wanted - 1) % others;
+  for (std::size_t i = 0; places.size() < wanted; ++i) places.push_back(here[1 + (skipped + i) % others]);
   return places;
 }
 
@@ -138,10 +144,10 @@ Async<bool> Relay::Worker::connect(Shared state, Lane* lane, Session* session, s
   std::optional<Ending> lasting;
   // A letter for which the first hosts lack something says nothing of the destination; others begin with the best, and
   // where there are many, one attempt goes on where the one before it has ended.
-  const bool alone = (*first)->first_hop != 0;
+  const bool alone = !(*first)->passed_by.empty();
   const auto& recipients = (*first)->letter.recipients;
   const auto attempts = recipients.empty() ? 0 : static_cast<std::size_t>(recipients.front().attempts);
-  for (const auto i : hops_of(hops.size(), state->options.hops_at_most, alone ? (*first)->first_hop : 0, attempts)) {
+  for (const auto i : hops_of(hops, state->options.hops_at_most, **first, attempts)) {
     if (state->stopping) break;
     auto hop = hops[i];
     hop.hurry = session->hurry;
@@ -212,11 +218,11 @@ void Relay::Worker::end_one(const Shared& state, Session& session, Held held, co
 
 namespace {
 
-// RFC 5321 §5.1: hosts are tried in turn until one takes it. Not where this one has only asked for time: it would ask
-// the same of whoever comes to the next.
-bool another_may_take(const RecipientOutcome& one) {
+// RFC 5321 §5.1: hosts are tried in turn until one takes it. Not where this one seems to ask for time alone, which it
+// would ask of whoever comes to the next; but many say so of any trouble, so that the third attempt goes on.
+bool another_may_take(const store::OutgoingRecipient& recipient, const RecipientOutcome& one) {
   if (one.fate != Fate::passing) return false;
-  if (one.ours) return true;
+  if (one.ours || recipient.attempts > 1) return true;
   const auto& reply = one.reply;
   return !is_greylisting(reply.code, reply.status, reply.text) &&
          message::bounce_reason(reply.text, reply.status, reply.code) != message::BounceReason::rate_limited;
@@ -225,14 +231,18 @@ bool another_may_take(const RecipientOutcome& one) {
 // A host that takes the data and then never says a word, each time: the first doubt is left to time, since it costs a
 // second copy where the host has the letter (RFC 1047). With each attempt one host more is passed by, so that a letter
 // isn't given up while another host would have it.
-bool doubted_before(const store::OutgoingRecipient& recipient, const RecipientOutcome& one, std::size_t hop) {
-  return one.fate == Fate::in_doubt && hop < static_cast<std::size_t>(std::max<std::int64_t>(recipient.attempts, 0));
+bool doubted_before(const store::OutgoingRecipient& recipient, const RecipientOutcome& one, const Held& held) {
+  return one.fate == Fate::in_doubt && std::cmp_less(held.passed_by.size(), recipient.attempts);
 }
 
 // Recipients of a letter that are tried again at once.
 struct Again {
-  Again(const Held& of, std::size_t first_hop)
-      : held{.letter = of.letter, .tries = of.tries + 1, .first_hop = first_hop, .lacks = of.lacks, .hold = of.hold} {
+  Again(const Held& of, std::vector<std::string> passed_by)
+      : held{.letter = of.letter,
+             .tries = of.tries + 1,
+             .passed_by = std::move(passed_by),
+             .lacks = of.lacks,
+             .hold = of.hold} {
     held.letter.recipients.clear();
   }
   void add(const store::OutgoingRecipient& recipient, Ending ending) {
@@ -310,11 +320,15 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
 
   // Recipients of which nothing came about, or whom another host may serve, are tried again at once: each group by
   // itself, since what this host lacks for some it doesn't for the others.
-  const bool more_hops = session->hop + 1 < session->route.hops.size();
-  Again untried(held, held.first_hop);
-  Again elsewhere(held, session->hop + 1);
+  const auto& hops = session->route.hops;
+  const auto& host = hops[session->hop].host;
+  const bool more_hops =
+      std::ranges::any_of(hops, [&](const auto& hop) { return hop.host != host && !held.passes_by(hop.host); });
+  Again untried(held, held.passed_by);
+  Again elsewhere(held, held.passed_by);
+  elsewhere.held.passed_by.push_back(host);
   Held ended{
-      .letter = letter, .tries = held.tries, .first_hop = held.first_hop, .before = held.before, .hold = held.hold};
+      .letter = letter, .tries = held.tries, .passed_by = held.passed_by, .before = held.before, .hold = held.hold};
   ended.letter.recipients.clear();
   std::vector<Ending> endings;
   for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
@@ -326,8 +340,8 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
                   .smtp = !one.ours,
                   .host = session->peer->facts().host};
     const bool lacks = more_hops && (one.host_lacks ? one.fate != Fate::delivered
-                                                    : another_may_take(one) ||
-                                                          doubted_before(letter.recipients[i], one, session->hop));
+                                                    : another_may_take(letter.recipients[i], one) ||
+                                                          doubted_before(letter.recipients[i], one, held));
     if (held.tries < kMostTries && (lacks || one.fate == Fate::untried)) {
       (lacks ? elsewhere : untried).add(letter.recipients[i], std::move(ending));
       continue;
@@ -383,9 +397,7 @@ void Relay::Worker::adapt(State& state, Lane& lane, const TransactionOutcome& ou
 Async<std::optional<Held>> Relay::Worker::next_for(Shared state, Lane* lane, const Session* session) {
   for (int round = 0; round < 2; ++round) {
     if (state->stopping || lane->pace.rests(state->steady())) co_return std::nullopt;
-    if (session->hop != 0) {
-      if (auto held = lane->pop_apart(session->hop)) co_return held;
-    }
+    if (auto held = lane->pop_apart(session->route.hops[session->hop].host)) co_return held;
     if (auto held = pop(*state, *lane)) co_return held;
     if (round == 1 || state->options.keep_connection.count() == 0) break;
     Alarm alarm(state->home);

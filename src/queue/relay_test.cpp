@@ -330,6 +330,48 @@ TEST(Relay, AHostThatAlwaysLeavesDoubtIsPassedBy) {
   EXPECT_EQ(world.talk(), first + second + "mx3.busan.example: bob@busan.example=delivered\n");
 }
 
+// Of equals another may come first with each look-up (RFC 5321 §5.1): who lacked something is passed by all the same.
+TEST(Relay, EqualsInAnotherOrder) {
+  for (const bool first_lacks : {true, false}) {
+    RelayWorld world;
+    world.hops = 2;
+    world.equals_turn = true;
+    const std::string lacking = first_lacks ? "mx1" : "mx2";
+    world.on_recipient = [&](const std::string& host, const auto&, const auto&) {
+      return host.starts_with(lacking)
+                 ? Answer{.fate = Fate::lasting, .reply = "550 5.6.7 no UTF-8 here", .host_lacks = true}
+                 : Answer();
+    };
+    for (int i = 0; i < 4; ++i) world.send(world.letter(fmt::format("l{}", i), {fmt::format("b{}@busan.example", i)}));
+    EXPECT_EQ(world.round(), "delivered 4 postponed 0 failed 0 notices 0");
+    EXPECT_EQ(world.rows(), 0);
+  }
+}
+
+// A host that always asks for time, as many say of any trouble: the third attempt goes on to the next host.
+TEST(Relay, AHostThatAlwaysAsksForTimeIsPassedByAtLast) {
+  for (const auto* words : {"451 Temporary local problem", "450 4.2.0 greylisted", "451 4.7.1 later"}) {
+    RelayWorld world;
+    world.hops = 2;
+    world.on_recipient = [&](const std::string& host, const auto&, const auto&) {
+      return host.starts_with("mx2") ? Answer() : Answer{.fate = Fate::passing, .reply = words};
+    };
+    world.send(world.letter("a", {"bob@busan.example"}));
+    for (int attempt = 1; attempt < 3; ++attempt) {
+      world.round();
+      EXPECT_EQ(world.talk(), "mx1.busan.example: bob@busan.example=passing\n") << words;
+      world.store.clock.advance(5h);
+    }
+    world.round();
+    world.store.clock.advance(5s);  // it asked for time between letters, too
+    world.round();
+    EXPECT_EQ(world.talk(),
+              "mx1.busan.example: bob@busan.example=passing\nmx2.busan.example: bob@busan.example=delivered\n")
+        << words;
+    EXPECT_EQ(world.rows(), 0) << words;
+  }
+}
+
 TEST(Relay, ALetterThatTheBestHostCantTakeSpeaksForItselfAlone) {
   RelayWorld world;
   world.hops = 2;

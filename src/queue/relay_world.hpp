@@ -51,6 +51,7 @@ struct RelayWorld {
         hop.host = fmt::format("mx{}.{}", i, name);
         route.hops.push_back(std::move(hop));
       }
+      if (world_->equals_turn && world_->lookups++ % 2 == 1) std::ranges::reverse(route.hops);
       route.how = {"MX " + name};
       if (wish != store::TlsWish::none) route.how.emplace_back(wish == store::TlsWish::waived ? "waived" : "required");
       co_return route;
@@ -230,6 +231,8 @@ struct RelayWorld {
   Peers* other_peers = nullptr;
   const Clock* other_clock = nullptr;
   int hops = 1;
+  bool equals_turn = false;  ///< the hosts come in the other order with each second look-up
+  int lookups = 0;
   bool peers_have_dsn = false;
   bool addressees_fail = false;
   SignNotice sign_notice = {};  ///< before start()

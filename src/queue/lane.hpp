@@ -15,6 +15,7 @@
 #include "base/async.hpp"
 #include "base/clock.hpp"
 #include "queue/conclusion.hpp"
+#include "queue/sender_shares.hpp"
 #include "store/outgoing.hpp"
 
 namespace pabal::queue {
@@ -114,8 +115,8 @@ class Lane {
   [[nodiscard]] const LaneKey& key() const noexcept { return key_; }
   [[nodiscard]] const std::string& destination() const noexcept { return key_.destination; }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
-  [[nodiscard]] std::size_t waiting_of(const std::string& author) const {
-    const auto found = by_sender_.find(author);
+  [[nodiscard]] std::size_t waiting_of(std::string_view author) const {
+    const auto found = by_sender_.find(sender_of(author));
     return found == by_sender_.end() ? 0 : found->second.size();
   }
 
@@ -133,7 +134,7 @@ class Lane {
 
   void push(Held held) {
     ++waiting_;
-    auto& letters = by_sender_[held.letter.author];
+    auto& letters = by_sender_[sender_of(held.letter.author)];
     // RFC 6710: the more urgent first, the others in the order in which they came.
     const auto at =
         std::ranges::find_if(letters, [&](const Held& other) { return other.letter.priority < held.letter.priority; });
@@ -145,7 +146,8 @@ class Lane {
       apart_.push_back(std::move(held));
       return;
     }
-    by_sender_[held.letter.author].push_front(std::move(held));
+    auto& letters = by_sender_[sender_of(held.letter.author)];
+    letters.push_front(std::move(held));
   }
   /// The next of those that pass by some hosts, if a connection to this one will do; whichever without a name.
   [[nodiscard]] std::optional<Held> pop_apart(std::string_view host = {}) {
@@ -189,7 +191,7 @@ class Lane {
 
  private:
   LaneKey key_;
-  std::map<std::string, std::deque<Held>> by_sender_;
+  std::map<std::string, std::deque<Held>> by_sender_;  ///< by sender_of(): addresses of one are one
   std::string last_sender_;
   std::deque<Held> apart_;  ///< which pass by some hosts
   std::size_t waiting_ = 0;

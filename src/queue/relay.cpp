@@ -166,12 +166,13 @@ std::optional<SystemTime> Relay::room(const std::string& author, const std::vect
   if (free <= -static_cast<std::int64_t>(State::direct_windows - 1) * window) return std::nullopt;
   {
     auto closed = state_->closed.lock();
-    if (!closed->empty() && closed->contains("\f" + sender_of(author))) return std::nullopt;
+    const auto sender = closed->empty() ? std::string() : sender_of(author);
+    if (closed->contains("\f" + sender)) return std::nullopt;
     for (const auto& recipient : recipients) {
       if (closed->empty()) break;
       const auto lane = LaneKey{recipient.destination, tls}.text();
       if (free <= 0 && closed->contains("\n" + lane)) return std::nullopt;
-      if (closed->contains(lane) || closed->contains(lane + "\n" + author)) return std::nullopt;
+      if (closed->contains(lane) || closed->contains(lane + "\n" + sender)) return std::nullopt;
     }
   }
   return state_->now() + state_->options.claim;

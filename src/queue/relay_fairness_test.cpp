@@ -1,6 +1,7 @@
 // Nobody waits for others' letters: the dead, those that say nothing, and senders of very many.
 #include <gtest/gtest.h>
 
+#include "queue/lane.hpp"
 #include "queue/relay.hpp"
 #include "queue/relay_world.hpp"
 #include "queue/sender_shares.hpp"
@@ -138,6 +139,24 @@ TEST(Relay, ABulkSenderLeavesMemoryToOthers) {
   run_until(world, [&] { return room("alice@seoul.example"); });
   bool over = false;
   end(world, over);
+}
+
+// Also in a lane: who writes each letter under an address of its own has one turn of two.
+TEST(SenderShares, TurnsInALaneAreBySender) {
+  Lane lane({.destination = "busan.example"}, PaceOptions());
+  for (int i = 0; i < 5; ++i) {
+    Held held;
+    held.letter.author = fmt::format("alice+b{}@seoul.example", i);
+    lane.push(std::move(held));
+  }
+  Held one;
+  one.letter.author = "carol@seoul.example";
+  lane.push(std::move(one));
+  EXPECT_EQ(lane.waiting_of("alice+other@seoul.example"), 5U);
+  std::vector<std::string> order;
+  while (auto held = lane.pop()) order.push_back(held->letter.author);
+  ASSERT_EQ(order.size(), 6U);
+  EXPECT_EQ(order[1], "carol@seoul.example");
 }
 
 TEST(SenderShares, OneSenderIsOneWhateverAddressesHeUses) {

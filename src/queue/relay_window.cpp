@@ -57,7 +57,7 @@ void Relay::Worker::close_or_open(State& state, Lane& lane, const std::string& a
   change("\n" + name, stands, !stands);
   const auto own = lane.waiting_of(author);
   const auto share = state.options.window_per_destination / 2;
-  change(name + "\n" + author, own >= share, own < share / 2);
+  change(name + "\n" + sender_of(author), own >= share, own < share / 2);
 }
 
 std::optional<Held> Relay::Worker::pop(State& state, Lane& lane) {

@@ -35,7 +35,7 @@ Result<void> expect_free_role(db::Connection& connection, AccountId account, std
 Result<void> write_special_use(db::Connection& connection, AccountId account, MailboxId mailbox,
                                const std::optional<std::string>& uses, ChangeNumber change) {
   std::string role;
-  if (const auto use = trim(uses.value_or("")); !use.empty()) {
+  if (const auto use = uses ? trim(*uses) : std::string_view(); !use.empty()) {
     auto found = role_of_special_use(use);
     if (!found) return fail(ErrorKind::state, "not this special use");
     role = std::move(*found);

@@ -214,7 +214,7 @@ std::vector<Setting<Config>> make_config_settings() {
       [](C& c) -> auto& { return c.queue.max_connections; }, 1, 10'000));
   add(number<C>(
       {"queue", "max_connections_per_destination",
-       "Of those, to one domain at most; how many it really bears is found out."},
+       "Of those, to one domain and to one host at most; how many they really bear is found out."},
       [](C& c) -> auto& { return c.queue.max_connections_per_destination; }, 1, 1000));
 
   add(boolean<C>(

@@ -66,6 +66,12 @@ void AttemptTrace::connected(const PeerFacts& facts) {
   way_["opening"] = steps(facts.said);
 }
 
+void AttemptTrace::taken_over(const PeerFacts& facts, const std::string& destination) {
+  connected(facts);
+  way_.erase("opening");
+  way_["connection"] = "used again, made for letters to " + text(destination);
+}
+
 std::string AttemptTrace::of(const store::OutgoingLetter& letter, const std::vector<Ending>& endings,
                              const std::vector<Said>& said, SystemTime now, const std::string& before) {
   json::object trace = way_;

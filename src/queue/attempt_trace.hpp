@@ -18,6 +18,8 @@ class AttemptTrace {
   void looked_up(const std::vector<std::string>& how);
   void failed(const NextHop& hop, const NoPeer& no);
   void connected(const PeerFacts& facts);
+  /// Over a connection that was made for letters to another destination.
+  void taken_over(const PeerFacts& facts, const std::string& destination);
   /// The trace of one letter. What came before the connection is told with the first letter on it. `before` is the
   /// trace of an earlier try that this one goes on from.
   [[nodiscard]] std::string of(const store::OutgoingLetter& letter, const std::vector<Ending>& endings,

@@ -61,7 +61,7 @@ class Pace {
   void succeeded(SteadyTime now) noexcept {
     failures_ = 0;
     proven_ = true;
-    limit_ = std::min(options_.most, limit_ + 1.0 / limit_);
+    if (now >= enough_until_) limit_ = std::min(options_.most, limit_ + 1.0 / limit_);
     interval_ = interval_ < std::chrono::milliseconds(20) ? std::chrono::milliseconds(0) : interval_ * 9 / 10;
     slow_down(now);
   }
@@ -71,8 +71,11 @@ class Pace {
     interval_ = std::clamp(interval_ * 2, std::chrono::milliseconds(100), options_.slowest);
     slow_down(now);
   }
-  /// It takes no more connections than those that are open.
-  void has_enough(std::size_t open) noexcept { limit_ = std::max(1.0, static_cast<double>(open)); }
+  /// It takes no more connections than those that are open: for a while nobody tries whether it takes another.
+  void has_enough(std::size_t open, SteadyTime now) noexcept {
+    limit_ = std::max(1.0, static_cast<double>(open));
+    enough_until_ = now + options_.rest;
+  }
   /// It could not be reached at all.
   void failed(SteadyTime now) noexcept {
     limit_ = 1;
@@ -91,6 +94,7 @@ class Pace {
   double limit_;
   std::chrono::milliseconds interval_{0};
   SteadyTime rests_until_{};
+  SteadyTime enough_until_{};
   int failures_ = 0;
   bool proven_ = false;
 };
@@ -132,6 +136,13 @@ class Lane {
     return std::nullopt;
   }
 
+  /// Each once; those of letters that pass by some hosts among them.
+  template <class Call>
+  void for_senders(Call call) const {
+    for (const auto& [sender, letters] : by_sender_) call(sender);
+    for (const auto& held : apart_) call(sender_of(held.letter.author));
+  }
+
   void push(Held held) {
     ++waiting_;
     auto& letters = by_sender_[sender_of(held.letter.author)];
@@ -157,10 +168,11 @@ class Lane {
     --waiting_;
     return held;
   }
-  /// The next one; the senders take turns.
-  [[nodiscard]] std::optional<Held> pop() {
+  /// The next one; the senders take turns, and it is that of `sender` where he has one.
+  [[nodiscard]] std::optional<Held> pop(const std::string& sender = {}) {
     if (by_sender_.empty()) return std::nullopt;
-    auto at = by_sender_.upper_bound(last_sender_);
+    auto at = sender.empty() ? by_sender_.end() : by_sender_.find(sender);
+    if (at == by_sender_.end()) at = by_sender_.upper_bound(last_sender_);
     if (at == by_sender_.end()) at = by_sender_.begin();
     last_sender_ = at->first;
     Held held = std::move(at->second.front());
@@ -170,9 +182,12 @@ class Lane {
     return held;
   }
 
-  /// Wakes one connection that waits.
+  /// Whose turn it was.
+  [[nodiscard]] const std::string& last_sender() const noexcept { return last_sender_; }
+
+  /// Wakes one connection that waits; not one that others have a turn at.
   void ring() {
-    if (idle.empty()) return;
+    if (idle.empty() || !waits_at.empty()) return;
     auto* alarm = idle.front();
     idle.erase(idle.begin());
     ++rung;
@@ -188,6 +203,7 @@ class Lane {
   std::set<std::string> closed;  ///< what is handed to nobody directly (Relay::room)
   std::uint64_t since = 0;       ///< the greater, the later did its first letter come
   bool fresh = false;            ///< it came just now, and nobody has looked after it yet
+  std::string waits_at;          ///< the host that is to have a place for it first (HostTable); empty: none
 
  private:
   LaneKey key_;

@@ -17,13 +17,14 @@ void Relay::Worker::ring_idle(State& state) {
   }
 }
 
-std::chrono::milliseconds Relay::Worker::sleep_of(const State& state) {
+std::chrono::milliseconds Relay::Worker::sleep_of(State& state) {
   auto until = state.look_at;
   if (state.fresh_waits) until = std::min(until, state.steady() + TryPace::every);
   for (const auto& [name, lane] : state.lanes) {
     if (lane->waiting() == 0 || !lane->pace.rests(state.steady())) continue;
     until = std::min(until, lane->pace.rests_until());
   }
+  if (const auto rested = state.hosts.first_rested(state.steady())) until = std::min(until, *rested);
   const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - state.steady());
   return std::clamp(time, std::chrono::milliseconds(20),
                     std::chrono::duration_cast<std::chrono::milliseconds>(state.options.look));
@@ -145,6 +146,7 @@ void Relay::kick() {
   asio::post(state_->home, [state = state_] {
     // Somebody wants to know now: also of destinations that are left alone.
     for (const auto& [name, lane] : state->lanes) lane->pace.forgive();
+    state->hosts.forgive();
     state->look_wanted = true;
     state->alarm.ring();
   });

@@ -35,6 +35,9 @@ struct RelayOptions {
   std::size_t tries_per_connection = 4;
   std::size_t max_connections_per_destination = 20;
   std::size_t first_connections = 2;  ///< to a destination of which nothing is known yet
+  /// Likewise to a host; `max_connections_per_destination` bounds these, too: many destinations may be one host.
+  std::size_t first_connections_per_host = 5;
+  std::size_t letters_per_turn = 10;  ///< of one destination, where others wait for the host
   std::size_t letters_per_connection = 100;
   std::chrono::milliseconds keep_connection = std::chrono::seconds(2);  ///< open without a letter; 0: not at all
   std::size_t window = 10'000;                                          ///< letters in memory

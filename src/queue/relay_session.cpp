@@ -147,19 +147,40 @@ Async<bool> Relay::Worker::connect(Shared state, Lane* lane, Session* session, s
   const bool alone = !(*first)->passed_by.empty();
   const auto& recipients = (*first)->letter.recipients;
   const auto attempts = recipients.empty() ? 0 : static_cast<std::size_t>(recipients.front().attempts);
+  std::optional<std::size_t> full;
   for (const auto i : hops_of(hops, state->options.hops_at_most, **first, attempts)) {
     if (state->stopping) break;
+    // Our own limit is no failure of the host: its equals may do, those behind it are for when it fails.
+    if (full && hops[i].preference != hops[*full].preference) break;
+    const auto at_host = enter_host(*state, *session, session->route, hops[i], lane->key().wish);
+    if (at_host == AtHost::full) {
+      full = full.value_or(i);
+      continue;
+    }
+    session->hop = i;
+    if (at_host == AtHost::taken_over) co_return true;
     auto hop = hops[i];
     hop.hurry = session->hurry;
     auto peer = co_await state->services.peers->connect(session->route, std::move(hop));
     if (peer) {
       session->peer = std::move(*peer);
-      session->hop = i;
+      connected_to_host(*state, *session, hops[i]);
       session->trace.connected(session->peer->facts());
       co_return true;
     }
+    const bool enough = host_has_enough(*state, *session, peer.error());
+    leave_host(*state, *session);
+    if (enough) {
+      full = full.value_or(i);
+      continue;
+    }
     session->trace.failed(hops[i], peer.error());
     (peer.error().lasting ? lasting : passing) = ending_of(peer.error(), hops[i]);
+  }
+  if (full && !state->stopping) {
+    lane->put_back(*std::exchange(*first, std::nullopt));
+    state->hosts.wait_for(session->full_at, *lane);
+    co_return false;
   }
   if (!passing && !lasting) {  // told to stop: the rows are due again when the claim ends
     lane->put_back(*std::exchange(*first, std::nullopt));
@@ -173,7 +194,7 @@ Async<bool> Relay::Worker::connect(Shared state, Lane* lane, Session* session, s
   }
   if (lane->connected > 0) {
     // Others of our connections work: it wants no more of them.
-    lane->pace.has_enough(lane->connected);
+    lane->pace.has_enough(lane->connected, state->steady());
     lane->put_back(*std::exchange(*first, std::nullopt));
     co_return false;
   }
@@ -316,7 +337,7 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
     none.ours = true;
     outcome.recipients.resize(letter.recipients.size(), none);
   }
-  adapt(*state, *lane, outcome);
+  adapt(*state, *lane, *session, outcome);
 
   // Recipients of which nothing came about, or whom another host may serve, are tried again at once: each group by
   // itself, since what this host lacks for some it doesn't for the others.
@@ -375,7 +396,7 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
   finish(state, std::move(attempts));
 }
 
-void Relay::Worker::adapt(State& state, Lane& lane, const TransactionOutcome& outcome) {
+void Relay::Worker::adapt(State& state, Lane& lane, const Session& session, const TransactionOutcome& outcome) {
   bool taken = false;
   bool too_fast = false;
   for (const auto& one : outcome.recipients) {
@@ -385,24 +406,46 @@ void Relay::Worker::adapt(State& state, Lane& lane, const TransactionOutcome& ou
         too_fast || one.reply.code == 421 ||
         message::bounce_reason(one.reply.text, one.reply.status, one.reply.code) == message::BounceReason::rate_limited;
   }
+  auto* host = session.place.empty() ? nullptr : state.hosts.find(session.place);
   if (too_fast) {
     lane.pace.was_too_fast(state.steady());
+    if (host != nullptr) host->pace.was_too_fast(state.steady());
   } else if (taken) {
     lane.pace.succeeded(state.steady());
+    if (host != nullptr) host->pace.succeeded(state.steady());
     close_or_open(state, lane, {});
   }
 }
 
-// The next letter for this connection; waits a little for one.
-Async<std::optional<Held>> Relay::Worker::next_for(Shared state, Lane* lane, const Session* session) {
+// The next letter for this connection; waits a little for one. Where others wait for the host it is theirs after a
+// turn. Nothing, too, where it has become another's.
+Async<std::optional<Held>> Relay::Worker::next_for(Shared state, Lane* lane, Session* session) {
   for (int round = 0; round < 2; ++round) {
     if (state->stopping || lane->pace.rests(state->steady())) co_return std::nullopt;
-    if (auto held = lane->pop_apart(session->route.hops[session->hop].host)) co_return held;
-    if (auto held = pop(*state, *lane)) co_return held;
+    auto* host = state->hosts.find(session->place);
+    if (host != nullptr && host->pace.rests(state->steady())) co_return std::nullopt;
+    const bool turn_is_over = session->turn >= state->options.letters_per_turn && others_wait(*state, *session);
+    if (!turn_is_over) {
+      if (auto held = lane->pop_apart(session->route.hops[session->hop].host)) co_return held;
+      if (auto held = pop(*state, *lane)) co_return held;
+    }
+    session->turn = 0;
+    if (turn_is_over) {
+      host->waiting.had_turn(lane->last_sender());
+      if (lane->waiting() > 0) state->hosts.wait_for(session->place, *lane);
+    }
     if (round == 1 || state->options.keep_connection.count() == 0) break;
     Alarm alarm(state->home);
+    Resting resting{.session = session, .lane = lane, .alarm = &alarm};
     lane->idle.push_back(&alarm);
+    if (host != nullptr) {
+      host->resting.push_back(&resting);
+      ring_host(state, session->place);
+    }
     co_await alarm.wait(state->options.keep_connection);
+    if (resting.taken) co_return std::nullopt;
+    if (host != nullptr) std::erase(host->resting, &resting);
+    if (resting.unwanted) co_return std::nullopt;
     if (std::erase(lane->idle, &alarm) == 0) --lane->rung;
   }
   co_return std::nullopt;
@@ -412,7 +455,7 @@ Async<> Relay::Worker::run_session(Shared state, LaneKey key, std::shared_ptr<Se
   auto& lane = state->lane(key);
   auto& session = *own;
   auto held = lane.pop_apart();
-  if (!held) held = pop(*state, lane);
+  if (!held) held = pop(*state, lane, session.invited_for);
   if (!held) co_return;
   if (!co_await connect(state, &lane, &session, &held)) co_return;
   if (session.trying) {
@@ -427,16 +470,17 @@ Async<> Relay::Worker::run_session(Shared state, LaneKey key, std::shared_ptr<Se
   ++lane.connected;
   std::exception_ptr thrown;
   try {
-    for (std::size_t sent = 1; held; ++sent) {
+    while (held) {
       co_await send(state, &lane, &session, *std::exchange(held, std::nullopt));
-      if (sent >= state->options.letters_per_connection || !session.peer->is_reusable()) break;
+      ++session.turn;
+      if (++session.sent >= state->options.letters_per_connection || !session.peer->is_reusable()) break;
       held = co_await next_for(state, &lane, &session);
     }
   } catch (...) {
     thrown = std::current_exception();
   }
   --lane.connected;
-  co_await session.peer->quit();
+  if (session.peer) co_await session.peer->quit();
   if (thrown) std::rethrow_exception(thrown);
 }
 

@@ -38,6 +38,7 @@ void Relay::Worker::take(const Shared& state, Lane& lane, store::OutgoingLetter 
   const auto author = held->letter.author;
   if (lane.waiting() == 0) lane.since = ++state->arrivals;
   lane.push(*std::move(held));
+  state->hosts.came_to(lane, author);
   close_or_open(*state, lane, author);
 }
 
@@ -60,8 +61,8 @@ void Relay::Worker::close_or_open(State& state, Lane& lane, const std::string& a
   change(name + "\n" + sender_of(author), own >= share, own < share / 2);
 }
 
-std::optional<Held> Relay::Worker::pop(State& state, Lane& lane) {
-  auto held = lane.pop();
+std::optional<Held> Relay::Worker::pop(State& state, Lane& lane, const std::string& sender) {
+  auto held = lane.pop(sender);
   if (held) close_or_open(state, lane, held->letter.author);
   return held;
 }
@@ -88,6 +89,7 @@ Async<> Relay::Worker::claim(Shared state, std::string destination, ShardId shar
     auto& own = state->lane(lane_of(letter));
     if (&own != &lane) others.insert(&own);
     take(state, own, std::move(letter));
+    own.ring();
   }
   if (rows >= most) {
     lane.more.insert(shard);
@@ -206,6 +208,7 @@ std::chrono::milliseconds hurry_of(std::size_t trying, std::size_t most) {
 
 // Whether letters wait for which there is neither a connection at rest nor one on its way.
 bool Relay::Worker::wanted(const State& state, const Lane& lane) {
+  if (!lane.waits_at.empty()) return false;
   if (lane.waiting() == 0 || lane.pace.rests(state.steady()) || lane.sessions >= lane.pace.connections()) return false;
   return lane.waiting() > lane.idle.size() + lane.rung + (lane.sessions - lane.connected);
 }
@@ -216,8 +219,11 @@ void Relay::Worker::try_ends(State& state, Session& session) {
   state.tries.remove(session.tried_for);
 }
 
-void Relay::Worker::open_connection(const Shared& state, Lane& lane, Leave leave) {
+void Relay::Worker::open_connection(const Shared& state, Lane& lane, Leave leave, std::string invited,
+                                    std::string sender) {
   auto session = std::make_shared<Session>();
+  session->invited_by = std::move(invited);
+  session->invited_for = std::move(sender);
   lane.fresh = false;
   ++lane.sessions;
   ++state->sessions;
@@ -234,12 +240,17 @@ void Relay::Worker::open_connection(const Shared& state, Lane& lane, Leave leave
                    ++state->ended;
                    --state->sessions;
                    try_ends(*state, *session);
+                   const auto host = session->place.empty() ? session->invited_by : session->place;
+                   decline(*state, *session);
+                   leave_host(*state, *session);
+                   session->peer.reset();
                    --state->lane(key).sessions;
                    state->connections.set(static_cast<double>(state->sessions));
                    if (thrown) {
                      state->log.error("relay_session_failed",
                                       {{"destination", key.destination}, {"why", thrown_text(thrown)}});
                    }
+                   if (!host.empty()) ring_host(state, host);
                    state->alarm.ring();
                  });
 }
@@ -258,6 +269,7 @@ void Relay::Worker::open_connections(const Shared& state, Lane& lane, bool fresh
 
 void Relay::Worker::open_connections(const Shared& state) {
   if (state->stopping) return;
+  ring_hosts(state);
   std::array<std::vector<Lane*>, 3> ready;  // proven, unknown, failing
   std::vector<Lane*> fresh;
   for (const auto& [name, lane] : state->lanes) {

@@ -1,6 +1,6 @@
 // The relay's insides: what it knows, and its coroutines, which each hold it. relay_window.cpp has what comes into
-// memory and leaves it, relay_session.cpp one connection, relay_outcomes.cpp what the store is told, relay.cpp the
-// rest.
+// memory and leaves it, relay_hosts.cpp the hosts' places, relay_session.cpp one connection, relay_outcomes.cpp what
+// the store is told, relay.cpp the rest.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -10,11 +10,31 @@
 
 #include "base/guarded.hpp"
 #include "queue/attempt_trace.hpp"
+#include "queue/host_table.hpp"
 #include "queue/lane.hpp"
 #include "queue/relay.hpp"
 #include "queue/sender_shares.hpp"
 
 namespace pabal::queue {
+
+/// One connection on its way, open, or given to another session.
+struct RelaySession {
+  AttemptTrace trace;
+  Route route;
+  std::size_t hop = 0;  ///< the one that is connected
+  std::unique_ptr<Peer> peer;
+  std::size_t sent = 0;  ///< letters over it, whoever had it
+  std::size_t turn = 0;  ///< of those, in this session, since others were asked
+  bool trying = false;
+  std::string tried_for = {};
+  std::chrono::milliseconds hurry{0};
+  std::string place = {};                ///< the host that counts it; empty: none
+  bool stands = false;                   ///< it is one of that host's made connections
+  std::optional<std::string> kind = {};  ///< kind_of_connection()
+  std::string full_at = {};              ///< the first host on its way that has no place for it
+  std::string invited_by = {};           ///< the host that has a place for it
+  std::string invited_for = {};          ///< the sender whose turn it is there
+};
 
 struct Relay::State {
   State(Executor where, RelayServices given, const Log& lines, RelayOptions settings)
@@ -41,6 +61,7 @@ struct Relay::State {
 
   // At home.
   std::map<LaneKey, std::unique_ptr<Lane>> lanes;
+  HostTable hosts;
   std::unordered_set<std::string> in_hand;  ///< rows that are in memory
   std::size_t letters = 0;                  ///< in lanes and on connections
   std::size_t sessions = 0;
@@ -90,16 +111,20 @@ struct Relay::State {
   }
   [[nodiscard]] Lane& lane(const LaneKey& key) {
     auto& lane = lanes[key];
-    if (!lane) {
-      PaceOptions pace;
-      pace.first = static_cast<double>(options.first_connections);
-      pace.most = static_cast<double>(options.max_connections_per_destination);
-      // No longer than its letters wait.
-      pace.rest = std::min(options.rest, options.schedule.retry);
-      pace.rest_max = std::min(options.rest_max, options.schedule.retry_max);
-      lane = std::make_unique<Lane>(key, pace);
-    }
+    if (!lane) lane = std::make_unique<Lane>(key, pace_options(options.first_connections));
     return *lane;
+  }
+  [[nodiscard]] Host& host(const std::string& name) {
+    return hosts.of(name, pace_options(options.first_connections_per_host), steady());
+  }
+  [[nodiscard]] PaceOptions pace_options(std::size_t first) const {
+    PaceOptions pace;
+    pace.most = static_cast<double>(options.max_connections_per_destination);
+    pace.first = std::min(static_cast<double>(first), pace.most);
+    // No longer than its letters wait.
+    pace.rest = std::min(options.rest, options.schedule.retry);
+    pace.rest_max = std::min(options.rest_max, options.schedule.retry_max);
+    return pace;
   }
   void count(const std::string& destination, const char* result, std::size_t by) {
     if (by == 0) return;
@@ -136,7 +161,7 @@ struct Relay::State {
 /// The relay's coroutines; each holds the state.
 struct Relay::Worker {
   using Shared = std::shared_ptr<State>;
-  struct Session;
+  using Session = RelaySession;
 
   // While it lives the letter's rows are in hand, and nobody takes them up a second time.
   class Hold {
@@ -170,7 +195,7 @@ struct Relay::Worker {
   static void take(const Shared& state, Lane& lane, store::OutgoingLetter letter);
 
   static void close_or_open(State& state, Lane& lane, const std::string& author);
-  static std::optional<Held> pop(State& state, Lane& lane);
+  static std::optional<Held> pop(State& state, Lane& lane, const std::string& sender = {});
 
   static Async<> claim(Shared state, std::string destination, ShardId shard);
   static std::size_t room_in(const State& state);
@@ -186,7 +211,9 @@ struct Relay::Worker {
     std::string sender = {};  ///< whose letter it is tried for
   };
   static std::optional<Leave> may_connect(State& state, const Lane& lane, bool fresh);
-  static void open_connection(const Shared& state, Lane& lane, Leave leave);
+  /// `invited`: by that host, for that sender.
+  static void open_connection(const Shared& state, Lane& lane, Leave leave, std::string invited = {},
+                              std::string sender = {});
   static void try_ends(State& state, Session& session);
 
   static bool wanted(const State& state, const Lane& lane);
@@ -202,16 +229,6 @@ struct Relay::Worker {
   static Async<> settle_all(Shared state, std::vector<Attempt> attempts);
   static void note(State& state, const store::OutgoingLetter& letter, const Conclusion& concluded);
 
-  struct Session {
-    AttemptTrace trace;
-    Route route;
-    std::size_t hop = 0;  ///< the one that is connected
-    std::unique_ptr<Peer> peer;
-    bool trying = false;
-    std::string tried_for = {};
-    std::chrono::milliseconds hurry{0};
-  };
-
   static Attempt attempt_at(const State& state, Session& session, Held held, std::vector<Ending> endings,
                             const std::vector<Said>& said);
   static Attempt attempt_failed(const State& state, Session& session, Held held, const Ending& ending);
@@ -224,6 +241,21 @@ struct Relay::Worker {
 
   static void rest(State& state, Lane& lane);
 
+  enum class AtHost : std::uint8_t {
+    taken_over,  ///< a connection that was at rest
+    place,       ///< for a connection of its own
+    full,        ///< and its lane is to wait
+  };
+  static AtHost enter_host(State& state, Session& session, const Route& route, const NextHop& hop, store::TlsWish wish);
+  static void connected_to_host(State& state, Session& session, const NextHop& hop);
+  /// Whether that says only that the host takes no more connections of ours than it has.
+  static bool host_has_enough(State& state, Session& session, const NoPeer& no);
+  static void leave_host(State& state, Session& session);
+  static void decline(State& state, Session& session);
+  static void ring_host(const Shared& state, std::string name);
+  static void ring_hosts(const Shared& state);
+  static bool others_wait(State& state, const Session& session);
+
   static Async<bool> connect(Shared state, Lane* lane, Session* session, std::optional<Held>* first);
 
   static Result<OutgoingTransaction> transaction_of(const store::OutgoingLetter& letter, SystemTime now);
@@ -233,15 +265,15 @@ struct Relay::Worker {
   static Async<> give_back(Shared state, Held held);
   static Async<> send(Shared state, Lane* lane, Session* session, Held held);
 
-  static void adapt(State& state, Lane& lane, const TransactionOutcome& outcome);
+  static void adapt(State& state, Lane& lane, const Session& session, const TransactionOutcome& outcome);
 
-  static Async<std::optional<Held>> next_for(Shared state, Lane* lane, const Session* session);
+  static Async<std::optional<Held>> next_for(Shared state, Lane* lane, Session* session);
 
   static Async<> run_session(Shared state, LaneKey key, std::shared_ptr<Session> session);
 
   static void ring_idle(State& state);
 
-  static std::chrono::milliseconds sleep_of(const State& state);
+  static std::chrono::milliseconds sleep_of(State& state);
   static void watch_clock(const Shared& state);
   static Async<> bring_forward(Shared state);
 

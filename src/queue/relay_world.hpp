@@ -48,7 +48,7 @@ struct RelayWorld {
       route.destination = name;
       for (int i = 1; i <= world_->hops; ++i) {
         NextHop hop;
-        hop.host = fmt::format("mx{}.{}", i, name);
+        hop.host = world_->one_host.empty() ? fmt::format("mx{}.{}", i, name) : world_->one_host;
         route.hops.push_back(std::move(hop));
       }
       if (world_->equals_turn && world_->lookups++ % 2 == 1) std::ranges::reverse(route.hops);
@@ -63,11 +63,18 @@ struct RelayWorld {
 
   class Peer_ final : public Peer {
    public:
-    Peer_(RelayWorld& world, std::string host) : world_(&world) { facts_.host = std::move(host); }
+    Peer_(RelayWorld& world, std::string host) : world_(&world) {
+      facts_.host = std::move(host);
+      world_->most_open = std::max(world_->most_open, ++world_->open);
+    }
+    ~Peer_() override { --world_->open; }
+    Peer_(const Peer_&) = delete;
+    Peer_& operator=(const Peer_&) = delete;
     const PeerFacts& facts() const noexcept override { return facts_; }
     Async<TransactionOutcome> send(OutgoingTransaction letter) override {
       TransactionOutcome outcome;
       std::string line = facts_.host + ":";
+      if (world_->slowness.count() != 0) co_await sleep_for(world_->slowness);
       auto octets = co_await letter.octets->read(0, letter.octets->size());
       const std::string text = octets ? *octets : "unreadable";
       for (const auto& recipient : letter.recipients) {
@@ -231,6 +238,10 @@ struct RelayWorld {
   Peers* other_peers = nullptr;
   const Clock* other_clock = nullptr;
   int hops = 1;
+  std::string one_host;                   ///< of all destinations; empty: each has its own
+  std::chrono::milliseconds slowness{0};  ///< of a letter
+  std::size_t open = 0;                   ///< connections
+  std::size_t most_open = 0;
   bool equals_turn = false;  ///< the hosts come in the other order with each second look-up
   int lookups = 0;
   bool peers_have_dsn = false;

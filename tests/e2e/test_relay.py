@@ -66,7 +66,7 @@ class Relay(RelayCase):
         self.assertIn(b"Status: 5.1.2", alice.messages()[0])
 
     def test_tried_again_and_by_the_operator(self) -> None:
-        refuser = self.refuser("452 4.3.1 no room", TAKEN)
+        refuser = self.refuser(*["452 4.3.1 no room"] * 3, TAKEN)
         self.open("seoul")
         self.submit(["carl@daegu.example"], self.message("carl@daegu.example"))
         (row,) = self.wait(lambda: [row for row in self.queue() if row["attempts"] == 1], "one attempt was made")
@@ -81,13 +81,15 @@ class Relay(RelayCase):
         self.assertIn("0 recipients", seoul.cli("queue", "drop", "--domain", "busan.example").stdout)
         self.assertIn("expected", seoul.cli("queue", "drop", check=False).stderr.replace("required", "expected"))
         self.assertEqual(seoul.cli("queue", "release", "--sender", "@seoul.example").stdout, "1 recipient of a letter\n")
+        self.wait(lambda: self.queue()[0]["attempts"] == 2, "it was tried at once")
+        seoul.cli("queue", "retry", row["id"])
+        self.wait(lambda: self.queue()[0]["attempts"] == 3, "it was tried again")
         self.assertEqual(json.loads(seoul.cli("queue", "hold", "--all", "--json").stdout), {"changed": 1})
         seoul.cli("queue", "release", row["id"])
-        seoul.cli("queue", "retry", row["id"])
-        self.wait(lambda: refuser.letters, "it was tried again")
+        self.wait(lambda: refuser.letters, "it was delivered")
         self.wait(lambda: self.queue() == [], "the queue is empty")
         (trace,) = json.loads(seoul.cli("trace", row["id"], "--json").stdout)["traces"]
-        self.assertEqual([one["recipients"][0]["fate"] for one in trace["attempts"]], ["passing", "delivered"])
+        self.assertEqual([one["recipients"][0]["fate"] for one in trace["attempts"]], ["passing"] * 3 + ["delivered"])
 
     def test_the_zone_is_read_again(self) -> None:
         """A domain that comes to the zone is known after SIGHUP; a file that is damaged changes nothing."""

@@ -5,7 +5,7 @@ import email.policy
 import time
 
 from case import PASSWORD
-from harness.mail_host import TAKEN, MailHost
+from harness.mail_host import PORT, TAKEN, MailHost, Taken
 from harness.server import own_address
 from relay_case import RelayCase
 
@@ -73,6 +73,21 @@ class Ways(WayCase):
         self.set_for_seoul("implicit_tls = true\n")
         self.submit(["carl@daegu.example"], self.message("carl@daegu.example", "implicit"))
         self.wait(lambda: len(daegu.letters) == 2, "it went on from there, too")
+
+    def test_a_smart_host_that_takes_few_connections(self) -> None:
+        def slowly(_letter: Taken) -> str:
+            time.sleep(0.05)
+            return TAKEN
+        smart = self.host(at_once=6, at_end=slowly)
+        self.open("seoul", queue=f'smart_host = "{smart.address}:{PORT}"\n')
+        began = time.monotonic()
+        for i in range(60):
+            to = f"carl@d{i}.example"
+            self.submit([to], self.message(to, f"n{i}"))
+        self.wait(lambda: len(smart.letters) == 60, "none waits for half an hour")
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(smart.connections - smart.refused, 30, "letters to several domains went over one connection")
+        self.assertEqual(self.queue(), [])
 
     def test_lmtp_and_a_source_address(self) -> None:
         self.open("seoul", "busan")

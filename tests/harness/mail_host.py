@@ -33,11 +33,12 @@ class Taken:
 
 class MailHost(threading.Thread):
     """Replies to RCPT follow a list, whose last one goes on for ever, or come from a function of the address. `at_end` answers the
-    final dot; an empty reply cuts the line without a word. `letters` are those whose final reply was 2xx."""
+    final dot; an empty reply cuts the line without a word. `letters` are those whose final reply was 2xx. Of more than `at_once`
+    connections it refuses the rest."""
 
     def __init__(self, replies: Sequence[str] | Callable[[str], str] = (TAKEN,), *, address: str = "", port: int = PORT,
                  offers: Sequence[str] = (), tls: ssl.SSLContext | None = None,
-                 at_end: Callable[[Taken], str] = lambda letter: "250 2.0.0 taken"):
+                 at_end: Callable[[Taken], str] = lambda letter: "250 2.0.0 taken", at_once: int = 10_000):
         super().__init__(daemon=True)
         self.replies = replies
         self.offers = list(offers)
@@ -48,6 +49,9 @@ class MailHost(threading.Thread):
         self.recipients = 0
         self.connections = 0
         self.open = 0
+        self.at_once = at_once
+        self.refused = 0
+        self.counting = threading.Lock()
         self.address = address or own_address()
         self.socket = socket.create_server((self.address, port), backlog=512)
         self.start()
@@ -62,10 +66,18 @@ class MailHost(threading.Thread):
             threading.Thread(target=self.serve_one, args=(connection, number), daemon=True).start()
 
     def serve_one(self, connection: socket.socket, number: int) -> None:
-        self.open += 1
+        with self.counting:
+            full = self.open >= self.at_once
+            self.refused += full
+            self.open += not full
+        if full:
+            with contextlib.suppress(OSError), connection:
+                connection.sendall(b"421 4.7.0 too many connections from you\r\n")
+            return
         with contextlib.suppress(OSError, ValueError), connection:
             self.serve(connection, number)
-        self.open -= 1
+        with self.counting:
+            self.open -= 1
 
     def reply_to(self, address: str) -> str:
         if callable(self.replies):

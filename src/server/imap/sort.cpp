@@ -43,11 +43,22 @@ class ThreadFacts {
     const auto hash = std::uint64_t{std::hash<std::string_view>{}(text)};
     return hash == 0 ? 1 : hash;
   }
+  // RFC 5256 §3: <"a"@b> and <a@b> are one identifier.
+  [[nodiscard]] static std::uint64_t id_of(std::string_view id) {
+    if (!id.starts_with('"')) return hash_of(id);
+    std::string plain;
+    for (std::size_t i = 1; i < id.size(); ++i) {
+      if (id[i] == '"') return hash_of(plain.append(id.substr(i + 1)));
+      if (id[i] == '\\' && i + 1 < id.size()) ++i;
+      plain += id[i];
+    }
+    return hash_of(id);
+  }
   [[nodiscard]] static std::vector<std::string> ids_of(const std::optional<std::string>& field) {
     return field ? message::parse_message_ids(*field, 1'000) : std::vector<std::string>();
   }
   void add_envelope(grammar::ThreadMessage& one, const message::Envelope& envelope) {
-    if (const auto ids = ids_of(envelope.message_id); !ids.empty()) one.id = hash_of(ids.front());
+    if (const auto ids = ids_of(envelope.message_id); !ids.empty()) one.id = id_of(ids.front());
     if (envelope.subject) {
       const auto base = message::base_subject(message::text_form(*envelope.subject));
       if (!base.text.empty()) one.subject = hash_of(codec::key_of(collation_, base.text));
@@ -57,12 +68,12 @@ class ThreadFacts {
     if (envelope.references) {
       const auto& all = *envelope.references;
       for (std::size_t i = 0; i < all.size(); ++i) {
-        if (i == 0 || i + kMostReferences > all.size()) input.references.push_back(hash_of(all[i]));
+        if (i == 0 || i + kMostReferences > all.size()) input.references.push_back(id_of(all[i]));
       }
     }
     // RFC 5256 §3, REFERENCES step 1.
     if (input.references.size() == before) {
-      if (const auto ids = ids_of(envelope.in_reply_to); !ids.empty()) input.references.push_back(hash_of(ids.front()));
+      if (const auto ids = ids_of(envelope.in_reply_to); !ids.empty()) input.references.push_back(id_of(ids.front()));
     }
     one.references = static_cast<std::uint32_t>(input.references.size() - before);
   }

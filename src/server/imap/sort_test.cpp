@@ -46,6 +46,16 @@ TEST_F(ImapSort, EachCriterion) {
   EXPECT_EQ(mail.say("a SORT (COLOUR) UTF-8 ALL\r\n"), "a BAD unknown sort criterion\r\n");
 }
 
+// RFC 5256 §3: with quotes that aren't needed an identifier is the same.
+TEST(ImapThread, QuotedIdentifiersAreTheSame) {
+  SearchCase mail;
+  mail.letter("Message-ID: <a.b@x>", "one");
+  mail.letter("Message-ID: <\"c\\\"d\"@x>\r\nReferences: <\"a.b\"@x>", "two");
+  mail.letter("Message-ID: <e@x>\r\nIn-Reply-To: <\"\\c\\\"d\"@x>", "three");
+  mail.letter("Message-ID: <\"f@x>\r\nReferences: <\"a@x>", "four");
+  EXPECT_EQ(mail.ask("THREAD REFERENCES UTF-8 ALL"), "THREAD (1 2 3)(4)");
+}
+
 TEST_F(ImapSort, WithResults) {
   EXPECT_EQ(mail.ask("SORT RETURN (MIN MAX COUNT) (DATE) UTF-8 ALL"), "ESEARCH (TAG \"a\") MIN 2 MAX 4 COUNT 4");
   EXPECT_EQ(mail.ask("SORT RETURN () (DATE) UTF-8 ALL"), "ESEARCH (TAG \"a\") ALL 2:3,1,4");

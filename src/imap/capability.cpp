@@ -56,6 +56,7 @@ constexpr std::array kTable = {
     Announced{Feature::thread_ordered_subject, "THREAD=ORDEREDSUBJECT"},
     Announced{Feature::thread_references, "THREAD=REFERENCES"},
     Announced{Feature::thread_refs, "THREAD=REFS"},
+    Announced{Feature::uid_batches, "UIDBATCHES"},
     Announced{Feature::uid_only, "UIDONLY"},
     Announced{Feature::uid_plus, "UIDPLUS"},
     Announced{Feature::unauthenticate, "UNAUTHENTICATE"},

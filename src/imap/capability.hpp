@@ -58,6 +58,7 @@ enum class Feature : std::uint8_t {
   thread_ordered_subject,  ///< RFC 5256
   thread_references,
   thread_refs,
+  uid_batches,      ///< RFC 10022
   uid_only,         ///< RFC 9586
   uid_plus,         ///< RFC 4315
   unauthenticate,   ///< RFC 8437

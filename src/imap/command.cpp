@@ -308,6 +308,19 @@ UrlFetch url_fetch(Cursor& in) {
   return out;
 }
 
+UidBatches uid_batches(Cursor& in) {
+  UidBatches out;
+  out.size = static_cast<std::uint32_t>(in.nonzero());
+  if (in.peek() != ' ' || in.rest().find_first_not_of(' ') == std::string_view::npos) return out;
+  in.space();
+  out.first = static_cast<std::uint32_t>(in.nonzero());
+  in.expect(':');
+  out.last = static_cast<std::uint32_t>(in.nonzero());
+  // RFC 10022 §3.1.5.
+  if (out.first > out.last) in.refuse({Refusal::Status::bad, "CLIENTBUG", "batches from the highest to the lowest"});
+  return out;
+}
+
 // What an optional result becomes; nothing means that the cursor has a refusal.
 template <class T>
 Arguments given(std::optional<T> found) {
@@ -417,6 +430,8 @@ Arguments arguments_of(Cursor& in, const Beginning& beginning) {
       return reset_key(in);
     case Verb::urlfetch:
       return url_fetch(in);
+    case Verb::uidbatches:
+      return uid_batches(in);
     default:
       // APPEND and REPLACE have no meaning without their messages (append.hpp).
       in.bad("a message is missing");

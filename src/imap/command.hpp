@@ -244,13 +244,19 @@ struct UrlFetch {
   std::vector<Url> urls;
 };
 
+struct UidBatches {         ///< RFC 10022
+  std::uint32_t size = 0;   ///< messages of a batch
+  std::uint32_t first = 0;  ///< batches from this one on; 0: all of them
+  std::uint32_t last = 0;
+};
+
 struct Command {
   std::string tag;
   bool uid = false;
   Verb verb = Verb::noop;
   std::variant<NoArguments, Identification, Authenticate, Login, Words, Select, Create, OnMailbox, Rename, List, Status,
                Append, Replace, Expunge, Fetch, Store, Copy, Search, Sort, Thread, MultiSearch, Notify, GetMetadata,
-               SetMetadata, GetQuota, SetQuota, SetAcl, OnAcl, GenUrlAuth, ResetKey, UrlFetch>
+               SetMetadata, GetQuota, SetQuota, SetAcl, OnAcl, GenUrlAuth, ResetKey, UrlFetch, UidBatches>
       arguments;
 };
 

@@ -327,6 +327,9 @@ struct Dump {
     }
     return out;
   }
+  std::string operator()(const UidBatches& c) const {
+    return fmt::format(" {}{}", c.size, c.first == 0 ? "" : fmt::format(" batches {}:{}", c.first, c.last));
+  }
 };
 
 inline std::string dump(const Refusal& refusal) {

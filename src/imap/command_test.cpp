@@ -464,6 +464,14 @@ TEST(Command, Urls) {
       {"A001 URLFETCH (\"imap://z\" BODYPARTSTRUCTURE BINARY) (w BODY) v",
        "A001 URLFETCH [imap://z]() binary structure [w]() body [v]"},
       {"a URLFETCH (x FOO)", "a BAD unknown parameter"},
+      {"a UIDBATCHES 2000", "a UIDBATCHES 2000"},
+      {"a uidbatches 500 2:2 ", "a UIDBATCHES 500 batches 2:2"},
+      {"a UIDBATCHES 2000 4:1", "a BAD [CLIENTBUG] batches from the highest to the lowest"},
+      {"a UIDBATCHES", "a BAD arguments are missing"},
+      {"a UIDBATCHES 0", "a BAD 0 can't be meant"},
+      {"a UIDBATCHES 500 4", "a BAD a character is missing"},
+      {"a UIDBATCHES 500 1:*", "a BAD a number is missing"},
+      {"a UIDBATCHES 500 1:2,4:5", "a BAD wrong arguments"},
   });
 }
 

@@ -53,6 +53,7 @@ inline constexpr auto kRefusalTexts = std::to_array<std::string_view>({
     "an initial response is missing",
     "arguments are missing",
     "as many numbers as UIDs are needed",
+    "batches from the highest to the lowest",
     "compression is active already",
     "items are for messages of the selected mailbox",
     "literals of more than 4096 octets must wait (LITERAL-)",

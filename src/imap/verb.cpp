@@ -58,6 +58,7 @@ constexpr std::array<VerbInfo, kVerbs> kTable = {{
     {Verb::store, "STORE", ValidIn::selected, true, true},
     {Verb::subscribe, "SUBSCRIBE", ValidIn::authenticated},
     {Verb::thread, "THREAD", ValidIn::selected, true, true},
+    {Verb::uidbatches, "UIDBATCHES", ValidIn::selected},
     {Verb::unauthenticate, "UNAUTHENTICATE", ValidIn::authenticated},
     {Verb::unselect, "UNSELECT", ValidIn::selected},
     {Verb::unsubscribe, "UNSUBSCRIBE", ValidIn::authenticated},

@@ -58,6 +58,7 @@ enum class Verb : std::uint8_t {
   store,
   subscribe,
   thread,          ///< RFC 5256
+  uidbatches,      ///< RFC 10022
   unauthenticate,  ///< RFC 8437
   unselect,
   unsubscribe,

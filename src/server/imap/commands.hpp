@@ -53,6 +53,7 @@ using Handler = Async<Answer> (*)(Session*, Command);
 [[nodiscard]] Async<Answer> store_flags(Session* session, Command command);
 [[nodiscard]] Async<Answer> subscribe(Session* session, Command command);
 [[nodiscard]] Async<Answer> thread(Session* session, Command command);
+[[nodiscard]] Async<Answer> uid_batches(Session* session, Command command);
 [[nodiscard]] Async<Answer> unauthenticate(Session* session, Command command);
 [[nodiscard]] Async<Answer> url_fetch(Session* session, Command command);
 

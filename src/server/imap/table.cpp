@@ -57,6 +57,7 @@ constexpr auto kTable = [] {
   set(Verb::store, store_flags);
   set(Verb::subscribe, subscribe);
   set(Verb::thread, thread);
+  set(Verb::uidbatches, uid_batches);
   set(Verb::unauthenticate, unauthenticate);
   set(Verb::unselect, close);
   set(Verb::unsubscribe, subscribe);
@@ -115,6 +116,7 @@ grammar::Features features() noexcept {
           thread_ordered_subject,
           thread_references,
           thread_refs,
+          uid_batches,
           uid_only,
           uid_plus,
           unauthenticate,

@@ -50,6 +50,18 @@ TEST(ImapLanguage, LinesAreTranslated) {
   }
 }
 
+// What comes from below as an Error, whose words are no ClientText: they have their lines nevertheless.
+TEST(ImapLanguage, ErrorsFromBelowAreTranslated) {
+  for (const std::string_view english :
+       {"INBOX has no other use", "Too much to be sorted at once.", "another mailbox has this special use",
+        "local error", "message too big", "not allowed by the schema", "not this special use",
+        "special uses are the owner's affair", "too big for the database", "too many annotations at once",
+        "too many entries", "too many keywords", "too many mailboxes to tell of", "too many subscriptions",
+        "value too long", "zero octet in a text"}) {
+    EXPECT_NE(in_language(Language::korean, english), english);
+  }
+}
+
 TEST(ImapLanguage, RangesAreLookedUp) {
   EXPECT_EQ(find_language("KO"), Language::korean);
   EXPECT_EQ(find_language("ko-Hang-KR"), Language::korean);

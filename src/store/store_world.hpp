@@ -1,6 +1,7 @@
 // A real store in a fresh folder, with one account's mailboxes, for tests and benchmarks of sessions over it.
 #pragma once
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -82,6 +83,16 @@ class StoreWorld {
     return std::move(*connection);
   }
 
+  /// As long as it lives, what the store does on its pool (reading and what takes long) waits.
+  [[nodiscard]] std::unique_ptr<std::promise<void>> hold_pool() {
+    auto held = std::make_unique<std::promise<void>>();
+    const auto over = held->get_future().share();
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      pool_.post([over] { over.wait(); });
+    }
+    return held;
+  }
+
   RealClock clock;
   SystemRandom random;
   Metrics metrics;
@@ -109,7 +120,8 @@ class StoreWorld {
   StoreOptions options_;
   std::filesystem::path folder_;
   RealFileSystem files_;
-  Pool pool_{2, Log()};
+  static constexpr std::size_t kThreads = 2;
+  Pool pool_{kThreads, Log()};
   std::unique_ptr<db::Database> database_;
   int delivered_ = 0;
 };

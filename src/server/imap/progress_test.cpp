@@ -86,6 +86,33 @@ TEST(ImapProgress, IsHeardInASession) {
   }
 }
 
+// RFC 9585 §4: what searches tells how many of the mailbox's messages it has looked at, once it knows which are open.
+TEST(ImapProgress, IsHeardOfSearches) {
+  LiveWorld mail;
+  mail.limits.progress_every = 1ms;
+  mail.world.deliver("Subject: one\r\n\r\n");
+  mail.world.deliver("Subject: two\r\n\r\n");
+  const auto a = mail.begin();
+  for (const auto& [command, answer] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"UID SEARCH SENTBEFORE 1-Jan-2000", "* SEARCH\r\n"},
+           {"SEARCH RETURN (COUNT) SENTSINCE 1-Jan-2000", "* ESEARCH (TAG \"c1\") COUNT 2\r\n"},
+           {"SORT (REVERSE SUBJECT) UTF-8 ALL", "* SORT 2 1\r\n"},
+           {"THREAD REFERENCES UTF-8 ALL", "* THREAD (1)(2)\r\n"}}) {
+    auto first = mail.world.hold_pool();
+    mail.send(a, fmt::format("c1 {}", command));
+    const auto heard = mail.hear_until(a, "Still at it.\r\n");
+    EXPECT_TRUE(heard.starts_with("* OK [INPROGRESS (\"c1\" NIL NIL)] Still at it.\r\n")) << command << ": " << heard;
+    // One step further.
+    const auto second = mail.world.hold_pool();
+    first.reset();
+    mail.hear(a, [](const std::string& out) { return out.ends_with("[INPROGRESS (\"c1\" 0 2)] Still at it.\r\n"); });
+    second->set_value();
+    const auto rest = mail.say(a, "c2 NOOP");
+    EXPECT_NE(("\r\n" + rest).find(fmt::format("\r\n{}c1 OK ", answer)), std::string::npos) << rest;
+    EXPECT_EQ(rest.find("Still at it.", rest.find("c1 OK ")), std::string::npos) << rest;
+  }
+}
+
 TEST(ImapProgress, SaysHowMuchIsDone) {
   EXPECT_EQ(progress_code("a1", {}), "INPROGRESS (\"a1\" NIL NIL)");
   EXPECT_EQ(progress_code("a1", {.done = 0, .goal = 100}), "INPROGRESS (\"a1\" 0 100)");

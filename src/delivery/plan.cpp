@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "codec/timestamp.hpp"
+#include "message/downgrade.hpp"
 #include "message/header.hpp"
 
 namespace pabal::delivery {
@@ -228,6 +229,12 @@ store::ContentForm form_of(const Letter& letter) {
   return store::ContentForm::seven_bit;
 }
 
+// Many clients say SMTPUTF8 of every letter where it is offered; one that doesn't need it must not come back from a
+// host without it. Of a letter in a file that is looked at only when such a host is met.
+bool header_needs_utf8(const Letter& letter) {
+  return letter.smtputf8 && (letter.content.has_file() || message::needs_smtputf8(letter.content.memory()));
+}
+
 }  // namespace
 
 Plan make_plan(Letter letter, SystemTime now, const account::Srs* srs) {
@@ -267,6 +274,7 @@ Plan make_plan(Letter letter, SystemTime now, const account::Srs* srs) {
   }
   if (!plan.delivery.remote.empty()) {
     plan.delivery.terms.form = form_of(letter);
+    plan.delivery.smtputf8 = header_needs_utf8(letter);
     // The parameter goes before the field (RFC 8689 §3).
     if (!letter.require_tls && waives_tls(letter.content.head())) plan.delivery.tls = store::TlsWish::waived;
   }

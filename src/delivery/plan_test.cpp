@@ -205,6 +205,27 @@ TEST(Plan, ThoseElsewhere) {
   EXPECT_EQ(null.delivery.terms.form, store::ContentForm::seven_bit);
 }
 
+TEST(Plan, SmtpUtf8WhereTheHeaderNeedsIt) {
+  const auto queued = [](bool declared, std::string_view header, std::string_view body) {
+    auto out = letter(false);
+    out.recipients = {{.address = address("carl@daegu.example"), .local = nullptr, .notify = {}, .orcpt = {}}};
+    out.smtputf8 = declared;
+    out.content.cut(0, static_cast<std::size_t>(out.content.size()));
+    out.content.append(header);
+    out.content.append(body);
+    return make_plan(std::move(out), kNow, nullptr).delivery.smtputf8;
+  };
+  constexpr std::string_view kKorean = "\xea\xb0\x80\r\n";
+  const auto part = fmt::format("--b\r\nContent-Description: {}\r\n--b--\r\n", kKorean);
+  EXPECT_FALSE(queued(true, "Subject: x\r\n\r\n", "all ASCII\r\n"));
+  EXPECT_FALSE(queued(true, "Subject: x\r\n\r\n", kKorean));
+  EXPECT_TRUE(queued(true, "Subject: \xea\xb0\x80\r\n\r\n", "hello\r\n"));
+  EXPECT_FALSE(queued(false, "Subject: \xea\xb0\x80\r\n\r\n", "hello\r\n")) << "it was never said";
+  EXPECT_TRUE(queued(true, "Content-Type: multipart/mixed; boundary=b\r\n\r\n", part));
+  EXPECT_FALSE(queued(true, "Content-Type: text/plain\r\n\r\n", part)) << "a body that looks like parts";
+  EXPECT_TRUE(queued(true, "Content-Type: message/rfc822\r\n\r\n", "Subject: \xea\xb0\x80\r\n\r\n"));
+}
+
 TEST(Plan, Answers) {
   const auto smtp = make_plan(letter(false), kNow, nullptr);
   const auto lmtp = make_plan(letter(true), kNow, nullptr);

@@ -288,6 +288,13 @@ bool has_raw_header(std::string_view message, const MimeTree& tree) {
   });
 }
 
+bool needs_smtputf8(std::string_view message) {
+  if (is_ascii(message)) return false;
+  const auto tree = parse_mime(message);
+  // What lies beyond a limit was not looked at.
+  return tree.limited || has_raw_header(message, tree);
+}
+
 Result<void> downgrade(std::string_view message, const MimeTree& tree, const DowngradeOptions& options, Sink& sink) {
   return Downgrader(message, tree, options, sink).run();
 }

@@ -22,6 +22,10 @@ namespace pabal::message {
 /// True if a header section of the message, of its parts or embedded messages has octets that are not ASCII.
 [[nodiscard]] bool has_raw_header(std::string_view message, const MimeTree& tree);
 
+/// False where it is sure that no header section in the message has octets that are not ASCII, so that the way needn't
+/// carry any (RFC 6531 §3.6), whatever its bodies are. Time is linear in its size.
+[[nodiscard]] bool needs_smtputf8(std::string_view message);
+
 struct DowngradeOptions {
   Carriage carriage = Carriage::seven_bit;  ///< bodies that need more are encoded; what fits stays octet by octet
   bool ascii_headers = true;                ///< header sections become ASCII (always so for seven_bit)

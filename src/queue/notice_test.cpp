@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "message/content.hpp"
+#include "message/downgrade.hpp"
 #include "message/mime.hpp"
 
 namespace pabal::queue {
@@ -197,6 +198,18 @@ TEST(Notice, WideLetters) {
   EXPECT_TRUE(written->smtputf8);
   EXPECT_EQ(written->form, store::ContentForm::eight_bit);
   EXPECT_NE(Case::report_in(written->content).find("failed 밥@busan.example"), std::string::npos);
+}
+
+// Only the recipient's address was such: the author's host needs no SMTPUTF8 for word of it (RFC 6533 §3).
+TEST(Notice, ARecipientInUtf8ToAnAuthorInAscii) {
+  Case one;
+  one.facts.recipients.front().address = "밥@busan.example";
+  const auto written = write_notice(one.facts, one.random);
+  ASSERT_TRUE(written) << written.error().log;
+  EXPECT_FALSE(written->smtputf8);
+  EXPECT_NE(written->content.find("Final-Recipient: utf-8; \\x{BC25}@busan.example\r\n"), std::string::npos)
+      << written->content;
+  EXPECT_FALSE(message::needs_smtputf8(written->content));
 }
 
 }  // namespace

@@ -55,6 +55,16 @@ Async<Result<std::string>> SmtpPeer::Letter::read(std::uint64_t offset, std::siz
   co_return out;
 }
 
+Async<Result<std::string>> SmtpPeer::Letter::read_all() const {
+  std::string whole;
+  while (whole.size() < size()) {
+    auto part = co_await read(whole.size(), kChunk);
+    if (!part) co_return pass(part);
+    whole += *part;
+  }
+  co_return whole;
+}
+
 bool SmtpPeer::takes_more() const noexcept {
   const auto most = facts_.offers.mail_max;  // RFC 9422 §4.1
   // What has come that nobody asked for would be taken for the next command's reply.
@@ -146,6 +156,14 @@ Result<std::string> convert(const std::string& letter, message::Carriage carriag
 
 }  // namespace
 
+Async<Result<bool>> SmtpPeer::needs_smtputf8(const OutgoingTransaction* transaction) {
+  if (transaction->octets->size() > settings_.convert_at_most) co_return true;
+  const Letter letter{.octets = transaction->octets, .converted = {}};
+  auto whole = co_await letter.read_all();
+  if (!whole) co_return pass(whole);
+  co_return co_await pool_.run([whole = *std::move(whole)] { return message::needs_smtputf8(whole); });
+}
+
 /// Errors: `unsupported` or `limit` where it can't be made to fit; otherwise our own disk's.
 Async<Result<SmtpPeer::Letter>> SmtpPeer::fit(const OutgoingTransaction* transaction, bool smtputf8) {
   const auto& offers = facts_.offers;
@@ -158,15 +176,11 @@ Async<Result<SmtpPeer::Letter>> SmtpPeer::fit(const OutgoingTransaction* transac
   if (letter.size() > settings_.convert_at_most) {
     co_return fail(ErrorKind::limit, "too big to be converted", "the letter is too big to be converted");
   }
-  std::string whole;
-  while (whole.size() < letter.size()) {
-    auto part = co_await letter.read(whole.size(), kChunk);
-    if (!part) co_return pass(part);
-    whole += *part;
-  }
+  auto whole = co_await letter.read_all();
+  if (!whole) co_return pass(whole);
   const auto carriage = eight_bit ? message::Carriage::eight_bit : message::Carriage::seven_bit;
   auto done = co_await pool_.run(
-      [whole = std::move(whole), carriage, smtputf8] { return convert(whole, carriage, !smtputf8); });
+      [whole = *std::move(whole), carriage, smtputf8] { return convert(whole, carriage, !smtputf8); });
   if (!done) co_return pass(done);
   if (settings_.sign_again) {
     done = co_await settings_.sign_again(*std::move(done));
@@ -203,6 +217,14 @@ Async<TransactionOutcome> SmtpPeer::send(OutgoingTransaction transaction) {
   outcome.recipients.resize(transaction.recipients.size());
   outcome.dsn_passed_on = facts_.offers.dsn;
   outcome.deliver_by_passed_on = facts_.offers.deliver_by;
+  if (transaction.smtputf8 && !facts_.offers.smtputf8) {
+    const auto needs = co_await needs_smtputf8(&transaction);
+    if (!needs) {
+      for (auto& one : outcome.recipients) settle(one, Fate::passing, own_reply(450, "4.3.0", "local error"));
+      co_return outcome;
+    }
+    transaction.smtputf8 = *needs;
+  }
   auto waiting = review(transaction, outcome);
   if (waiting.empty()) co_return outcome;
 

@@ -33,6 +33,7 @@ class SmtpPeer final : public Peer {
 
     [[nodiscard]] std::uint64_t size() const { return is_converted ? converted.size() : octets->size(); }
     [[nodiscard]] Async<Result<std::string>> read(std::uint64_t offset, std::size_t count) const;
+    [[nodiscard]] Async<Result<std::string>> read_all() const;
   };
   /// The places of recipients in a transaction.
   using Places = std::vector<std::size_t>;
@@ -42,6 +43,8 @@ class SmtpPeer final : public Peer {
   /// Sets the outcome of those for whom this host lacks something, and gives the others.
   [[nodiscard]] Places review(const OutgoingTransaction& transaction, TransactionOutcome& outcome) const;
   [[nodiscard]] std::optional<smtp::ClientReply> lacking(const OutgoingTransaction& transaction) const;
+  /// Whether a letter that was given as one that needs SMTPUTF8 does so by its header. Errors: our own disk's.
+  [[nodiscard]] Async<Result<bool>> needs_smtputf8(const OutgoingTransaction* transaction);
   [[nodiscard]] Async<Result<Letter>> fit(const OutgoingTransaction* transaction, bool smtputf8);
   [[nodiscard]] Places next_batch(const OutgoingTransaction& transaction, const Places& waiting) const;
   [[nodiscard]] Async<> transact(const OutgoingTransaction* transaction, const Letter* letter, const Places* batch,

@@ -180,7 +180,12 @@ TEST(SmtpPeer, WhatThisHostLacks) {
   };
   const auto utf8 = EmailAddress::parse("\xEB\xB0\xA5@busan.example").value();
   const Case cases[] = {
-      {"250 mx\r\n", [](auto& t) { t.smtputf8 = true; }, "lasting:5.6.7 lasting:5.6.7"},
+      {"250 mx\r\n",
+       [](auto& t) {
+         t.smtputf8 = true;
+         t.octets = std::make_shared<MemoryOctets>("Subject: \xEB\xB0\xA5\r\n\r\nx\r\n");
+       },
+       "lasting:5.6.7 lasting:5.6.7"},
       {"250 mx\r\n", [&](auto& t) { t.sender = utf8; }, "lasting:5.6.7 lasting:5.6.7"},
       {"250 mx\r\n", [&](auto& t) { t.recipients[1].address = utf8; }, "delivered:250 lasting:5.6.7"},
       {"250-mx\r\n250 SIZE 20\r\n", [](auto&) {}, "lasting:5.3.4 lasting:5.3.4"},

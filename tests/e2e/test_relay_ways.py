@@ -130,6 +130,24 @@ class Ways(WayCase):
         self.assertIn("밥@daegu.example", text)
         self.assertEqual(daegu.letters, [])
 
+    def test_a_letter_that_needs_no_smtputf8_goes_to_a_host_without_it(self) -> None:
+        """Its header is ASCII, whatever it was said to be; of two recipients one has such an address, too."""
+        daegu = self.host(offers=["8BITMIME"])
+        self.open("seoul")
+        self.submit(["carl@daegu.example", "밥@daegu.example"], self.message("carl@daegu.example"), options=("SMTPUTF8",))
+        octets, text = self.text_of_bounce()
+        self.assertIn(b"Status: 5.6.7", octets)
+        self.assertIn("밥@daegu.example", text)
+        self.assertNotIn("<carl@daegu.example>", text)
+        self.assertEqual([one.recipients for one in daegu.letters], [["carl@daegu.example"]])
+        # One that came in a file, with letters of all kinds in its body.
+        body = "한글 본문입니다.\r\n".encode() * 100_000
+        mime = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+        self.submit(["carl@daegu.example"], self.message("carl@daegu.example", "big", mime) + body, options=("SMTPUTF8", "BODY=8BITMIME"))
+        self.wait(lambda: len(daegu.letters) == 2, "the big one went, too")
+        self.assertTrue(daegu.letters[1].octets.endswith(body))
+        self.assertEqual(self.queue(), [])
+
     def test_a_korean_bounce(self) -> None:
         self.host("550 5.1.1 no such user")
         self.open("seoul")

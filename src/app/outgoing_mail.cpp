@@ -145,6 +145,7 @@ Result<queue::WrittenNotice> OutgoingMail::written(const delivery::Receipt& rece
   queue::NoticeFacts facts{.action = message::DsnAction::delivered,
                            .letter = &letter,
                            .content = receipt.head,
+                           .telling = receipt.require_tls ? queue::Telling::nothing : queue::Telling::all,
                            .hostname = hostname_,
                            .now = machine_->clock.now()};
   for (const auto& recipient : receipt.recipients) {

@@ -162,6 +162,7 @@ Async<std::optional<Receipt>> LocalMda::receipt_of(store::QueuedLocal letter) {
                   .author = letter.sender,
                   .envelope_id = letter.envelope_id,
                   .smtputf8 = letter.smtputf8,
+                  .require_tls = letter.tls == store::TlsWish::required,
                   .arrived = letter.arrived,
                   .head = *std::move(head),
                   .recipients = {}};

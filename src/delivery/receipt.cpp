@@ -25,6 +25,7 @@ std::optional<Receipt> wanted_receipt(const Letter& letter, SystemTime now) {
                         .author = letter.sender->text(),
                         .envelope_id = letter.envid,
                         .smtputf8 = letter.smtputf8,
+                        .require_tls = letter.require_tls,
                         .arrived = now,
                         .head = std::string(head.substr(0, message::header_size(head).value_or(head.size()))),
                         .recipients = {}};

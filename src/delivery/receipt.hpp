@@ -16,6 +16,7 @@ struct Receipt {
   std::string author;  ///< the reverse-path, never null
   std::string envelope_id;
   bool smtputf8 = false;
+  bool require_tls = false;  ///< the letter had to go over TLS: nothing of it is to be told (RFC 8689 §5)
   SystemTime arrived;
   std::string head;  ///< the letter's header section
   struct Recipient {

@@ -46,6 +46,10 @@ TEST(Receipt, ForThoseOfWhomItWasAsked) {
   EXPECT_EQ(receipt->envelope_id, "QQ1");
   EXPECT_EQ(receipt->head, "Subject: x\r\n\r\n");
   EXPECT_EQ(receipt->recipients[1].original_recipient, "rfc822;c@busan.example");
+  EXPECT_FALSE(receipt->require_tls);
+  auto secret = letter();
+  secret.require_tls = true;
+  EXPECT_TRUE(wanted_receipt(secret, SystemTime{})->require_tls);
 }
 
 TEST(Receipt, NothingOfSuccessForStrangers) {

@@ -157,6 +157,18 @@ std::optional<Dsn> read_dsn(std::string_view message, const MimeTree& tree) {
   return std::nullopt;
 }
 
+std::optional<std::string> without_returned(std::string_view message, const MimeTree& tree) {
+  const auto& root = tree.root();
+  if (root.kind != PartKind::multipart || !equal_ignoring_case(root.subtype, "report")) return std::nullopt;
+  // For people, for machines, and what is returned.
+  auto place = root.first_child;
+  for (int i = 0; i < 2 && place != Part::none; ++i) place = tree.parts[place].next_sibling;
+  if (place == Part::none) return std::nullopt;
+  std::string rest(message.substr(0, tree.parts[place].boundary_begin));
+  if (root.close_end != 0) rest += message.substr(root.close_begin);
+  return rest;
+}
+
 Result<std::string> format_delivery_status(const DeliveryReport& report, HeaderStyle style) {
   if (report.recipients.empty() || clean_text(report.reporting_mta.text).empty())
     return fail(ErrorKind::syntax, "a delivery report needs its server and a recipient");

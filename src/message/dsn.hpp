@@ -52,6 +52,10 @@ struct Dsn {
 /// The report in a message of any structure (multipart/report, or a part that stands elsewhere); nothing without one.
 [[nodiscard]] std::optional<Dsn> read_dsn(std::string_view message, const MimeTree& tree);
 
+/// A report (multipart/report) without what it returns of the letter: that part may be missing (RFC 6522 §3). All else
+/// stays octet by octet. Nothing for a message that is no report, or returns nothing.
+[[nodiscard]] std::optional<std::string> without_returned(std::string_view message, const MimeTree& tree);
+
 /// The body of the status part. Recipients' addresses of type utf-8 are written by `style` (RFC 6533 §3). Error
 /// (`syntax`) where a recipient, an action or a status is missing.
 [[nodiscard]] Result<std::string> format_delivery_status(const DeliveryReport& report, HeaderStyle style);

@@ -110,6 +110,23 @@ TEST(Dsn, WrittenAndReadBack) {
   }
 }
 
+TEST(Dsn, WithoutWhatIsReturned) {
+  const std::string head =
+      "Subject: no\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+      "--b\r\n\r\nwords\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; a\r\n\r\n"
+      "Final-Recipient: rfc822; b@c\r\nAction: failed\r\nStatus: 5.0.0\r\n";
+  const std::string returned = "--b\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: secret\r\n";
+  const auto without = [](const std::string& text) {
+    return without_returned(text, parse_mime(text)).value_or("as it is");
+  };
+  EXPECT_EQ(without(head + returned + "--b--\r\n"), head + "--b--\r\n");
+  EXPECT_EQ(without(head + returned + returned + "--b--\r\nepilogue"), head + "--b--\r\nepilogue");
+  EXPECT_EQ(without(head + returned), head) << "cut short on its way";
+  EXPECT_EQ(without(head + "--b--\r\n"), "as it is");
+  EXPECT_EQ(without("Content-Type: multipart/mixed; boundary=b\r\n\r\n" + returned + returned + returned), "as it is");
+  EXPECT_EQ(without("Subject: x\r\n\r\nwords\r\n"), "as it is");
+}
+
 TEST(Dsn, WhatCannotBeWritten) {
   DsnSpec none = dsn_spec();
   none.report.recipients.clear();

@@ -80,6 +80,20 @@ Async<Beginning> beginning_of(const Attempt* attempt, const Desk* desk) {
   co_return Beginning{*std::move(read), whole};
 }
 
+Async<Result<WrittenNotice>> write_and_sign(const NoticeFacts* facts, const Desk* desk) {
+  auto written = write_notice(*facts, *desk->random);
+  if (!written) co_return fail(ErrorKind::syntax, written.error().log);
+  if (!desk->options->sign) co_return written;
+  auto with_signature = co_await desk->options->sign(written->content);
+  // Word that comes without a signature is better than none, and than a letter that is tried again for its sake.
+  if (with_signature) {
+    written->content = *std::move(with_signature);
+  } else {
+    desk->log.error("notice_not_signed", {{"id", facts->letter->id}, {"why", with_signature.error().log}});
+  }
+  co_return written;
+}
+
 // The notices of one kind, one for each of the author's mailboxes; none where nobody is to be told, or the author is
 // gone. An error: they can't be made now, or, of kind syntax, never.
 Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wanted wanted, const Desk* desk) {
@@ -109,24 +123,13 @@ Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wan
   if (letter.deliver_by && letter.deliver_by->returns) {
     facts.retry_until = std::min(facts.retry_until, letter.deliver_by->time);
   }
-  auto written = write_notice(facts, *desk->random);
-  if (!written) co_return fail(ErrorKind::syntax, written.error().log);
-  if (desk->options->sign) {
-    auto with_signature = co_await desk->options->sign(written->content);
-    // Word that comes without a signature is better than none, and than a letter that is tried again for its sake.
-    if (with_signature) {
-      written->content = *std::move(with_signature);
-    } else {
-      desk->log.error("notice_not_signed", {{"id", letter.id}, {"why", with_signature.error().log}});
-    }
-  }
-  const auto make = [&] {
+  const auto make = [&](const WrittenNotice& written) {
     store::Notice notice;
     notice.id = make_token(to_database(facts.now), *desk->random);
-    notice.content = written->content;
-    notice.message_id = written->message_id;
-    notice.smtputf8 = written->smtputf8;
-    notice.form = written->form;
+    notice.content = written.content;
+    notice.message_id = written.message_id;
+    notice.smtputf8 = written.smtputf8;
+    notice.form = written.form;
     // It goes as safely as it can, and isn't lost for it.
     if (secret) notice.tls = store::TlsWish::preferred;
     notice.about = wanted.numbers;
@@ -135,15 +138,25 @@ Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wan
     notice.trace = notice_trace(letter.id, letter.author, notice, wanted.action);
     return notice;
   };
-  for (auto& target : found->local) {
-    if (notices.size() == kMostAddressees) break;
-    notices.push_back(make());
-    notices.back().local = std::move(target);
+  if (!found->local.empty()) {
+    const auto written = co_await write_and_sign(&facts, desk);
+    if (!written) co_return pass(written);
+    for (auto& target : found->local) {
+      if (notices.size() == kMostAddressees) break;
+      notices.push_back(make(*written));
+      notices.back().local = std::move(target);
+    }
   }
-  for (auto& recipient : found->remote) {
-    if (notices.size() == kMostAddressees) break;
-    notices.push_back(make());
-    notices.back().remote = std::move(recipient);
+  if (!found->remote.empty()) {
+    // What goes to a host that keeps no secrets is cut out of it there (RFC 8689 §5).
+    if (secret) facts.telling = Telling::header_apart;
+    const auto written = co_await write_and_sign(&facts, desk);
+    if (!written) co_return pass(written);
+    for (auto& recipient : found->remote) {
+      if (notices.size() == kMostAddressees) break;
+      notices.push_back(make(*written));
+      notices.back().remote = std::move(recipient);
+    }
   }
   co_return notices;
 }

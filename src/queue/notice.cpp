@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "message/encoded_word.hpp"
 #include "message/header.hpp"
@@ -194,8 +195,15 @@ std::string closing(const NoticeFacts& facts, Language language, message::Return
                             : "It is tried until {}. If it can't be delivered by then, you will be told."),
         codec::format_date(facts.retry_until));
   }
-  if (facts.action != DsnAction::failed) return {};
+  // True whether its header comes with it or was taken out on the way.
+  const std::string_view discreet =
+      facts.telling == Telling::all ? ""
+      : korean ? "모든 구간에서 확인된 TLS로만 보내 달라고 하신 편지이므로(REQUIRETLS) 그 내용은 여기에 적지 않습니다."
+               : "You asked that the letter goes over verified TLS all its way (REQUIRETLS), so these words don't "
+                 "say what it is about.";
+  if (facts.action != DsnAction::failed) return std::string(discreet);
   std::string text = korean ? "이 편지는 다시 시도하지 않습니다." : "It is not tried any more.";
+  if (!discreet.empty()) return text.append(" ").append(discreet);
   if (returned == message::Returned::Kind::message) {
     text += korean ? " 보내신 편지를 아래에 덧붙입니다." : " What you wrote is attached.";
   } else if (returned == message::Returned::Kind::headers) {
@@ -307,7 +315,7 @@ Result<WrittenNotice> write_notice(const NoticeFacts& facts, Random& random) {
   auto system = EmailAddress::parse("MAILER-DAEMON@" + facts.hostname);
   if (!system) return pass(system);
   const auto language = language_of(letter.author, facts.content);
-  const auto subject = subject_of(facts.content);
+  const auto subject = facts.telling == Telling::all ? subject_of(facts.content) : std::string();
   const bool wide = letter.smtputf8 || author->needs_smtputf8();
   const auto style = wide ? message::HeaderStyle::utf8 : message::HeaderStyle::ascii;
 
@@ -337,8 +345,10 @@ Result<WrittenNotice> write_notice(const NoticeFacts& facts, Random& random) {
   using Kind = message::Returned::Kind;
   // What is returned must be such that it can be written; where it isn't, its header, or nothing.
   for (const auto kind : {Kind::message, Kind::headers, Kind::none}) {
-    if (kind == Kind::message && !(facts.whole && facts.action == DsnAction::failed)) continue;
-    if (kind == Kind::headers && !header_end) continue;
+    if (kind == Kind::message && !(facts.whole && facts.action == DsnAction::failed && facts.telling == Telling::all)) {
+      continue;
+    }
+    if (kind == Kind::headers && (!header_end || facts.telling == Telling::nothing)) continue;
     spec.human_text = human_text(facts, language, subject, kind);
     spec.returned.kind = kind;
     spec.returned.content = kind == Kind::none

@@ -31,12 +31,20 @@ struct NoticeRecipient {
   bool gave_up = false;                 ///< for the time that it took, not for what was said
 };
 
+/// How much a notice tells of the letter itself.
+enum class Telling : std::uint8_t {
+  all,
+  header_apart,  ///< its subject stands in the returned header alone, which can be taken out (RFC 8689 §5)
+  nothing,       ///< nothing is returned either
+};
+
 struct NoticeFacts {
   message::DsnAction action = message::DsnAction::failed;  ///< failed, delayed, relayed, delivered
   const store::OutgoingLetter* letter = nullptr;
   std::vector<NoticeRecipient> recipients = {};
   std::string_view content = {};  ///< the letter, or its beginning
   bool whole = false;             ///< `content` is all of it, and is to be returned
+  Telling telling = Telling::all;
   std::string hostname = {};
   SystemTime now = {};
   SystemTime retry_until = {};  ///< for action delayed

@@ -96,6 +96,25 @@ TEST(Notice, HeadersWhereNotTheWhole) {
   EXPECT_TRUE(Case::report_in(one.write()).ends_with("headers")) << one.write();
 }
 
+TEST(Notice, OfALetterThatHadToGoOverTls) {
+  Case one;
+  one.letter.account = AccountId{7};
+  one.facts.telling = Telling::header_apart;
+  const auto text = one.write();
+  EXPECT_TRUE(Case::report_in(text).ends_with("headers")) << text;
+  EXPECT_EQ(text.find("hello"), text.rfind("hello")) << "in the header that is returned, and nowhere else";
+  EXPECT_TRUE(text.contains("In-Reply-To: <1@seoul.example>\r\n")) << text;
+  EXPECT_TRUE(text.contains("(REQUIRETLS)")) << text;
+  EXPECT_FALSE(text.contains("attached")) << text;
+  one.facts.telling = Telling::nothing;
+  for (const auto action : {DsnAction::failed, DsnAction::delivered}) {
+    one.facts.action = action;
+    one.facts.recipients.front().status = action == DsnAction::failed ? "5.1.1" : "2.0.0";
+    EXPECT_TRUE(Case::report_in(one.write()).ends_with("nothing"));
+    EXPECT_FALSE(one.write().contains("hello"));
+  }
+}
+
 TEST(Notice, DelayedAndHandedOn) {
   Case one;
   one.letter.account = AccountId{7};

@@ -527,6 +527,13 @@ TEST(Relay, WhatSendersWishOfTlsHasConnectionsOfItsOwn) {
   EXPECT_EQ(world.round(), "delivered 1 postponed 0 failed 1 notices 1");
   EXPECT_TRUE(bounce_requires);
   for (const auto& [key, count] : world.taken) EXPECT_FALSE(key.starts_with("zoe") && key.contains("\r\nhello"));
+  const auto bounce = std::ranges::find_if(world.taken, [](const auto& one) { return one.first.starts_with("zoe"); });
+  ASSERT_NE(bounce, world.taken.end());
+  const auto text = bounce->first.substr(bounce->first.find(' ') + 1);
+  EXPECT_TRUE(text.contains("Subject: secret")) << text;
+  const auto redacted = message::without_returned(text, message::parse_mime(text));
+  ASSERT_TRUE(redacted) << text;
+  EXPECT_FALSE(redacted->contains("Subject: secret")) << *redacted;
 }
 
 TEST(Lane, SendersTakeTurnsAndTheUrgentComeFirst) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "message/downgrade.hpp"
+#include "message/dsn.hpp"
 #include "smtp/client_commands.hpp"
 #include "smtp/text_encoder.hpp"
 
@@ -91,16 +92,20 @@ std::chrono::milliseconds SmtpPeer::timeout_for(Waiting what) const noexcept {
   return times.end;
 }
 
+/// RFC 8689 §4.2.1: TLS that is verified, to a host that keeps it so.
+bool SmtpPeer::keeps_secrets() const {
+  return facts_.tls && !facts_.tls->verified.empty() && facts_.offers.require_tls;
+}
+
 /// What this host would have to offer for the letter, whoever its recipients are.
 std::optional<ClientReply> SmtpPeer::lacking(const OutgoingTransaction& transaction) const {
   const auto& offers = facts_.offers;
-  // RFC 8689 §4.2.1: TLS that is verified, to a host that keeps it so. A local store is no relay; and a notice goes as
-  // safely as it can, but isn't lost for it (§5).
-  if (transaction.require_tls && !lmtp_ && transaction.sender) {
+  // A local store is no relay; and a notice isn't lost for it: what it tells of the letter is left out (RFC 8689 §5).
+  if (transaction.require_tls && !lmtp_ && transaction.sender && !keeps_secrets()) {
     if (!facts_.tls || facts_.tls->verified.empty()) {
       return own_reply(550, "5.7.10", "the sender requires TLS that is verified, which there is none of to this host");
     }
-    if (!offers.require_tls) return own_reply(550, "5.7.30", "the sender requires TLS, and the host has no REQUIRETLS");
+    return own_reply(550, "5.7.30", "the sender requires TLS, and the host has no REQUIRETLS");
   }
   const bool international = transaction.smtputf8 || (transaction.sender && transaction.sender->needs_smtputf8());
   // RFC 6531 §3.2: it can't be made ASCII by a relay.
@@ -145,13 +150,28 @@ SmtpPeer::Places SmtpPeer::review(const OutgoingTransaction& transaction, Transa
 
 namespace {
 
+/// What is to be done to a letter, and was done.
+struct Conversion {
+  std::string letter;
+  bool redact = false;  ///< a notice shall return nothing; afterwards: something was taken out
+  std::optional<message::Carriage> carriage = std::nullopt;
+  bool ascii_headers = false;
+};
+
 /// The letter made to fit a way that carries less. Blocking: on the pool.
-Result<std::string> convert(const std::string& letter, message::Carriage carriage, bool ascii_headers) {
-  const auto tree = message::parse_mime(letter);
+Result<Conversion> convert(Conversion what) {
+  if (what.redact) {
+    auto redacted = message::without_returned(what.letter, message::parse_mime(what.letter));
+    what.redact = redacted.has_value();
+    if (redacted) what.letter = *std::move(redacted);
+  }
+  if (!what.carriage) return what;
+  const auto tree = message::parse_mime(what.letter);
   message::StringSink sink;
-  const message::DowngradeOptions options{.carriage = carriage, .ascii_headers = ascii_headers};
-  if (auto done = message::downgrade(letter, tree, options, sink); !done) return pass(done);
-  return std::move(sink.text);
+  const message::DowngradeOptions options{.carriage = *what.carriage, .ascii_headers = what.ascii_headers};
+  if (auto done = message::downgrade(what.letter, tree, options, sink); !done) return pass(done);
+  what.letter = std::move(sink.text);
+  return what;
 }
 
 }  // namespace
@@ -167,28 +187,38 @@ Async<Result<bool>> SmtpPeer::needs_smtputf8(const OutgoingTransaction* transact
 /// Errors: `unsupported` or `limit` where it can't be made to fit; otherwise our own disk's.
 Async<Result<SmtpPeer::Letter>> SmtpPeer::fit(const OutgoingTransaction* transaction, bool smtputf8) {
   const auto& offers = facts_.offers;
-  Letter letter{.octets = transaction->octets, .converted = {}, .body = transaction->body, .smtputf8 = smtputf8};
+  Letter letter{.octets = transaction->octets,
+                .converted = {},
+                .body = transaction->body,
+                .smtputf8 = smtputf8,
+                .require_tls = transaction->require_tls};
+  const bool redact = transaction->require_tls && !lmtp_ && !keeps_secrets();
+  letter.require_tls = letter.require_tls && !redact;
   const bool eight_bit = offers.eight_bit_mime || offers.smtputf8;
   const bool binary = offers.binary_mime && offers.chunking;
   const bool fits = letter.body == Body::seven_bit || (letter.body == Body::eight_bit_mime && eight_bit) ||
                     (letter.body == Body::binary_mime && binary);
-  if (fits) co_return letter;
+  if (fits && !redact) co_return letter;
   if (letter.size() > settings_.convert_at_most) {
     co_return fail(ErrorKind::limit, "too big to be converted", "the letter is too big to be converted");
   }
   auto whole = co_await letter.read_all();
   if (!whole) co_return pass(whole);
-  const auto carriage = eight_bit ? message::Carriage::eight_bit : message::Carriage::seven_bit;
-  auto done = co_await pool_.run(
-      [whole = *std::move(whole), carriage, smtputf8] { return convert(whole, carriage, !smtputf8); });
+  Conversion wanted{.letter = *std::move(whole), .redact = redact, .ascii_headers = !smtputf8};
+  if (!fits) wanted.carriage = eight_bit ? message::Carriage::eight_bit : message::Carriage::seven_bit;
+  auto done = co_await pool_.run([wanted = std::move(wanted)]() mutable { return convert(std::move(wanted)); });
   if (!done) co_return pass(done);
+  if (fits && !done->redact) co_return letter;
   if (settings_.sign_again) {
-    done = co_await settings_.sign_again(*std::move(done));
-    if (!done) co_return pass(done);
+    auto with_signature = co_await settings_.sign_again(std::move(done->letter));
+    if (!with_signature) co_return pass(with_signature);
+    done->letter = *std::move(with_signature);
   }
-  wire_->note("(the letter was made fit for what this host takes)", "");
-  letter.converted = *std::move(done);
+  if (done->redact) wire_->note("(the notice goes without the letter's header: the host has no REQUIRETLS)", "");
+  letter.converted = std::move(done->letter);
   letter.is_converted = true;
+  if (fits) co_return letter;
+  wire_->note("(the letter was made fit for what this host takes)", "");
   letter.body = eight_bit ? Body::eight_bit_mime : Body::seven_bit;
   co_return letter;
 }
@@ -287,7 +317,7 @@ Async<> SmtpPeer::transact(const OutgoingTransaction* transaction, const Letter*
   mail.size = letter->size();
   mail.body = letter->body;
   mail.smtputf8 = letter->smtputf8;
-  mail.require_tls = transaction->require_tls;
+  mail.require_tls = letter->require_tls;
   mail.priority = transaction->priority;
   mail.ret = transaction->ret;
   mail.envid = transaction->envid;

@@ -29,7 +29,8 @@ class SmtpPeer final : public Peer {
     std::string converted;  ///< in place of them, where `is_converted`
     bool is_converted = false;
     smtp::Body body = smtp::Body::seven_bit;
-    bool smtputf8 = false;  ///< MAIL says so
+    bool smtputf8 = false;     ///< MAIL says so
+    bool require_tls = false;  ///< likewise
 
     [[nodiscard]] std::uint64_t size() const { return is_converted ? converted.size() : octets->size(); }
     [[nodiscard]] Async<Result<std::string>> read(std::uint64_t offset, std::size_t count) const;
@@ -42,6 +43,7 @@ class SmtpPeer final : public Peer {
   [[nodiscard]] bool takes_more() const noexcept;
   /// Sets the outcome of those for whom this host lacks something, and gives the others.
   [[nodiscard]] Places review(const OutgoingTransaction& transaction, TransactionOutcome& outcome) const;
+  [[nodiscard]] bool keeps_secrets() const;
   [[nodiscard]] std::optional<smtp::ClientReply> lacking(const OutgoingTransaction& transaction) const;
   /// Whether a letter that was given as one that needs SMTPUTF8 does so by its header. Errors: our own disk's.
   [[nodiscard]] Async<Result<bool>> needs_smtputf8(const OutgoingTransaction* transaction);

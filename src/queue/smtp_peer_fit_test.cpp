@@ -56,5 +56,36 @@ TEST(SmtpPeerFit, SmtpUtf8IsNeededByTheHeaderAlone) {
   EXPECT_EQ(small.run(alone(letter(big))).fates(), "lasting:5.6.7 lasting:5.6.7");
 }
 
+// RFC 8689 §5: a notice about a letter that had to go over TLS asks for the same, or returns nothing of it.
+TEST(SmtpPeerFit, ANoticeAboutASecretLetterGoesWithItsHeaderWhereThatIsKept) {
+  constexpr std::string_view kBefore =
+      "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nsorry\r\n--b\r\n"
+      "Content-Type: message/delivery-status\r\n\r\nx\r\n";
+  constexpr std::string_view kReturned = "--b\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: secret\r\n\r\n";
+  const auto run = [&](std::string verified, std::string_view offers, bool with_sender = false) {
+    auto settings = PeerRig::quick();
+    settings.sign_again = [](std::string converted) -> Async<Result<std::string>> {
+      co_return "DKIM: new\r\n" + converted;
+    };
+    PeerRig rig(settings);
+    rig.host(
+        {.replies = {"220 hi\r\n", "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n",
+                     fmt::format("250-mx\r\n250 {}\r\n", offers), "250 a\r\n", "250 b\r\n", "354 c\r\n", "250 d\r\n"},
+         .verified = std::move(verified)});
+    auto notice = PeerRig::letter(1, fmt::format("{}{}--b--\r\n", kBefore, kReturned));
+    if (!with_sender) notice.sender = std::nullopt;
+    notice.require_tls = true;
+    const auto told = rig.run(alone(std::move(notice)));
+    const auto& wrote = told.wrote[0];
+    return fmt::format("{}{}{}{}", told.fates(), wrote.contains(" REQUIRETLS\r\n") ? " required" : "",
+                       wrote.contains("secret") ? " whole" : "",
+                       wrote.contains(fmt::format("DKIM: new\r\n{}--b--\r\n.\r\n", kBefore)) ? " redacted" : "");
+  };
+  EXPECT_EQ(run("DANE 3 1 1", "REQUIRETLS"), "delivered:250 required whole");
+  EXPECT_EQ(run("DANE 3 1 1", "DSN"), "delivered:250 redacted");
+  EXPECT_EQ(run("", "REQUIRETLS"), "delivered:250 redacted");
+  EXPECT_EQ(run("", "REQUIRETLS", true), "lasting:5.7.10") << "a letter isn't cut down";
+}
+
 }  // namespace
 }  // namespace pabal::queue

@@ -1,5 +1,6 @@
 """How safe the way must be: DANE by a signed zone, MTA-STS by a policy on a web server."""
 import pathlib
+import smtplib
 import ssl
 import tempfile
 import unittest
@@ -172,6 +173,9 @@ class SendersWish(SafeWays):
         plain = MailHost()
         self.addCleanup(plain.close)
         self.peer("daegu", plain.address)
+        author = MailHost(tls=server_context(*self.authority.issue("author", "mx.gwangju.example")))
+        self.addCleanup(author.close)
+        self.peer("gwangju", author.address)
         site = StsSite(*self.authority.issue("web", "mta-sts.busan.example"), sts_policy("enforce", "mx.busan.example"))
         self.addCleanup(site.close)
         self.zone += ['_mta-sts.busan IN TXT "v=STSv1; id=1"', f"mta-sts.busan IN A {site.address}"]
@@ -190,6 +194,24 @@ class SendersWish(SafeWays):
         self.assertIn(b"Status: 5.7.10", bounce)
         self.assertNotIn(b"\r\nhello\r\n", bounce)
         self.assertEqual(plain.mails, [])
+        # Strangers' letters that an alias sends on, and that come back: word of them goes as they had to go, or tells nothing of them.
+        seoul = self.servers["seoul"]
+        seoul.cli("alias", "add", "on@seoul.example", "carl@daegu.example")
+        for sender in ("bob@busan.example", "zoe@gwangju.example"):
+            with smtplib.SMTP(seoul.address, seoul.ports["smtp"], "client.example", timeout=60) as client:
+                client.starttls()
+                client.sendmail(sender, ["on@seoul.example"], self.message("on@seoul.example", "hush"), ("REQUIRETLS",))
+        self.wait(lambda: bob.count() == 2 and author.letters, "both were told")
+        told = bob.messages()[1]
+        self.assertIn(b"REQUIRETLS", told)
+        self.assertIn(b"\r\nSubject: hush\r\n", told)
+        self.assertNotIn(b"\r\nhello\r\n", told)
+        (told,) = author.letters
+        self.assertTrue(told.tls)
+        self.assertNotIn("REQUIRETLS", told.mail)
+        self.assertIn(b"Status: 5.7.10", told.octets)
+        self.assertIn(b"In-Reply-To: <hush@seoul.example>", told.octets)
+        self.assertNotIn(b"Subject: hush", told.octets)
 
 
 if __name__ == "__main__":

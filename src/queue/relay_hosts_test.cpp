@@ -38,9 +38,10 @@ TEST(RelayHosts, WhatIsTooManyForAHostWaitsForItsTurn) {
     options.first_connections_per_host = 20;
     RelayWorld world(options);
     world.one_host = "smart.example";
-    world.slowness = 2ms;
+    world.slowness = 40ms;
     std::size_t refused = 0;
     world.on_connect = [&](const std::string& /*host*/) -> Async<std::optional<NoPeer>> {
+      co_await sleep_for(20ms);
       if (world.open < 10) co_return std::nullopt;
       ++refused;
       co_return too_many();

@@ -18,12 +18,20 @@
 #include "app/show.hpp"
 #include "app/signals.hpp"
 #include "base/async.hpp"
+#include "base/text.hpp"
 #include "codec/date.hpp"
 
 namespace pabal::app {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// This program as it can be called from anywhere.
+std::string own_path() {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "pabal" : path.string();
+}
 
 void explain(const std::string& folder) {
   std::cout << fmt::format(R"(
@@ -32,7 +40,15 @@ Two mail systems are running on this machine:
   seoul.example  at 127.0.0.2   alice@seoul.example   password: demo
   busan.example  at 127.0.0.3   bob@busan.example     password: demo
 
-  SMTP 10025, submission 10587 (STARTTLS) and 10465 (TLS), IMAP 10143 (STARTTLS) and 10993 (TLS), POP3 10110 (STARTTLS) and 10995 (TLS), metrics 19464
+Their ports are the usual ones plus 10000, so that they need no root:
+
+  SMTP 10025                                  where other servers deliver
+  submission 10587 (STARTTLS), 10465 (TLS)    where mail programs hand letters in
+  IMAP 10143 (STARTTLS), 10993 (TLS)          where mail programs read,
+  POP3 10110 (STARTTLS), 10995 (TLS)          or take the letters away
+  metrics 19464                               figures for the operator: curl http://127.0.0.2:19464/metrics
+
+10080 and 10443 (HTTP: the mail page and JMAP) and 14190 (ManageSieve: filters) are kept for parts that aren't built yet.
 
 Send Bob a letter, as a stranger's mail server would:
 
@@ -50,18 +66,18 @@ Read Bob's mail: the list, and the first letter (one is there from the start)
 
 Ask the server what it knows:
 
-  pabal account list --config {0}/busan/pabal.toml
-  pabal domain dns busan.example --check --config {0}/busan/pabal.toml
+  {1} account list --config {0}/busan/pabal.toml
+  {1} domain dns busan.example --check --config {0}/busan/pabal.toml
 
-Send Bob a letter as Alice, and see which way it went:
+Send Bob a letter as Alice; see which way a letter went (2 is its number in Bob's mailbox: the one that Alice writes below), and what waits:
 
   swaks --server 127.0.0.2 --port 10587 --tls --auth-user alice@seoul.example --auth-password demo --from alice@seoul.example --to bob@busan.example
-  pabal trace bob@busan.example/INBOX/2 --config {0}/busan/pabal.toml
-  pabal queue list --config {0}/seoul/pabal.toml
+  {1} trace bob@busan.example/INBOX/2 --config {0}/busan/pabal.toml
+  {1} queue list --config {0}/seoul/pabal.toml
 
 The data is in {0}. Ctrl-C stops it.
 )",
-                           folder)
+                           folder, own_path())
             << std::flush;
 }
 
@@ -74,19 +90,31 @@ class Story {
       : files_(&files), folder_(std::move(folder)), seoul_(&sender), busan_(&receiver), stop_(std::move(stop)) {}
 
   void tell(bool lesson) {
-    say("\nAlice writes to Bob.");
+    say("\nAlice writes to Bob. (Times are UTC; > is what her server says to his, < what his answers.)");
     follow(write(busan().person(), "Lunch on Friday?", "Shall we meet at noon?"), busan_);
-    if (!lesson || stop_.stop_requested()) return;
-    say("\nAlice writes to somebody whom busan.example doesn't know.");
-    follow(write("nobody@" + busan().domain(), "Hello?", "Is anybody there?"), nullptr);
     if (stop_.stop_requested()) return;
-    say("  What can't be delivered goes back to its sender, with the reason. Alice's mailbox now:");
-    show_inbox_of_alice();
+    if (!lesson) {
+      say(fmt::format("\nA letter that comes back and one that has to wait: {} demo --lesson", own_path()));
+      return;
+    }
+    say("  What was said: EHLO asks what the other side can do; MAIL FROM and RCPT TO are the envelope, which may "
+        "name");
+    say("  others than the letter itself does; BDAT (DATA with older servers) is the letter. 2xx means yes, 4xx not "
+        "now,");
+    say("  5xx never. With 2xx at the end the other server has taken the letter over: it must not lose it from then "
+        "on.");
+    say("\nAlice writes to somebody whom busan.example doesn't know.");
+    const auto lost = write("nobody@" + busan().domain(), "Hello?", "Is anybody there?");
+    follow(lost, nullptr);
+    if (stop_.stop_requested()) return;
+    show_bounce(lost);
     say("\nAlice writes to Carol, whose server is switched off.");
     const auto letter = write(daegu().person(), "Are you back?", "Your server doesn't answer.");
     wait_for_attempt(letter);
     if (stop_.stop_requested()) return;
-    say("  What waits in seoul's queue:");
+    say("  (The demo tries again after seconds. A real server does so after half an hour, then less and less often; "
+        "after");
+    say("  four hours it tells Alice that it takes long, and after five days that it gives up: settings of [queue].)");
     show_queue();
     say("  Now somebody switches Carol's server on.");
     auto started = start_site(*files_, folder_, daegu());
@@ -96,8 +124,7 @@ class Story {
     }
     daegu_ = std::move(*started);
     follow(letter, daegu_.get());
-    say("  Seoul's queue:");
-    show_queue();
+    say("\nThe lesson is over. The servers run on; Ctrl-C stops them.");
   }
 
   /// Carol's server, if it was started.
@@ -122,7 +149,10 @@ class Story {
       return written;
     }
     written.id = std::string(posted->at("id").as_string());
-    say(fmt::format("  Her server says 250: the letter is on its disk, in the queue, under the name {}.", written.id));
+    say(fmt::format(
+        "  Her server has taken it: it is on the disk under the name {}, and Seoul's queue has a row for {},",
+        written.id, to));
+    say("  due at once. From here on it is delivered, or she is told.");
     for (const auto& line : signatures(trace(*seoul_, written.id))) say(line);
     return written;
   }
@@ -148,9 +178,15 @@ class Story {
       if (receiver != nullptr) {
         for (const auto& line : way_in(trace(*receiver, letter.message_id))) say(line);
       }
-      say("  Seoul's queue holds it no more.");
+      say(receiver != nullptr ? "  Because of that 250 its row leaves Seoul's queue:"
+                              : "  Because of that 550 its row leaves Seoul's queue, and a letter to Alice that says "
+                                "so (a bounce) is in her "
+                                "mailbox, both in one write:");
+      show_queue();
       return;
     }
+    if (!stop_.stop_requested()) say("  It is still on its way. Seoul's queue:");
+    if (!stop_.stop_requested()) show_queue();
   }
 
   void wait_for_attempt(const Written& letter) {
@@ -168,19 +204,41 @@ class Story {
 
   void show_queue() {
     auto queue = seoul_->site().admin().execute({{"command", "queue list"}});
-    if (queue) say(app::show("queue list", *queue));
+    if (!queue) return;
+    for (const auto line : split(app::show("queue list", *queue), '\n')) {
+      if (!line.empty()) say(fmt::format("    {}", line));
+    }
   }
 
-  void show_inbox_of_alice() {
-    for (const auto until = std::chrono::steady_clock::now() + 20s;
-         std::chrono::steady_clock::now() < until && !stop_.stop_requested(); std::this_thread::sleep_for(50ms)) {
-      const auto notice = trace(*seoul_, seoul().person() + "/INBOX/2");
-      const auto lines = way_in(notice);
-      if (lines.empty()) continue;
-      for (const auto& line : lines) say(line);
-      say("  curl -sk --user alice@seoul.example:demo \"imaps://127.0.0.2:10993/INBOX;UID=2\"");
+  /// The letter in Alice's mailbox that tells her of that one; its number there depends on what came before.
+  void show_bounce(const Written& about) {
+    constexpr int kMost = 1000;
+    for (int uid = 1; uid <= kMost && !about.id.empty(); ++uid) {
+      const auto notice = trace(*seoul_, fmt::format("{}/INBOX/{}", seoul().person(), uid));
+      if (bounce_about(notice, about.id).empty()) continue;
+      say("  It went over no network, as Alice's mailbox is on the same server. This is what she reads:");
+      for (const auto& line : words_of(octets_of(notice))) say(line);
+      say(
+          fmt::format("  All of it, with the report for machines and her own letter: curl -sk --user {}:demo "
+                      "\"imaps://{}:10993/INBOX;UID={}\"",
+                      seoul().person(), seoul().address, uid));
       return;
     }
+  }
+
+  /// A letter in a mailbox of Alice's, of which `found` is the trace.
+  std::string octets_of(const json::value& found) {
+    const auto email = email_of(found);
+    const auto address = EmailAddress::parse(seoul().person());
+    if (!email || !address) return {};
+    const auto resolved = run_blocking(seoul_->site().directory().resolve(*address));
+    const auto* local = resolved ? std::get_if<account::LocalRecipient>(&*resolved) : nullptr;
+    if (local == nullptr || local->targets.empty()) return {};
+    const auto& target = local->targets.front();
+    const auto octets =
+        run_blocking(seoul_->site().store().open_email({.account = target.account, .shard = target.shard}, *email));
+    if (!octets) return {};
+    return run_blocking((*octets)->read(0, static_cast<std::size_t>((*octets)->size()))).value_or("");
   }
 
   FileSystem* files_;

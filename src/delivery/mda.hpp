@@ -80,6 +80,7 @@ struct Letter {
   Writer writer = Writer::account;        ///< of what begins here: what it is signed for depends on it
   std::optional<Findings> findings = {};  ///< of a letter that came from elsewhere
   json::object judged = {};               ///< the same for its trace; empty: it was not judged
+  std::string success_untold = {};        ///< why word of success that was asked for isn't given, for its trace
   bool junk = false;                      ///< into the mailboxes for junk, with the keyword $Junk
   MarksTrace marks = {};                  ///< filled by the MDA
   bool answer_each = false;               ///< LMTP: one reply for each recipient, no local retry

@@ -99,6 +99,7 @@ std::string make_trace(const Letter& letter, const Plan& plan, SystemTime now) {
     recipients.push_back(std::move(recipient));
   }
   trace["recipients"] = std::move(recipients);
+  put("success_untold", letter.success_untold);
   if (!letter.judged.empty()) trace["authentication"] = json::object(letter.judged, storage);
   put_marks(trace, letter.marks, storage);
   trace["size"] = letter.content.size();

@@ -37,8 +37,10 @@ std::optional<Receipt> wanted_receipt(const Letter& letter, SystemTime now) {
 }
 
 void leave_success_untold(Letter& letter) {
+  bool asked = letter.terms.deliver_by && letter.terms.deliver_by->traced;
   for (auto& recipient : letter.recipients) {
     if (!asks_for_success(recipient.notify)) continue;
+    asked = true;
     std::string rest;
     for (const auto word : split(recipient.notify, ',')) {
       if (equal_ignoring_case(trim(word), "success")) continue;
@@ -48,6 +50,7 @@ void leave_success_untold(Letter& letter) {
     recipient.notify = rest.empty() ? "NEVER" : std::move(rest);
   }
   if (letter.terms.deliver_by) letter.terms.deliver_by->traced = false;
+  if (asked) letter.success_untold = "nobody knows whether the letter comes from where its reverse-path says";
 }
 
 bool keep_stored(Receipt& receipt, const Plan& plan, const std::vector<store::TargetOutcome>& outcomes) {

@@ -62,6 +62,13 @@ TEST(Receipt, NothingOfSuccessForStrangers) {
   EXPECT_TRUE(strange.terms.deliver_by->returns);
   EXPECT_FALSE(strange.terms.deliver_by->traced);
   EXPECT_EQ(names(wanted_receipt(strange, SystemTime{})), "nobody");
+  EXPECT_TRUE(make_plan(std::move(strange), SystemTime{}, nullptr)
+                  .delivery.trace.contains(R"("success_untold":"nobody knows whether)"));
+  auto modest = letter();
+  modest.recipients.erase(modest.recipients.begin() + 2);
+  modest.recipients.erase(modest.recipients.begin());
+  leave_success_untold(modest);
+  EXPECT_EQ(modest.success_untold, "") << "nobody asked";
 }
 
 TEST(Receipt, NeverToTheNullSenderNorForWhatGoesOn) {

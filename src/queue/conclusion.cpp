@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/ids.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "queue/notice.hpp"
 
@@ -161,6 +162,14 @@ Async<Result<std::vector<store::Notice>>> notices_of(const Attempt* attempt, Wan
   co_return notices;
 }
 
+// That word of success wasn't given is told by the attempt's trace, as that is all there will be of it.
+void leave_mark(std::string& trace, std::string_view why) {
+  auto told = parse_json(trace);
+  if (!told || !told->is_object()) return;
+  told->get_object()["success_untold"] = is_utf8(why) ? std::string(why) : printable(why, 1000);
+  trace = json::serialize(*told);
+}
+
 }  // namespace
 
 Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* options, OutgoingLetters* letters,
@@ -218,6 +227,7 @@ Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* opti
   for (auto* wanted : {&failures, &delays, &successes}) {
     const auto numbers = wanted->numbers;
     const bool ends = wanted->action == DsnAction::failed;
+    const bool success = wanted == &successes;
     auto notices = co_await notices_of(attempt, std::move(*wanted), &desk);
     if (notices) {
       tally.notices += notices->size();
@@ -225,8 +235,11 @@ Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* opti
       continue;
     }
     const bool never = notices.error().kind == ErrorKind::syntax;
-    desk.log.error(never ? "notice_impossible" : "notice_put_off", {{"id", letter.id}, {"why", notices.error().log}});
-    if (!ends) continue;  // a success notice is lost, a warning comes with the next attempt
+    const std::string_view event = never ? "notice_impossible" : success ? "notice_lost" : "notice_put_off";
+    desk.log.error(event, {{"id", letter.id}, {"why", notices.error().log}});
+    // What was delivered can't wait for it; a warning comes with the next attempt.
+    if (success) leave_mark(outcome.trace, notices.error().log);
+    if (!ends) continue;
     for (auto& row : outcome.recipients) {
       if (std::ranges::find(numbers, row.number) == numbers.end()) continue;
       --tally.failed;

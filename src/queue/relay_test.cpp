@@ -246,6 +246,18 @@ TEST(Relay, ABounceThatCantBeMadeNowKeepsTheRow) {
   EXPECT_EQ(world.round(), "delivered 0 postponed 0 failed 1 notices 1");
 }
 
+// What was delivered doesn't wait for word of it; the trace says that nobody was told.
+TEST(Relay, WordOfSuccessThatCantBeGivenLeavesAMark) {
+  RelayWorld world;
+  world.addressees_fail = true;
+  auto made = world.letter("a", {"bob@busan.example"});
+  made.remote[0].notify = "SUCCESS";
+  world.send(std::move(made));
+  EXPECT_EQ(world.round(), "delivered 1 postponed 0 failed 0 notices 0");
+  EXPECT_TRUE(world.store->traces("a")->front().contains(R"("success_untold":"no directory")"));
+  EXPECT_EQ(world.rows(), 0U);
+}
+
 TEST(Relay, ABounceIsSignedAndOneThatCantBeGoesUnsigned) {
   RelayWorld world;
   bool fails = true;

@@ -19,7 +19,7 @@ enum class Step : std::uint8_t {
   handshake,  // of TLS
   hello_again,
   auth,
-  user,  // the challenges of AUTH LOGIN
+  user,  // the challenges of AUTH LOGIN; of SCRAM, the host's proof
   password,
   reset,
   mail,
@@ -41,7 +41,7 @@ enum class Kind : std::uint8_t {
   other,     // a reply of a class that says nothing here; of AUTH, challenge upon challenge
   endless,   // a reply whose lines never end, and then silence
   flood,     // octets without an end of line
-  bare,      // EHLO's reply without any of the extensions that it had
+  bare,      // EHLO's reply without any of the extensions that it had; of SCRAM, 250 without the host's proof
   stray,     // the reply that is due, and one too many with it
   late,      // the same, but the one too many comes a moment later
 };
@@ -89,13 +89,16 @@ inline constexpr Mode kLmtpPipelining{.name = "lmtp_pipelining", .pipelining = t
 inline constexpr Mode kLmtpChunking{.name = "lmtp_chunking", .chunking = true, .lmtp = true};
 inline constexpr Mode kLoginPlain{.name = "login_plain", .tls = true, .needs_tls = true, .login = "PLAIN"};
 inline constexpr Mode kLogin{.name = "login", .pipelining = true, .tls = true, .needs_tls = true, .login = "LOGIN"};
+inline constexpr Mode kScram{
+    .name = "scram", .chunking = true, .tls = true, .needs_tls = true, .login = "SCRAM-SHA-256"};
 
-inline constexpr std::array kModes = {kPlain, kPipelining,     kChunking,     kTls,        kNeedsTls,
-                                      kLmtp,  kLmtpPipelining, kLmtpChunking, kLoginPlain, kLogin};
+inline constexpr std::array kModes = {kPlain,          kPipelining,   kChunking,   kTls,   kNeedsTls, kLmtp,
+                                      kLmtpPipelining, kLmtpChunking, kLoginPlain, kLogin, kScram};
 
 /// Whether a connection gets to this step once at most, before any letter.
 constexpr bool opens(Step step) noexcept { return step < Step::reset; }
 
+/// For SCRAM's challenges, of which each connection has its own, something as long as they are.
 inline std::string good_reply(Step step, const Mode& mode) {
   const auto hello = [&](bool under_tls) {
     // The first line is the host's name.
@@ -108,6 +111,7 @@ inline std::string good_reply(Step step, const Mode& mode) {
     for (const auto& line : lines) reply += fmt::format("250{}{}\r\n", &line == &lines.back() ? ' ' : '-', line);
     return reply;
   };
+  const bool scram = mode.login == "SCRAM-SHA-256";
   switch (step) {
     case Step::greeting:
       return "220 host ready\r\n";
@@ -118,8 +122,10 @@ inline std::string good_reply(Step step, const Mode& mode) {
     case Step::starttls:
       return "220 go on\r\n";
     case Step::auth:
+      if (scram) return "334 " + std::string(90, 'A') + "\r\n";
       return mode.login == "PLAIN" ? "235 2.7.0 welcome\r\n" : "334 VXNlcm5hbWU6\r\n";
     case Step::user:
+      if (scram) return "334 " + std::string(64, 'A') + "\r\n";
       return "334 UGFzc3dvcmQ6\r\n";
     case Step::password:
       return "235 2.7.0 welcome\r\n";
@@ -135,7 +141,7 @@ inline std::vector<Step> replies_of(const Mode& mode) {
   std::vector<Step> steps = {Step::greeting, Step::hello};
   if (mode.tls) steps.insert(steps.end(), {Step::starttls, Step::hello_again});
   if (!mode.login.empty()) steps.push_back(Step::auth);
-  if (mode.login == "LOGIN") steps.insert(steps.end(), {Step::user, Step::password});
+  if (!mode.login.empty() && mode.login != "PLAIN") steps.insert(steps.end(), {Step::user, Step::password});
   steps.insert(steps.end(), {Step::mail, Step::first, Step::second});
   if (!mode.chunking) steps.push_back(Step::data);
   steps.push_back(Step::end);
@@ -173,7 +179,9 @@ inline std::vector<Fault> faults_at(Step step, const Mode& mode, bool each_octet
       if (doubtful) all.push_back({.step = step, .kind = kind, .octets = octets, .took = true});
     }
   }
-  if (step == Step::hello || step == Step::hello_again) all.push_back({.step = step, .kind = Kind::bare});
+  if (step == Step::hello || step == Step::hello_again || (step == Step::user && mode.login == "SCRAM-SHA-256")) {
+    all.push_back({.step = step, .kind = Kind::bare});
+  }
   return all;
 }
 

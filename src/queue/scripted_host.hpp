@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "account/scram.hpp"
 #include "codec/base64.hpp"
 #include "net/memory_stream.hpp"
 #include "queue/scripted_faults.hpp"
@@ -85,8 +86,8 @@ class Host {
   }
 
   /// False: it says no more.
-  Async<bool> answer(Step step) {
-    const auto good = good_reply(step, mode_);
+  Async<bool> answer(Step step) { return answer(step, good_reply(step, mode_)); }
+  Async<bool> answer(Step step, std::string good) {
     if (!fails_at(step)) {
       co_await say(good);
       co_return true;
@@ -254,8 +255,48 @@ class Host {
     co_return true;
   }
 
+  /// It proves that it knows the password before it says that it is content with the client's proof (RFC 5802).
+  Async<bool> log_in_by_scram(std::string command) {
+    constexpr std::string_view kAuth = "AUTH SCRAM-SHA-256 ";
+    const auto challenge_of = [](std::string_view text) { return "334 " + codec::base64(text) + "\r\n"; };
+    account::ScramServer server(account::ScramHash::sha256, {.plus = false, .plus_offered = false, .exporter = {}},
+                                "and-one-of-the-server");
+    const auto first = codec::decode_base64(command.starts_with(kAuth) ? command.substr(kAuth.size()) : "");
+    const auto who = first ? server.client_first(*first) : pass(first);
+    if (!who || who->name != kUser) {
+      co_await say("535 5.7.8 not you\r\n");
+      co_return true;
+    }
+    auto challenge =
+        server.challenge(account::make_scram_verifier(account::ScramHash::sha256, kPassword, "some salt", 1));
+    const bool refuses = fails_at(Step::auth) && !fault_.is_stray();
+    if (!co_await answer(Step::auth, challenge_of(challenge))) co_return false;
+    if (refuses) co_return true;
+    const auto proof = co_await line();
+    if (!proof) co_return false;
+    const auto decoded = codec::decode_base64(*proof);
+    const auto ours = decoded ? server.client_final(*decoded) : pass(decoded);
+    if (!ours) {
+      co_await say("535 5.7.8 not you\r\n");
+      co_return true;
+    }
+    const bool refuses_then = fails_at(Step::user) && !fault_.is_stray();
+    if (!co_await answer(Step::user, challenge_of(*ours))) co_return false;
+    if (refuses_then) {
+      unproven_ = fault_.kind == Kind::bare;
+      co_return true;
+    }
+    const auto content = co_await line();
+    if (!content) co_return false;
+    const bool refuses_at_last = fails_at(Step::password) && !fault_.is_stray();
+    if (!co_await answer(Step::password)) co_return false;
+    logged_in_ = content->empty() && !refuses_at_last;
+    co_return true;
+  }
+
   Async<bool> log_in(std::string command) {
     if (!under_tls_) book_.wrong += "a password in plain text\n";
+    if (mode_.login == "SCRAM-SHA-256") co_return co_await log_in_by_scram(std::move(command));
     using namespace std::string_literals;
     const auto right = mode_.login == "PLAIN"
                            ? command == "AUTH PLAIN " + codec::base64("\0"s + kUser.data() + "\0"s + kPassword.data())
@@ -289,6 +330,7 @@ class Host {
     if (command.starts_with("AUTH")) co_return co_await log_in(std::move(command));
     if (command.starts_with("MAIL")) {
       if (mode_.needs_tls && !client_->tls()) book_.wrong += "a letter in plain text, where TLS is demanded\n";
+      if (unproven_) book_.wrong += "a letter for a host that has not proved that it knows the password\n";
       if (++transactions_ > 1) ++book_.used_again;
       transaction_ = transactions_;
       recipients_.clear();
@@ -351,8 +393,9 @@ class Host {
   net::MemoryStream* client_;
   bool under_tls_ = false;
   bool logged_in_ = false;
-  bool never_ = false;  ///< whatever letter comes
-  bool deaf_ = false;   ///< the line to it has broken
+  bool unproven_ = false;  ///< it says that all is well, and did not prove that it knows the password
+  bool never_ = false;     ///< whatever letter comes
+  bool deaf_ = false;      ///< the line to it has broken
   int transactions_ = 0;
   int transaction_ = 0;  ///< that this is about
   std::vector<std::string> recipients_;

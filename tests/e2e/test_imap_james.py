@@ -1,4 +1,5 @@
 """James's IMAP scripts from ../shared against the real server; what differs on purpose is listed, with who is right."""
+import contextlib
 import pathlib
 import re
 import unittest
@@ -13,17 +14,28 @@ JAMES = ROOT.parent / "shared" / "suites" / "imap" / "james-mpt"
 # Scripts whose subject is James itself.
 NOT_OURS = {
     "SelectedStateSetup": "a part of other scripts", "SelectedStateCleanup": "a part of other scripts",
-    "SharedMailbox": "James's namespaces", "ListNamespace": "James's namespaces", "Namespace": "James's namespaces",
-    "RenameSharedMailbox": "needs a mailbox that James's tests share", "ListWithSharedMailbox": "needs a mailbox that James's tests share",
-    "ListSpecialChar": "needs mailboxes that James's tests make", "ACLCommandsOnOtherUser": "needs a mailbox that James's tests share",
+    "SharedMailbox": "James's namespaces", "Namespace": "James's namespaces",
+    "ACLCommandsOnOtherUser": "names another's mailboxes as nobody does any more",
     "CondstoreDisable": "CONDSTORE can't be switched off", "XList": "XLIST came before SPECIAL-USE (RFC 6154), which is here",
     "AuthenticatePlain": "James's AUTHENTICATE takes a mechanism as a string and an initial response as a literal; RFC 9051 §9 has neither",
-    "UidSearchAtomsIndexer": "waits for James's indexer", "LoginThreeStrikes": "the limit is a setting, and higher",
+    "UidSearchAtomsIndexer": "waits for James's indexer",
 }
-NOT_OURS["Quota"] = "James's names, and a limit of seven messages"
-# Another's mailboxes in the SharingAccess scripts: each is shared by the rights in its name.
+# What others share with the user: whose, which mailbox, by which rights, with how many letters. In the SharingAccess
+# scripts each is shared by the rights in its name, and the one with the script's own has letters.
 SHARED = ("l", "lr", "lra", "lri", "lrk", "lrs", "lrt", "lrte", "lrw", "lrx")
-NO_LOGIN = {"Authenticate", "BadTag", "BogusCommand", "Capability", "IllegalTag", "JustTag", "Login", "NoCommand", "NoTag",
+SHARES = {
+    "RenameSharedMailbox": [
+        ("boby", "sharedMailbox", "eiklprstwx", 0), ("boby", "sharedMailbox-eilprstwx", "eilprstwx", 0),
+        ("boby", "sharedMailbox/child1-eiklprstwx", "eiklprstwx", 10), ("boby", "sharedMailbox/child2-eiklprstw", "eiklprstw", 0),
+        ("boby", "otherSharedMailbox", "eiklprstwx", 0), ("boby", "sharedMailbox/child3", "eiklprstwx", 0),
+        ("boby", "sharedMailbox/child3/sub1", "eiklprstwx", 0)],
+    "ListWithSharedMailbox": [
+        ("diana", "sharedMailbox", "lr", 0), ("boby", "sharedMailbox", "lr", 0), ("boby", "sharedMailbox/child", "lr", 0),
+        ("boby", "Sent", "lr", 0)],
+}
+# Mailboxes of the user's own that a script finds.
+OWN = {"ListSpecialChar": ("projects &- abc", "&AOk-valuations", "mailbox #17")}
+NO_LOGIN = {"Authenticate", "BadTag", "BogusCommand", "Capability", "IllegalTag", "JustTag", "Login", "LoginThreeStrikes", "NoCommand", "NoTag",
             "ValidAuthenticated", "Welcome"}
 
 # Script, what a difference says, who is right and why. All are expressions.
@@ -53,6 +65,11 @@ DIFFERENT = (
     (r"CreateErrorWithLongName", r"", "names of that length can be given"),
     (r"Delete|ListPercentWildcard", r"HASCHILDREN", "RFC 9051 §6.3.5 allows to refuse it, and names the code"),
     (r"ListPlus", r"MYRIGHTS", "owners have c and d as well (RFC 4314 §2.1.1)"),
+    (r"ListNamespace|ListWithSharedMailbox", r"#private", "James's namespaces"),
+    (r"ListWithSharedMailbox", r"\"#user\" \"diana", "a reference stands before the pattern as it is (RFC 9051 §6.3.9)"),
+    (r"ListWithSharedMailbox", r"\"RETURN", "the grammar has a space there"),
+    (r"Quota", r"\) \(STORAGE", "limits are one list (RFC 9208 §4.1.3)"),
+    (r"RenameSharedMailbox", r"ownerChild1", "mailboxes stay with their owner"),
     (r"ListSubscribed", r"CHILDINFO", "the order of LIST responses"),
     (r"ListWithPercentWildcard", r"", "wildcards can't be in a new name: LIST would take them for what they are (RFC 9051 §5.1)"),
     (r"MoveNoMSG", r"UID MOVE 1", "UIDs that aren't there are passed over (RFC 9051 §6.4.9)"),
@@ -73,44 +90,65 @@ DIFFERENT = (
 )
 
 
+def append(wire: ImapWire, mailbox: str, letters: int) -> None:
+    for _ in range(letters):
+        wire.good(f"APPEND {mailbox} {{14+}}\r\nSubject: x\r\n\r\n")
+
+
 @unittest.skipUnless(JAMES.is_dir(), "../shared/suites/imap/james-mpt is not there")
 class James(ServerCase):
     # Scripts log in with wrong passwords too, which those of the same address would wait for.
-    settings = "[imap]\nliteral_plus = true\n[auth]\nfirst_failure_delay = \"0s\"\n"
+    settings = "[imap]\nliteral_plus = true\nmax_login_failures = 3\n[auth]\nfirst_failure_delay = \"0s\"\n"
 
     def setUp(self) -> None:  # nobody's mailbox is shared by two scripts
         pass
 
-    def share(self, script: str, user: str) -> str:
-        """Somebody else with ten letters in the mailbox of this script; the user has a letter of his own."""
-        boby = f"boby-{script.lower()}@{DOMAIN}"
-        self.server.add_account(boby)
-        own = script.removeprefix("SharingAccess").lower()
-        for who, mailbox, letters in ((boby, "", 0), (user, "INBOX", 1), (boby, f"mailbox-{own}", 10)):
-            wire = ImapWire(self.server.address, self.server.ports["imap"])
-            self.addCleanup(wire.close)
+    def share(self, script: str, user: str) -> dict[str, str]:
+        """Others with the mailboxes that they share with the user; their addresses by James's names."""
+        shares = SHARES.get(script, [])
+        if script.startswith("SharingAccess"):
+            own = script.removeprefix("SharingAccess").lower()
+            shares = [("boby", f"mailbox-{rights}", rights, 10 if rights == own else 0) for rights in SHARED]
+            with self.wire_of(user) as wire:
+                append(wire, "INBOX", 1)
+        others = {name: f"{name}-{script.lower()}@{DOMAIN}" for name, *_ in shares}
+        for name, address in others.items():
+            self.server.add_account(address)
+            with self.wire_of(address) as wire:
+                for whose, mailbox, rights, letters in shares:
+                    if whose == name:
+                        wire.ask(f"CREATE {mailbox}")
+                        wire.good(f"SETACL {mailbox} {user} {rights}")
+                        append(wire, mailbox, letters)
+        return others
+
+    @contextlib.contextmanager
+    def wire_of(self, user: str):
+        wire = ImapWire(self.server.address, self.server.ports["imap"])
+        try:
             wire.response()
-            wire.good(f'LOGIN "{who}" "{PASSWORD}"')
-            if not mailbox:
-                for rights in SHARED:
-                    wire.good(f"CREATE mailbox-{rights}")
-                    wire.good(f"SETACL mailbox-{rights} {user} {rights}")
-            for _ in range(letters):
-                wire.good(f"APPEND {mailbox} {{14+}}\r\nSubject: x\r\n\r\n")
-        return boby
+            wire.good(f'LOGIN "{user}" "{PASSWORD}"')
+            yield wire
+        finally:
+            wire.close()
 
     def play(self, script: pathlib.Path) -> None:
         if why := NOT_OURS.get(script.stem):
             self.skipTest(why)
         user = f"{script.stem.lower()}@{DOMAIN}"
         self.server.add_account(user)
-        others = {"boby": self.share(script.stem, user)} if script.stem.startswith("SharingAccess") else {}
+        others = self.share(script.stem, user)
         play = JamesPlay(self.server.address, self.server.ports["imap"], user, PASSWORD, others=others)
         self.addCleanup(play.close)
         first = play.wire("preparing", True)
         for name in ("Archive", "Drafts", "Junk", "Sent", "Trash"):
             first.good(f"UNSUBSCRIBE {name}")
             first.good(f"DELETE {name}")
+        for name in OWN.get(script.stem, ()):
+            first.good(f'CREATE "{name}"')
+        if script.stem == "Quota":
+            self.server.cli("account", "quota", user, "5G", "--messages", "7")
+            append(first, "INBOX", 4)
         text = script.read_text()
         selects = re.search(r"(?i)^C: \S+ (SELECT|EXAMINE)", text, re.M)
         works = re.search(r"(?i)^C: \S+ (FETCH|STORE|SEARCH|UID|EXPUNGE|CHECK|COPY|MOVE)\b", text, re.M)

@@ -178,7 +178,7 @@ class JamesPlay:
             command = with_slashes(step.sent[0]) if step.sent else ""
             command = command.replace("imapuser password", f'"{self.user}" "{self.password}"').replace("imapuser", self.user)
             where = f"{path.stem}:{step.line}: {command or 'greeting'}"
-            command = re.sub(r"#user[./](\w+)[./](\S+)", self.their_name, command)
+            command = self.with_our_names(command)
             if step.sent:
                 octets = "\r\n".join([command, *step.sent[1:]]).encode() + b"\r\n"
                 wire.send(octets)
@@ -189,13 +189,27 @@ class JamesPlay:
             for expression in missing:
                 self.differences.append(f"{where}\n    wants {expression}\n    said  " + "\n          ".join(line[:300] for line in said))
 
-    def their_name(self, match: re.Match) -> str:
-        """James's name of another's mailbox as ours."""
-        return f'"Other Users/{self.others[match[1]]}/{match[2].replace(".", "/")}"' if match[1] in self.others else match[0]
+    def with_our_names(self, command: str) -> str:
+        """A command with James's names of others' mailboxes, and of one's own by their full name, as ours."""
+        command = command.replace(f"#private.{self.user}.", "").replace(f"#private/{self.user}/", "")
+        command = command.replace(f"#private&{self.user}", self.user)
+        if not self.others:
+            return command
+
+        def ours(match: re.Match) -> str:
+            whose = "/" + self.others.get(match[1], match[1]) if match[1] else ""
+            return f'"Other Users{whose}{match[2].replace(".", "/")}"'
+        return re.sub(r'"?#user(?:[./](\w+))?((?:[./][^\s"]*)?)"?', ours, command)
 
     def as_james_has_it(self, line: str) -> str:
+        """With James's names, and each resource of a quota in a line of its own."""
         for name, address in self.others.items():
             line = line.replace(f"Other Users/{address}/", f"#user/{name}/")
+        if match := re.match(rf"^\* QUOTAROOT (\S+) {re.escape(self.user)}$", line):
+            return f'* QUOTAROOT "#private.imapuser.{match[1]}" #private&imapuser'
+        if match := re.match(rf"^\* QUOTA {re.escape(self.user)} \((.*)\)$", line):
+            resources = re.findall(r"\S+ \d+ \d+", match[1])
+            return "\r\n".join(f"* QUOTA #private&imapuser ({resource})" for resource in resources)
         return line
 
     def answers(self, wire: ImapWire, step: Step, where: str) -> list[str]:

@@ -141,6 +141,40 @@ TEST(Relay, ABulkSenderLeavesMemoryToOthers) {
   end(world, over);
 }
 
+// Two senders have filled a destination's part of memory, which is slow: a third one's letter is the next all the same.
+TEST(Relay, ADestinationFullOfOthersLettersHasRoomForOneMore) {
+  auto options = RelayWorld::quick();
+  options.max_connections_per_destination = 1;
+  options.window_unproven = 10;
+  options.window_per_destination = 10;
+  options.keep_connection = 50ms;
+  RelayWorld world(options);
+  const auto room = [&](const std::string& sender) {
+    return world.relay->room(sender, {{.address = "r@slow.example", .destination = "slow.example"}}, {}).has_value();
+  };
+  int handed = 0;
+  for (const std::string sender : {"alice", "bob", "alice", "bob"}) {
+    for (; handed < 40 && room(sender + "@seoul.example"); ++handed) {
+      hand_over(world, world.letter(fmt::format("d{}", handed), {"r@slow.example"}, sender + "@seoul.example"));
+      world.io.restart();
+      world.io.poll();
+    }
+  }
+  EXPECT_EQ(handed, 16) << "eleven of twice the part, and five of what they leave";
+  EXPECT_FALSE(room("alice@seoul.example"));
+  EXPECT_FALSE(room("bob@seoul.example"));
+  ASSERT_TRUE(room("carol@seoul.example"));
+  hand_over(world, world.letter("one", {"r@slow.example"}, "carol@seoul.example"));
+  world.slowness = 5ms;
+  world.relay->start();
+  const auto is_out = [&] { return world.taken.contains("r@slow.example Subject: one\r\n\r\nhello\r\n"); };
+  run_until(world, is_out);
+  EXPECT_LE(world.said.size(), 4U) << world.talk();
+  run_until(world, [&] { return world.rows() == 0; });
+  bool over = false;
+  end(world, over);
+}
+
 // Also in a lane: who writes each letter under an address of its own has one turn of two.
 TEST(SenderShares, TurnsInALaneAreBySender) {
   Lane lane({.destination = "busan.example"}, PaceOptions());

@@ -42,23 +42,24 @@ void Relay::Worker::take(const Shared& state, Lane& lane, store::OutgoingLetter 
   close_or_open(*state, lane, author);
 }
 
-// Says what may be handed over directly: not to a destination that fails or has enough waiting, and of no sender
-// more than half of that. What is not handed over comes from the rows in its turn.
+// Says what may be handed over directly: not to a destination that fails or has enough waiting twice over, and of no
+// sender more than there is room left for others, however many of these have as much. What is not handed over comes
+// from the rows in its turn.
 void Relay::Worker::close_or_open(State& state, Lane& lane, const std::string& author) {
-  const auto most = state.window_of(lane);
+  const auto most = 2 * state.window_of(lane);
   const auto change = [&](const std::string& key, bool close, bool open) {
     if (close && lane.closed.insert(key).second) state.closed.lock()->insert(key);
     if (open && lane.closed.erase(key) != 0) state.closed.lock()->erase(key);
   };
   const bool failing = lane.pace.failing();
   const auto name = lane.key().text();
-  change(name, failing || lane.waiting() >= most, !failing && lane.waiting() <= most / 2);
+  change(name, failing || lane.waiting() >= most, !failing && lane.waiting() <= most * 3 / 4);
   // Where memory is full: those that have something in it and don't move.
   const bool stands = !lane.pace.proven() && lane.waiting() != 0;
   change("\n" + name, stands, !stands);
   const auto own = lane.waiting_of(author);
-  const auto share = state.options.window_per_destination / 2;
-  change(name + "\n" + sender_of(author), own >= share, own < share / 2);
+  const auto room = most - std::min(most, lane.waiting());
+  change(name + "\n" + sender_of(author), own > room, own <= room / 2);
 }
 
 std::optional<Held> Relay::Worker::pop(State& state, Lane& lane, const std::string& sender) {

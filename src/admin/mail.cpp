@@ -108,6 +108,11 @@ Result<json::value> change_page(ServiceState& state, const json::object& request
   return result;
 }
 
+bool is_there(store::Store& store, const std::string& id) {
+  const auto rows = store.queue_rows_of(id);
+  return rows && !rows->empty();
+}
+
 /// All of the letters that are there; those that aren't are named.
 Result<json::value> change(ServiceState& state, const json::object& request, store::Store::QueueAction action) {
   if (!request.contains("ids")) return change_page(state, request, action);
@@ -115,6 +120,10 @@ Result<json::value> change(ServiceState& state, const json::object& request, sto
   if (!ids) return pass(ids);
   json::array done;
   std::string missing;
+  std::string held;
+  const auto name = [](std::string& names, const std::string& id) {
+    if (names.size() < 1000) names += (names.empty() ? "" : ", ") + printable(id);
+  };
   for (const std::string& id : *ids) {
     const auto changed = state.store->change_queue(id, action);
     if (!changed) {
@@ -123,16 +132,22 @@ Result<json::value> change(ServiceState& state, const json::object& request, sto
     }
     if (*changed != 0) {
       done.push_back(json::string(id));
-    } else if (missing.size() < 1000) {
-      missing += (missing.empty() ? "" : ", ") + printable(id);
+    } else if (action == store::Store::QueueAction::retry && is_there(*state.store, id)) {
+      name(held, id);
+    } else {
+      name(missing, id);
     }
   }
   if (!done.empty()) state.queue_changed();
+  const auto part = done.empty() ? "" : fmt::format("; done for {} of {}", done.size(), ids->size());
+  if (!held.empty()) {
+    return fail(ErrorKind::not_found, fmt::format("{}: held; release lets it go{}{}", held,
+                                                  missing.empty() ? "" : ", and no such letter: " + missing, part));
+  }
   if (!missing.empty()) {
     return fail(ErrorKind::not_found,
                 fmt::format("{}: no such letter in the queue{}{}", missing,
-                            action == store::Store::QueueAction::release ? ", or none that is held" : "",
-                            done.empty() ? "" : fmt::format("; done for {} of {}", done.size(), ids->size())));
+                            action == store::Store::QueueAction::release ? ", or none that is held" : "", part));
   }
   return json::object{{"ids", std::move(done)}};
 }

@@ -298,6 +298,9 @@ TEST_F(ServiceTest, TheQueue) {
         {R"({"command":"queue release","ids":["waits"]})",
          "not_found: waits: no such letter in the queue, or none that is held"},
         {R"({"command":"queue hold","ids":["waits"]})", R"({"ids":["waits"]})"},
+        {R"({"command":"queue retry","ids":["waits"]})", "not_found: waits: held; release lets it go"},
+        {R"({"command":"queue retry","ids":["waits","x"]})",
+         "not_found: waits: held; release lets it go, and no such letter: x"},
         {R"({"command":"queue release","ids":["waits"]})", R"({"ids":["waits"]})"},
         {R"({"command":"queue drop","ids":["waits"]})", R"({"ids":["waits"]})"},
         {R"({"command":"queue list"})", R"({"letters":[]})"}});
@@ -328,8 +331,18 @@ TEST_F(ServiceTest, TheQueueByWhatItHolds) {
         {R"({"command":"queue release","all":true})", R"({"changed":2})"},
         {R"({"command":"queue hold","ids":["a","gone","b","lost"]})",
          "not_found: gone, lost: no such letter in the queue; done for 2 of 4"},
-        {R"({"command":"queue retry","state":"held"})", R"({"changed":2})"}});
-  EXPECT_EQ(queue_changes, 4) << "also where some were gone";
+        {R"({"command":"queue retry","state":"held"})", R"({"changed":0})"},
+        {R"({"command":"queue retry","all":true})", R"({"changed":1})"},
+        {R"({"command":"queue release","state":"held"})", R"({"changed":2})"}});
+  EXPECT_EQ(queue_changes, 5) << "also where some were gone";
+  // What was done with it, in its order; what changed nothing isn't told.
+  const auto trace = ask(R"({"command":"trace","message":"a"})");
+  std::string verbs;
+  for (auto at = trace.find(R"("verb":")"); at != std::string::npos; at = trace.find(R"("verb":")", at + 1)) {
+    verbs += trace.substr(at + 8, trace.find('"', at + 8) - at - 8) + " ";
+  }
+  EXPECT_EQ(verbs, "hold release hold release ") << trace;
+  EXPECT_TRUE(trace.contains(R"("recipients":["both@seoul.example"])")) << trace;
   const auto page = ask(R"({"command":"queue drop","all":true,"limit":2})");
   EXPECT_TRUE(page.starts_with(R"({"changed":2,"next":"b/)")) << page;
   talk({{R"({"command":"queue drop","sender":"@nowhere.example"})", R"({"changed":0})"},

@@ -182,6 +182,7 @@ Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* opti
   auto& tally = conclusion.tally;
   outcome.delivery_id = letter.id;
   outcome.trace = attempt->trace;
+  outcome.made = now;
   Wanted failures{DsnAction::failed, {}, {}};
   Wanted delays{DsnAction::delayed, {}, {}};
   Wanted successes{attempt->lmtp ? DsnAction::delivered : DsnAction::relayed, {}, {}};
@@ -207,6 +208,7 @@ Async<Conclusion> conclude(const Attempt* attempt, const ConclusionOptions* opti
     const bool gives_up = patient == Patience::give_up;
     if (ending.fate == Fate::lasting || gives_up) {
       row.end = AttemptEnd::failed;
+      row.said_by_host = ending.smtp && ending.fate == Fate::lasting;
       ++tally.failed;
       if (ending.fate != Fate::lasting) {
         const bool late = letter.deliver_by && letter.deliver_by->returns && now >= letter.deliver_by->time;

@@ -74,10 +74,11 @@ void Relay::Worker::finish(const Shared& state, std::vector<Attempt> attempts) {
 namespace {
 
 // Without notices: what was delivered is, and the rest waits.
-Conclusion plain_conclusion(const Attempt& attempt, SystemTime next) {
+Conclusion plain_conclusion(const Attempt& attempt, SystemTime now, SystemTime next) {
   Conclusion concluded;
   concluded.outcome.delivery_id = attempt.letter.id;
   concluded.outcome.trace = attempt.trace;
+  concluded.outcome.made = now;
   for (std::size_t i = 0; i < attempt.letter.recipients.size(); ++i) {
     const bool delivered = attempt.endings[i].fate == Fate::delivered;
     concluded.outcome.recipients.push_back(
@@ -111,7 +112,7 @@ Async<> Relay::Worker::settle_all(Shared state, std::vector<Attempt> attempts) {
     if (thrown) {
       // What was delivered must not go out again for it.
       state->log.error("relay_outcome_failed", {{"id", attempt.letter.id}, {"why", thrown_text(thrown)}});
-      concluded = plain_conclusion(attempt, state->now() + state->options.schedule.retry);
+      concluded = plain_conclusion(attempt, state->now(), state->now() + state->options.schedule.retry);
     }
     note(*state, attempt.letter, concluded);
     auto& of_shard = outcomes[shard];

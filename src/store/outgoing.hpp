@@ -90,6 +90,9 @@ struct RecipientOutcome {
   AttemptEnd end = AttemptEnd::released;
   SystemTime next{};     ///< of what stays
   std::string why = {};  ///< last_error of what stays
+  /// `failed` is what a host said, which counts whatever an operator did meanwhile; otherwise it is our own conclusion
+  /// (no host, too long), and what is held stays.
+  bool said_by_host = false;
 };
 
 /// What came of an attempt at a letter; all of it in one transaction.
@@ -98,6 +101,9 @@ struct AttemptOutcome {
   std::vector<RecipientOutcome> recipients;
   std::vector<Notice> notices = {};
   std::string trace = {};  ///< JSON, kept with the letter's trace; may be empty
+  /// When: the attempt's name among the letter's others, so that it is kept once however often this is written, also
+  /// where the rows were dropped meanwhile. Zero: now, and only with rows.
+  SystemTime made{};
 };
 
 /// Which rows of the queue an operator wants to see; what is empty says nothing.

@@ -66,6 +66,34 @@ Result<bool> postpone(db::Connection& connection, const std::string& id, const R
   return *changed != 0;
 }
 
+// Ends a row, unless an operator holds it and no host has said the word. False: it isn't there, or it stays.
+Result<bool> end_row(db::Connection& connection, const std::string& id, const RecipientOutcome& outcome, SystemTime now,
+                     bool& ended) {
+  if (outcome.end == AttemptEnd::failed && !outcome.said_by_host) {
+    const auto state = connection.number("SELECT state FROM queue_recipient WHERE delivery_id = $1 AND number = $2",
+                                         {id, outcome.number});
+    if (!state) return pass(state);
+    if (*state == static_cast<std::int64_t>(RecipientState::held)) {
+      RecipientOutcome stays = outcome;
+      stays.end = AttemptEnd::held;
+      return postpone(connection, id, stays);
+    }
+  }
+  auto removed = remove_queue_row(connection, {id, outcome.number}, now);
+  ended = removed && *removed;
+  return removed;
+}
+
+// An attempt whose rows are gone (dropped, or this very write was done already) is told where its letter still is.
+Result<bool> is_told(db::Connection& connection, const AttemptOutcome& attempt, bool any) {
+  if (attempt.trace.empty()) return false;
+  if (any) return true;
+  if (attempt.made == SystemTime()) return false;
+  const auto traced = connection.number("SELECT 1 FROM trace WHERE delivery_id = $1", {attempt.delivery_id});
+  if (!traced) return pass(traced);
+  return traced->has_value();
+}
+
 // Whether some of the rows that the notice warns of are there, and none of them had been warned of. Where another
 // attempt was quicker with one, the others are warned of by the next.
 Result<bool> mark_warned(db::Connection& connection, const std::string& id, const Notice& notice) {
@@ -288,11 +316,12 @@ Result<std::vector<NoticeReached>> settle_rows(db::Connection& connection, Shard
     bool any = false;
     for (const auto& outcome : attempt.recipients) {
       const bool ends = outcome.end == AttemptEnd::delivered || outcome.end == AttemptEnd::failed;
-      const auto changed = ends ? remove_queue_row(connection, {attempt.delivery_id, outcome.number}, now)
+      bool has_ended = false;
+      const auto changed = ends ? end_row(connection, attempt.delivery_id, outcome, now, has_ended)
                                 : postpone(connection, attempt.delivery_id, outcome);
       if (!changed) return pass(changed);
       any = any || *changed;
-      if (ends && *changed) ended.push_back(outcome.number);
+      if (has_ended) ended.push_back(outcome.number);
     }
     std::optional<bool> warns;  // the same for all whom a warning goes to
     for (auto& write : notices[i]) {
@@ -311,13 +340,16 @@ Result<std::vector<NoticeReached>> settle_rows(db::Connection& connection, Shard
       if (!went) return pass(went);
       if (*went) reached.push_back(**went);
     }
-    if (attempt.trace.empty() || !any) continue;
+    const auto told = is_told(connection, attempt, any);
+    if (!told) return pass(told);
+    if (!*told) continue;
+    const auto made = attempt.made == SystemTime() ? now : attempt.made;
     const auto document = safe_text(attempt.trace);
     const auto number = attempt.recipients.empty() ? 0 : attempt.recipients.front().number;
     const auto traced = connection.run(
         "INSERT INTO attempt (delivery_id, made, number, document) VALUES ($1, $2, $3, $4) ON CONFLICT (delivery_id, "
         "made, number) DO NOTHING",
-        {attempt.delivery_id, to_database(now), number, document});
+        {attempt.delivery_id, to_database(made), number, document});
     if (!traced) return pass(traced);
   }
   return reached;

@@ -411,6 +411,42 @@ TEST_P(StoreOutgoing, WhatTheOperatorDoes) {
   EXPECT_EQ(rows(), 0);
 }
 
+// What is held stays where there was only our own word against it; what a host said counts.
+TEST_P(StoreOutgoing, WhatIsHeldMeanwhileEndsByAHostsWordAlone) {
+  send(letter("a", {to("bob@busan.example")}));
+  send(letter("b", {to("bob@busan.example")}));
+  const auto claimed = claim("busan.example");
+  ASSERT_EQ(claimed.size(), 2);
+  for (const auto& one : claimed) {
+    EXPECT_EQ(*store->change_queue(one.id, Store::QueueAction::hold), 1);
+    AttemptOutcome outcome{.delivery_id = one.id, .recipients = {end(one, AttemptEnd::failed)}};
+    outcome.recipients.front().why = "so it is";
+    outcome.recipients.front().said_by_host = one.id == "b";
+    settle(std::move(outcome));
+  }
+  ASSERT_EQ(rows(), 1);
+  const auto row = store->queue_rows()->front();
+  EXPECT_TRUE(row.contains(R"("id":"a")") && row.contains(R"("state":"held")") && row.contains("so it is")) << row;
+}
+
+// A letter that is dropped while it is on the wire: what came of it is told all the same, once.
+TEST_P(StoreOutgoing, AnAttemptIsToldAlsoOfWhatWasDropped) {
+  send(letter("a", {to("bob@busan.example")}));
+  const auto claimed = claim("busan.example");
+  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::drop), 1);
+  const auto made = store.clock.now();
+  for (int i = 0; i < 2; ++i) {
+    AttemptOutcome outcome{.delivery_id = "a", .recipients = {end(claimed.front(), AttemptEnd::delivered)}};
+    outcome.trace = R"({"ended":"taken"})";
+    outcome.made = made;
+    settle(std::move(outcome));
+    store.clock.advance(1s);
+  }
+  const auto trace = store->traces("a")->front();
+  EXPECT_EQ(trace.find("taken"), trace.rfind("taken")) << trace;
+  EXPECT_TRUE(trace.contains("taken") && trace.contains(R"("verb":"drop")")) << trace;
+}
+
 TEST_P(StoreOutgoing, Lists) {
   auto first = letter("a", {to("bob@busan.example"), to("x@daegu.example")});
   first.sender = "alice@seoul.example";

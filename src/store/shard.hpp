@@ -129,6 +129,8 @@ class Shard {
   [[nodiscard]] Async<Result<void>> postpone(QueueKey key, SystemTime next, std::string why);
   [[nodiscard]] Async<Result<void>> hold(QueueKey key, std::string why);
   [[nodiscard]] Async<Result<std::optional<SystemTime>>> next_due();
+
+  // queue_verbs.cpp
   [[nodiscard]] Result<std::int64_t> change_queue(const std::string& delivery_id, Store::QueueAction action);
   [[nodiscard]] Result<std::int64_t> change_queue(const std::vector<QueueKey>& rows, Store::QueueAction action);
 
@@ -172,6 +174,7 @@ class Shard {
     json::array mailboxes;
     json::array queued;
     json::array attempts;
+    json::array verbs;
     [[nodiscard]] static bool newer(const Trace& a, const Trace& b) noexcept {
       return a.made != b.made ? a.made > b.made : a.delivery_id < b.delivery_id;
     }

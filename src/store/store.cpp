@@ -295,6 +295,7 @@ Result<std::vector<std::string>> Store::traces(std::string_view key) {
         std::ranges::move(trace.mailboxes, std::back_inserter(known->mailboxes));
         std::ranges::move(trace.queued, std::back_inserter(known->queued));
         std::ranges::move(trace.attempts, std::back_inserter(known->attempts));
+        std::ranges::move(trace.verbs, std::back_inserter(known->verbs));
       }
     }
   }
@@ -309,6 +310,7 @@ Result<std::vector<std::string>> Store::traces(std::string_view key) {
     document->as_object()["mailboxes"] = std::move(trace.mailboxes);
     if (!trace.queued.empty()) document->as_object()["queued"] = std::move(trace.queued);
     if (!trace.attempts.empty()) document->as_object()["attempts"] = std::move(trace.attempts);
+    if (!trace.verbs.empty()) document->as_object()["operator"] = std::move(trace.verbs);
     documents.push_back(json::serialize(*document));
   }
   return documents;

@@ -303,10 +303,10 @@ class Store {
   /// last_error), and "attempts", what was seen when it was tried elsewhere. "refused" (account, mailbox, why) are
   /// those that the sender was told of while others were reached.
   [[nodiscard]] Result<std::vector<std::string>> traces(std::string_view key);
-  /// What an operator does with the queue rows of a delivery: try again now (held ones too), hold, let go those that
-  /// are held, or drop for good.
+  /// What an operator does with the queue rows of a delivery: try again now those that aren't held, hold, let go those
+  /// that are held, or drop for good. The letter's trace says so.
   enum class QueueAction : std::uint8_t { retry, hold, release, drop };
-  /// How many rows that was; 0: no such queue entry.
+  /// How many rows that was; 0: no such queue entry, or none that is meant.
   [[nodiscard]] Result<std::int64_t> change_queue(std::string_view delivery_id, QueueAction action);
   /// The same of the rows that queue_rows(filter) gives: one page, each shard's in one transaction.
   [[nodiscard]] Result<QueueChange> change_queue(const QueueFilter& filter, QueueAction action);

@@ -148,7 +148,8 @@ Result<void> add_queued(db::Connection& connection, const std::string& id, json:
   }
 }
 
-Result<void> add_attempts(db::Connection& connection, const std::string& id, json::array& out) {
+// Attempts, and what an operator did between them.
+Result<void> add_attempts(db::Connection& connection, const std::string& id, json::array& out, json::array& verbs) {
   auto rows = connection.query("SELECT document FROM attempt WHERE delivery_id = $1 ORDER BY made, number", {id});
   if (!rows) return pass(rows);
   while (true) {
@@ -156,7 +157,9 @@ Result<void> add_attempts(db::Connection& connection, const std::string& id, jso
     if (!any) return pass(any);
     if (!*any) return {};
     auto document = parse_json(rows->text(0));
-    if (document) out.push_back(std::move(*document));
+    if (!document) continue;
+    const bool is_verb = document->is_object() && document->get_object().contains("verb");
+    (is_verb ? verbs : out).push_back(std::move(*document));
   }
 }
 
@@ -180,7 +183,9 @@ Result<std::vector<Shard::Trace>> Shard::traces(std::string_view key) {
     for (auto& [trace, reached] : *found) {
       if (auto added = add_mailboxes(connection, reached, trace.mailboxes); !added) return pass(added);
       if (auto added = add_queued(connection, trace.delivery_id, trace.queued); !added) return pass(added);
-      if (auto added = add_attempts(connection, trace.delivery_id, trace.attempts); !added) return pass(added);
+      if (auto added = add_attempts(connection, trace.delivery_id, trace.attempts, trace.verbs); !added) {
+        return pass(added);
+      }
       traces.push_back(std::move(trace));
     }
     return traces;

@@ -48,13 +48,25 @@ Result<std::size_t> body_size(const json::object& request, std::size_t most) {
   return static_cast<std::size_t>(size);
 }
 
-/// One request, from its line to its answer. `keep` becomes false where the stream can't be followed any further.
+/// What an operator does with letters is in the log, too; with which, as the answer says.
+void tell_verb(const Log& log, const std::string& command, const json::value& result) {
+  for (const std::string_view verb : {"queue retry", "queue hold", "queue release", "queue drop"}) {
+    if (command == verb)
+      log.info("operator", {{"command", command}, {"done", printable(json::serialize(result), 2000)}});
+  }
+}
+
+/// One request, from its line to its answer. `keep` becomes false where the stream can't be followed any further;
+/// `command` becomes its name.
 Async<Result<json::value>> carry_out(std::shared_ptr<const Service> shared, net::Stream* stream, std::string line,
-                                     bool* keep) {
+                                     bool* keep, std::string* command) {
   Result<json::value> parsed = parse_json(line);
   if (!parsed) co_return pass(parsed);
   if (!parsed->is_object()) co_return fail(ErrorKind::syntax, "expected a JSON object");
   json::object request = std::move(parsed->get_object());
+  if (const auto* name = request.if_contains("command"); name != nullptr && name->is_string()) {
+    *command = name->get_string();
+  }
   const Result<std::size_t> size = body_size(request, shared->options.max_body);
   if (!size) {
     *keep = false;
@@ -96,8 +108,9 @@ Async<> serve(std::shared_ptr<const Service> shared, net::Stream* stream, Log lo
     Result<std::string> line = co_await read_line(stream, shared->options.max_request);
     if (line && trim(*line).empty()) break;
     Result<json::value> result = fail(ErrorKind::syntax, "");
+    std::string command;
     if (line) {
-      result = co_await carry_out(shared, stream, std::move(*line), &keep);
+      result = co_await carry_out(shared, stream, std::move(*line), &keep, &command);
     } else if (line.error().kind == ErrorKind::limit) {
       result = pass(line);
       keep = false;
@@ -105,6 +118,7 @@ Async<> serve(std::shared_ptr<const Service> shared, net::Stream* stream, Log lo
       break;
     }
     if (!result) log.info("control_refused", {{"reason", result.error().log}});
+    if (result) tell_verb(log, command, *result);
     const std::string answer = answer_line(result) + "\n";
     const Result<void> written = co_await stream->write(answer);
     if (!written) break;

@@ -91,8 +91,11 @@ class Story {
 
   void tell(bool lesson) {
     say("\nAlice writes to Bob. (Times are UTC; > is what her server says to his, < what his answers.)");
-    follow(write(busan().person(), "Lunch on Friday?", "Shall we meet at noon?"), busan_);
+    const auto lunch = write(busan().person(), "Lunch on Friday?", "Shall we meet at noon?");
+    follow(lunch, busan_);
     if (stop_.stop_requested()) return;
+    say("  Seoul keeps all this for whoever asks later:");
+    say(fmt::format("    {} trace {} --config {}/seoul/pabal.toml", own_path(), lunch.id, folder_));
     if (!lesson) {
       say(fmt::format("\nA letter that comes back and one that has to wait: {} demo --lesson", own_path()));
       return;
@@ -115,6 +118,7 @@ class Story {
     say("  (The demo tries again after seconds. A real server does so after half an hour, then less and less often; "
         "after");
     say("  four hours it tells Alice that it takes long, and after five days that it gives up: settings of [queue].)");
+    say("  What Seoul's queue holds meanwhile:");
     show_queue();
     say("  Now somebody switches Carol's server on.");
     auto started = start_site(*files_, folder_, daegu());

@@ -1,5 +1,9 @@
 #include "queue/attempt_trace.hpp"
 
+#include <map>
+
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 #include "codec/timestamp.hpp"
 
@@ -9,7 +13,9 @@ namespace {
 
 constexpr std::size_t kMostSteps = 60;
 constexpr std::size_t kMostText = 500;
-constexpr std::size_t kMostRecipients = 100;
+constexpr std::size_t kMostRecipients = 100;  ///< that are told one by one
+constexpr std::size_t kMostFates = 100;       ///< of more recipients
+constexpr std::size_t kMostNamed = 10;        ///< of those that fared alike
 
 std::string text(std::string_view value) {
   return is_utf8(value) && value.size() <= kMostText ? std::string(value) : printable(value, kMostText);
@@ -30,6 +36,65 @@ json::array steps(const std::vector<Said>& said) {
   return all;
 }
 
+json::object ending_of(const Ending& ending) {
+  json::object one{{"fate", name_of(ending.fate)}};
+  if (!ending.status.empty()) one["status"] = ending.status;
+  if (!ending.words.empty()) one[ending.smtp ? "reply" : "why"] = text(ending.words);
+  return one;
+}
+
+json::array one_by_one(const store::OutgoingLetter& letter, const std::vector<Ending>& endings) {
+  json::array all;
+  for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
+    json::object one{{"address", text(letter.recipients[i].address)}};
+    for (auto& member : ending_of(endings[i])) one.insert(std::move(member));
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+// Very many recipients: those that fared alike together, with their number; and how many fared otherwise, where there
+// are very many ways to fare. All are counted.
+json::array by_fate(const store::OutgoingLetter& letter, const std::vector<Ending>& endings) {
+  struct Alike {
+    json::object ending;
+    json::array others;
+    std::string first;
+    std::size_t count = 0;
+  };
+  std::vector<Alike> fates;
+  std::map<std::string, std::size_t> known;
+  std::map<std::string_view, std::size_t> left_out;
+  for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
+    auto ending = ending_of(endings[i]);
+    const auto found = known.find(json::serialize(ending));
+    if (found == known.end() && fates.size() == kMostFates) {
+      ++left_out[name_of(endings[i].fate)];
+      continue;
+    }
+    auto address = text(letter.recipients[i].address);
+    if (found == known.end()) {
+      known.emplace(json::serialize(ending), fates.size());
+      fates.push_back({.ending = std::move(ending), .others = {}, .first = std::move(address), .count = 1});
+      continue;
+    }
+    auto& alike = fates[found->second];
+    if (++alike.count <= kMostNamed) alike.others.push_back(json::string(std::move(address)));
+  }
+  json::array all;
+  for (auto& alike : fates) {
+    json::object one{{"address", std::move(alike.first)}};
+    for (auto& member : alike.ending) one.insert(std::move(member));
+    if (alike.count > 1) {
+      one["count"] = alike.count;
+      one["others"] = std::move(alike.others);
+    }
+    all.push_back(std::move(one));
+  }
+  for (const auto& [fate, count] : left_out) all.push_back(json::object{{"fate", fate}, {"left_out", count}});
+  return all;
+}
+
 }  // namespace
 
 void AttemptTrace::begin(SystemTime now) {
@@ -40,7 +105,10 @@ void AttemptTrace::begin(SystemTime now) {
 void AttemptTrace::looked_up(const std::vector<std::string>& how) {
   json::array lines;
   for (const auto& line : how) {
-    if (lines.size() == kMostSteps) break;
+    if (lines.size() == kMostSteps) {
+      lines.push_back(json::string(fmt::format("({} lines more)", how.size() - kMostSteps)));
+      break;
+    }
     lines.push_back(json::string(text(line)));
   }
   way_["route"] = std::move(lines);
@@ -84,18 +152,13 @@ std::string AttemptTrace::of(const store::OutgoingLetter& letter, const std::vec
   } else if (told_before) {
     for (const auto* part : {"route", "not_connected", "opening"}) trace.erase(part);
     trace["connection"] = "used again";
+    trace["began"] = codec::format_timestamp(said.empty() ? now : said.front().time);
   }
   trace["ended"] = codec::format_timestamp(now);
   trace["destination"] = text(letter.destination);
   if (letter.sender != letter.author) trace["sender"] = text(letter.sender);
-  json::array recipients;
-  for (std::size_t i = 0; i < letter.recipients.size() && i < kMostRecipients; ++i) {
-    json::object one{{"address", text(letter.recipients[i].address)}, {"fate", name_of(endings[i].fate)}};
-    if (!endings[i].status.empty()) one["status"] = endings[i].status;
-    if (!endings[i].words.empty()) one[endings[i].smtp ? "reply" : "why"] = text(endings[i].words);
-    recipients.push_back(std::move(one));
-  }
-  trace["recipients"] = std::move(recipients);
+  trace["recipients"] =
+      letter.recipients.size() > kMostRecipients ? by_fate(letter, endings) : one_by_one(letter, endings);
   if (!said.empty()) trace["said"] = steps(said);
   if (!before.empty()) {
     if (auto earlier = parse_json(before)) trace["before"] = std::move(*earlier);

@@ -95,7 +95,7 @@ Result<void> tell(db::Connection& connection, const std::string& id, const std::
   if (!last) return pass(last);
   const auto written =
       connection.run("INSERT INTO attempt (delivery_id, made, number, document) VALUES ($1, $2, $3, $4)",
-                     {id, to_database(now), last->value_or(kFirstVerb - 1) + 1, json::serialize(event)});
+                     {id, to_database(now), std::max(last->value_or(0), kFirstVerb - 1) + 1, json::serialize(event)});
   if (!written) return pass(written);
   return {};
 }

@@ -39,7 +39,7 @@ class Downgrader {
   }
 
   Result<void> run() {
-    if (tree_->limited && carriage_of(message_) > options_.carriage)
+    if (tree_->limited && !fits(message_))
       return fail(ErrorKind::limit, "the message's structure is too big to convert");
     if (auto done = entity(tree_->root()); !done) return done;
     // What lies behind the last boundary was written with its multipart.
@@ -55,7 +55,11 @@ class Downgrader {
   [[nodiscard]] std::string_view octets(std::uint64_t begin, std::uint64_t end) const noexcept {
     return message_.substr(begin, end - begin);
   }
-  [[nodiscard]] bool fits(std::string_view text) const { return needs_of(text) <= options_.carriage; }
+  [[nodiscard]] Carriage needs(std::string_view text) const {
+    if (!options_.only_nuls) return needs_of(text);
+    return text.find('\0') == std::string_view::npos ? Carriage::eight_bit : Carriage::binary;
+  }
+  [[nodiscard]] bool fits(std::string_view text) const { return needs(text) <= options_.carriage; }
 
   // What each body takes with all in it, each octet looked at once: the children stand behind their parents.
   void look_at_parts() {
@@ -68,11 +72,11 @@ class Downgrader {
         const Part& next = tree_->parts[child];
         const auto header = octets(next.header_begin, next.body_begin);
         inner.needs =
-            std::max({inner.needs, needs_of(octets(at, next.header_begin)), needs_of(header), bodies_[child].needs});
+            std::max({inner.needs, needs(octets(at, next.header_begin)), needs(header), bodies_[child].needs});
         inner.raw_header |= bodies_[child].raw_header || !is_ascii(header);
         at = next.body_end;
       }
-      inner.needs = std::max(inner.needs, needs_of(octets(at, part.body_end)));
+      inner.needs = std::max(inner.needs, needs(octets(at, part.body_end)));
     }
   }
   [[nodiscard]] const Inner& inner_of(const Part& part) const noexcept {
@@ -108,8 +112,8 @@ class Downgrader {
     ContentFacts facts;
     facts.take(body);
     facts.finish();
-    if (facts.needs() <= options_.carriage) {
-      if (auto done = write_header(part, header, Recoding::none, facts.needs()); !done) return done;
+    if (const auto whole = options_.only_nuls ? needs(body) : facts.needs(); whole <= options_.carriage) {
+      if (auto done = write_header(part, header, Recoding::none, whole); !done) return done;
       return put(body);
     }
     const auto coded = codec::transfer_encoding(part.encoding);
@@ -118,7 +122,7 @@ class Downgrader {
     const std::string plain = decoded ? codec::decode_body(coded, body).octets : std::string();
     const std::string_view content = decoded ? std::string_view(plain) : body;
     const bool text = equal_ignoring_case(part.type, "text") || equal_ignoring_case(part.type, "message");
-    const bool quoted = text && facts.clean_lines() && !decoded && !facts.base64_is_shorter();
+    const bool quoted = text && facts.clean_lines() && !decoded && !facts.base64_is_shorter() && !options_.only_nuls;
     const Recoding recoding = quoted ? Recoding::quoted_printable : Recoding::base64;
     if (auto done = write_header(part, header, recoding, Carriage::seven_bit); !done) return done;
     return recode(content, recoding, part.end > part.body_end);

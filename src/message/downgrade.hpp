@@ -29,6 +29,8 @@ namespace pabal::message {
 struct DowngradeOptions {
   Carriage carriage = Carriage::seven_bit;  ///< bodies that need more are encoded; what fits stays octet by octet
   bool ascii_headers = true;                ///< header sections become ASCII (always so for seven_bit)
+  /// With eight_bit: lone CRs and LFs and long lines go as they are; what has a NUL, and nothing else, becomes base64.
+  bool only_nuls = false;
 };
 
 /// Writes the message so that it fits. Only what must change is changed: bodies that don't fit, and the fields that say

@@ -90,6 +90,33 @@ TEST(Downgrade, Structures) {
   EXPECT_EQ(convert(converted), converted);
 }
 
+// What has a NUL is encoded, and not an octet besides.
+TEST(Downgrade, OnlyNuls) {
+  const auto convert_nuls = [](std::string_view message) {
+    StringSink sink;
+    const auto done = downgrade(message, parse_mime(message),
+                                {.carriage = Carriage::eight_bit, .ascii_headers = false, .only_nuls = true}, sink);
+    return done ? sink.text : "no: " + done.error().log;
+  };
+  const std::string mixed =
+      "Subject: \xE9\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\na\nb\r\n--b\r\n"
+      "X: y\r\nContent-Transfer-Encoding: binary\r\n\r\n{}\r\n--b\r\nContent-Transfer-Encoding: "
+      "{}\r\n\r\n{}\r\n--b--\r\n";
+  using namespace std::string_view_literals;
+  EXPECT_EQ(
+      convert_nuls(fmt::format(fmt::runtime(mixed), "n\0l"sv, "binary", std::string(2000, 'x'))),
+      fmt::format(fmt::runtime(mixed), "?", "binary", std::string(2000, 'x'))
+          .replace(mixed.find("Content-Transfer-Encoding: binary\r\n\r\n"), 40,
+                   "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nbgBs\r\n"));
+  const auto none = fmt::format(fmt::runtime(mixed), "nul", "8bit", "\xE9\n");
+  EXPECT_EQ(convert_nuls(none), none);
+  EXPECT_EQ(convert_nuls("Content-Type: image/x\r\n\r\n\0\1\2"sv),
+            "Content-Type: image/x\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n");
+  EXPECT_EQ(
+      convert_nuls("Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\0\r\n--b\r\n\r\nsig\r\n--b--\r\n"sv),
+      "no: a signed part would have to be changed");
+}
+
 TEST(Downgrade, GlobalMessagesAreEncodedWhole) {
   const std::string inner = "From: 영희@x\r\nSubject: 안\r\n\r\n안쪽\r\n";
   const std::string message =

@@ -1,6 +1,7 @@
 // APPEND (RFC 9051 §6.3.12; MULTIAPPEND, RFC 3502; UTF8, RFC 6855 §4; CATENATE, RFC 4469) and REPLACE (RFC 8508): their
 // messages go into the store's buffers as they come, and are stored together when the command is whole.
 #include "imap/response.hpp"
+#include "message/downgrade.hpp"
 #include "server/imap/commands.hpp"
 #include "server/imap/flags.hpp"
 #include "server/imap/mailboxes.hpp"
@@ -12,6 +13,31 @@ namespace {
 
 constexpr std::size_t kMostFiles = 200;         ///< open for one command
 constexpr std::chrono::seconds kRightsLast{1};  ///< what was looked up so long ago is looked up again
+
+// RFC 3516 §6: what is told of a message is what the base specification can carry. A body that has a NUL, which no
+// literal but BINARY's can hold, is encoded (§4.4 allows it), and all see the same message; nothing else is changed,
+// and nothing where that can't be done (a signed part). Bigger messages stay as they are; for them NUL is told as 0x80.
+constexpr std::uint64_t kMostEncoded = 32U << 20;
+
+std::optional<std::string> without_nuls(std::string_view letter) {
+  message::StringSink sink;
+  const auto done =
+      message::downgrade(letter, message::parse_mime(letter),
+                         {.carriage = message::Carriage::eight_bit, .ascii_headers = false, .only_nuls = true}, sink);
+  if (!done) return std::nullopt;
+  return std::move(sink.text);
+}
+
+Result<std::string> octets_of(const store::Incoming& content) {
+  std::string out;
+  std::string buffer;
+  while (true) {
+    const auto some = content.part(out.size(), std::size_t{1} << 20, buffer);
+    if (!some) return pass(some);
+    if (some->empty()) return out;
+    out += *some;
+  }
+}
 
 const std::string& target_of(const Command& command) {
   if (const auto* replace = std::get_if<grammar::Replace>(&command.arguments)) return replace->mailbox.text();
@@ -51,6 +77,9 @@ Async<bool> Session::take_data(std::string_view octets) {
   auto& content = appending_->letters.back().content;
   content.append(octets);
   appending_->octets += octets.size();
+  if (appending_->may_hold_nuls && !appending_->holds_nuls) {
+    appending_->holds_nuls = octets.find('\0') != std::string_view::npos;
+  }
   // Many small messages together are as much memory as a big one.
   const bool much = !content.has_file() && !appending_->memory->allows(appending_->octets);
   if (!content.wants_spill() && !much) co_return true;
@@ -63,6 +92,34 @@ Async<bool> Session::take_data(std::string_view octets) {
   if (spilled) co_return true;
   log().error("append_failed", {{"why", spilled.error().log}});
   co_return co_await give_up_append(refused(spilled.error()));
+}
+
+Async<bool> Session::end_letter() {
+  if (!std::exchange(appending_->holds_nuls, false)) co_return true;
+  appending_->may_hold_nuls = false;
+  auto& content = appending_->letters.back().content;
+  if (content.size() > kMostEncoded) co_return true;
+  std::optional<std::string> encoded;
+  {
+    const auto turn = co_await shared_->big_letters.enter(content.size());
+    co_await store().aside([&content, &encoded] {
+      if (const auto letter = octets_of(content)) encoded = without_nuls(*letter);
+    });
+  }
+  if (!encoded) co_return true;
+  if (content.has_file()) {
+    --appending_->files;
+  } else {
+    appending_->octets -= std::min<std::uint64_t>(appending_->octets, content.memory().size());
+  }
+  content = store().receive(encoded->size());
+  for (std::string_view rest = *encoded; !rest.empty();) {
+    const auto piece = rest.substr(0, std::size_t{1} << 16);
+    rest.remove_prefix(piece.size());
+    if (!co_await take_data(piece)) co_return false;
+    if (!appending_) co_return true;
+  }
+  co_return true;
 }
 
 // RFC 4469 §3: a part that is fetched here.
@@ -198,6 +255,8 @@ Async<bool> Session::begin_letter(grammar::AppendMessage message) {
   }
   if (message.catenate) letter.content = store().receive(0);
   appending_->catenate = message.catenate;
+  // Parts that are fetched may hold them, too.
+  appending_->may_hold_nuls = message.catenate;
   appending_->letters.push_back(std::move(letter));
   const auto count = appending_->letters.size();
   const auto& limits = shared_->limits;
@@ -208,7 +267,9 @@ Async<bool> Session::begin_letter(grammar::AppendMessage message) {
   co_return co_await give_up_append(no("Too many messages.", "LIMIT"));
 }
 
-Async<bool> Session::begin_text(std::uint64_t size) {
+Async<bool> Session::begin_text(grammar::AppendText text) {
+  const auto size = text.size;
+  appending_->may_hold_nuls |= text.binary;
   // Who waits to be asked for it needn't send what there is no room for (RFC 9208 §4.3.1).
   if (!co_await has_room(size)) co_return co_await give_up_append(full());
   auto& content = appending_->letters.back().content;
@@ -249,9 +310,10 @@ Async<bool> Session::take_append(grammar::ReaderEvent event) {
   if (auto* begun = std::get_if<grammar::AppendBegun>(&event))
     co_return co_await begin_append(std::move(begun->command));
   if (auto* message = std::get_if<grammar::AppendMessage>(&event)) co_return co_await begin_letter(std::move(*message));
-  if (const auto* text = std::get_if<grammar::AppendText>(&event)) co_return co_await begin_text(text->size);
+  if (const auto* text = std::get_if<grammar::AppendText>(&event)) co_return co_await begin_text(*text);
   if (auto* url = std::get_if<grammar::AppendUrl>(&event)) co_return co_await take_url(std::move(url->url));
   if (std::holds_alternative<grammar::AppendTextEnd>(event)) stream().expect_bulk(false);
+  if (std::holds_alternative<grammar::AppendMessageEnd>(event)) co_return co_await end_letter();
   if (std::holds_alternative<grammar::AppendEnded>(event)) co_return co_await end_append();
   co_return true;
 }

@@ -61,6 +61,59 @@ TEST(ImapBigLetter, NoLiteralHoldsANul) {
             "d\r\n)\r\na OK Done.\r\n");
 }
 
+// RFC 3516 §4.4 and §6: of what came with NULs all see one message, which the base specification can carry; the part
+// is what it was.
+TEST(ImapBigLetter, NulsOfAnAppendAreEncoded) {
+  using namespace std::string_literals;
+  for (const std::size_t limit : {SIZE_MAX, std::size_t{1}}) {
+    SessionWorld c;
+    c.piece_limit = limit;
+    const auto letter =
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nline\nline\r\n--b\r\n"
+        "Content-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\na\0b\r\n--b--\r\n"s;
+    const auto out =
+        c.in_inbox(fmt::format("a APPEND INBOX ~{{{}+}}\r\n{}\r\n", letter.size(), letter) +
+                   fmt::format("b APPEND INBOX CATENATE (TEXT ~{{{}+}}\r\n{} URL \"/INBOX/;UID=1/;SECTION=1\")\r\n",
+                               "Content-Transfer-Encoding: binary\r\n\r\n\0"s.size(),
+                               "Content-Transfer-Encoding: binary\r\n\r\n\0"s) +
+                   "c FETCH 1 (BODYSTRUCTURE BODY.PEEK[1] BODY.PEEK[2] BINARY.SIZE[2] BINARY.PEEK[2])\r\n"
+                   "d FETCH 2 (BODY.PEEK[1] BINARY.PEEK[1])\r\n");
+    EXPECT_TRUE(out.ends_with(
+        "* 1 FETCH (BODYSTRUCTURE ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 9 1 NIL NIL NIL NIL)"
+        "(\"image\" \"png\" NIL NIL NIL \"base64\" 4 NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"b\") NIL NIL NIL) "
+        "BODY[1] {9}\r\nline\nline BODY[2] {4}\r\nYQBi BINARY.SIZE[2] 3 BINARY[2] ~{3}\r\na\0b)\r\nc OK Done.\r\n"
+        "* 2 FETCH (BODY[1] {18}\r\nAGxpbmUKbGluZQ==\r\n BINARY[1] ~{10}\r\n\0line\nline)\r\nd OK Done.\r\n"s))
+        << out;
+  }
+  // What has none, and what is signed, stays as it came.
+  SessionWorld c;
+  const auto plain = "Content-Transfer-Encoding: binary\r\n\r\na\nb"s;
+  const auto sealed = "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\0\r\n--b\r\n\r\nsig\r\n--b--\r\n"s;
+  const auto out = c.in_inbox(
+      fmt::format("a APPEND INBOX ~{{{}+}}\r\n{} ~{{{}+}}\r\n{}\r\n", plain.size(), plain, sealed.size(), sealed) +
+      "b FETCH 1:2 (RFC822.SIZE BINARY.PEEK[1])\r\n");
+  EXPECT_TRUE(
+      out.ends_with(fmt::format("* 1 FETCH (RFC822.SIZE {} BINARY[1] {{3}}\r\na\nb)\r\n"
+                                "* 2 FETCH (RFC822.SIZE {} BINARY[1] ~{{1}}\r\n{})\r\nb OK Done.\r\n",
+                                plain.size(), sealed.size(), std::string(1, '\0'))))
+      << out;
+}
+
+// One that is too big for memory goes through a file both ways.
+TEST(ImapBigLetter, NulsOfABigAppendAreEncoded) {
+  SessionWorld c;
+  c.limits.literal_plus = true;
+  const std::string octets(3'000'000, '\0');
+  const auto letter = "Content-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n" + octets;
+  const auto out = c.in_inbox(fmt::format("a APPEND INBOX ~{{{}+}}\r\n{}\r\n", letter.size(), letter) +
+                              "b FETCH 1 (BINARY.SIZE[1] BODY.PEEK[1]<0.8> BINARY.PEEK[1]<2999990>)\r\n");
+  EXPECT_TRUE(
+      out.ends_with(fmt::format("* 1 FETCH (BINARY.SIZE[1] 3000000 BODY[1]<0> {{8}}\r\nAAAAAAAA "
+                                "BINARY[1]<2999990> ~{{10}}\r\n{})\r\nb OK Done.\r\n",
+                                std::string(10, '\0'))))
+      << out;
+}
+
 // The structure of many parts doesn't fit beside the row, and is derived when it is asked for.
 TEST(ImapBigLetter, StructureOfManyParts) {
   SessionWorld c;

@@ -144,6 +144,8 @@ struct Appending {
   std::vector<store::AppendedLetter> letters;
   std::optional<store::Replaced> replaced = {};  ///< by REPLACE
   bool catenate = false;                         ///< the present one is put together of parts
+  bool may_hold_nuls = false;                    ///< … came as a literal8, or may have parts that did
+  bool holds_nuls = false;                       ///< … and so it is
   std::uint64_t octets = 0;                      ///< of the messages that lie in memory
   std::size_t files = 0;                         ///< of the messages that don't
   std::unique_ptr<AppendShare> memory = nullptr;
@@ -290,7 +292,8 @@ class Session : public common::Connection {
   [[nodiscard]] Async<bool> begin_append(Command command);
   [[nodiscard]] std::expected<store::Replaced, Answer> replaced_by(const Command& command);
   [[nodiscard]] Async<bool> begin_letter(grammar::AppendMessage message);
-  [[nodiscard]] Async<bool> begin_text(std::uint64_t size);
+  [[nodiscard]] Async<bool> begin_text(grammar::AppendText text);
+  [[nodiscard]] Async<bool> end_letter();
   [[nodiscard]] Async<bool> take_data(std::string_view octets);
   [[nodiscard]] Async<bool> take_url(std::string url);
   [[nodiscard]] Async<bool> give_up_append(Answer answer);

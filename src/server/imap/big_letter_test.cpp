@@ -61,6 +61,22 @@ TEST(ImapBigLetter, NoLiteralHoldsANul) {
             "d\r\n)\r\na OK Done.\r\n");
 }
 
+// BINARY of more than a part is 8-bit clean as well: of a letter that came so, small or big.
+TEST(ImapBigLetter, BinaryOfAWholeLetterHasItsNuls) {
+  using namespace std::string_literals;
+  SessionWorld c;
+  c.limits.window_bytes = 4096;
+  const std::string big = "Subject: a\r\n\r\n" + std::string(10'000, '\0');
+  c.world.deliver("Subject: a\0b\r\n\r\nc\0d\r\n"s);
+  c.world.deliver(big);
+  EXPECT_EQ(c.in_inbox("a FETCH 1 (BINARY.PEEK[] BINARY.PEEK[]<0.6> BINARY.PEEK[HEADER.FIELDS (SUBJECT)])\r\n"
+                       "b FETCH 2 (BINARY.PEEK[] BINARY.SIZE[])\r\n"),
+            "* 1 FETCH (BINARY[] ~{27}\r\nX: y\r\nSubject: a\0b\r\n\r\nc\0d\r\n BINARY[]<0> {6}\r\nX: y\r\n "
+            "BINARY[HEADER.FIELDS (SUBJECT)] ~{16}\r\nSubject: a\0b\r\n\r\n)\r\na OK Done.\r\n"s +
+                fmt::format("* 2 FETCH (BINARY[] ~{{{0}}}\r\nX: y\r\n{1} BINARY.SIZE[] {0})\r\nb OK Done.\r\n",
+                            big.size() + 6, big));
+}
+
 // RFC 3516 §4.4 and §6: of what came with NULs all see one message, which the base specification can carry; the part
 // is what it was.
 TEST(ImapBigLetter, NulsOfAnAppendAreEncoded) {

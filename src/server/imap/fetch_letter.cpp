@@ -68,13 +68,14 @@ Async<Result<bool>> tell_fields(Session* session, const grammar::FetchItem* item
     grammar::append_number(session->out(), fields.size());
     co_return true;
   }
-  hide_nuls(fields, 0);
+  if (item->kind != Kind::binary) hide_nuls(fields, 0);
   co_return co_await tell_string(session, &fields, &item->partial);
 }
 
-// A literal of as many octets as it says, whatever happens: where they can't be had the connection ends.
-Async<Result<bool>> tell_span(Session* session, grammar::Span span, store::EmailOctets* octets) {
-  grammar::append_literal_size(session->out(), span.size());
+// A literal of as many octets as it says, whatever happens: where they can't be had the connection ends. `binary`: a
+// literal8, of the octets as they are.
+Async<Result<bool>> tell_span(Session* session, grammar::Span span, store::EmailOctets* octets, bool binary = false) {
+  grammar::append_literal_size(session->out(), span.size(), binary);
   const auto window = session->shared().limits.window_bytes;
   for (auto at = span.begin; at < span.end;) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(window, span.end - at));
@@ -86,7 +87,7 @@ Async<Result<bool>> tell_span(Session* session, grammar::Span span, store::Email
       if (!part) co_return pass(part);
       session->out().append(*part);
     }
-    hide_nuls(session->out(), from);
+    if (!binary) hide_nuls(session->out(), from);
     if (session->out().size() - from != count) {
       co_return fail(ErrorKind::io, "local error", "a letter is shorter than its row says");
     }
@@ -223,7 +224,18 @@ Async<Result<bool>> tell_octets(Session* session, const grammar::FetchItem* item
   }
   if (found->filtered) co_return co_await tell_fields(session, item, place, octets);
   const auto part = grammar::part_of(place.size(), item->partial);
-  co_return co_await tell_span(session, {.begin = place.begin + part.begin, .end = place.begin + part.end}, octets);
+  const grammar::Span span{.begin = place.begin + part.begin, .end = place.begin + part.end};
+  if (item->kind != Kind::binary) co_return co_await tell_span(session, span, octets);
+  // Of what is small it is seen whether it needs a literal8; any may be one (RFC 3516 §4.2).
+  if (span.size() > session->shared().limits.window_bytes) co_return co_await tell_span(session, span, octets, true);
+  const auto text = co_await read_all(octets, span);
+  if (!text) co_return pass(text);
+  if (text->size() != span.size())
+    co_return fail(ErrorKind::io, "local error", "a letter is shorter than its row says");
+  const bool nul = text->find('\0') != std::string::npos;
+  grammar::append_literal_size(session->out(), text->size(), nul);
+  session->out().append(*text);
+  co_return co_await session->drain();
 }
 
 }  // namespace pabal::server::imap

@@ -283,6 +283,9 @@ std::vector<Setting<Config>> protocol_settings() {
   add(boolean<C>(
       {"imap", "literal_plus", "Announce LITERAL+ instead of LITERAL-: literals of any size without waiting."},
       [](C& c) -> auto& { return c.imap.literal_plus; }));
+  add(boolean<C>({"imap", "uid_batches",
+                  "Announce UIDBATCHES as RFC 10022 has it; public tests of servers still expect another form."},
+                 [](C& c) -> auto& { return c.imap.uid_batches; }));
 
   add(duration<C>(
       {"pop3", "idle_timeout", "How long a client may say nothing; RFC 1939 asks for 10 minutes at least."},

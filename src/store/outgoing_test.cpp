@@ -1,85 +1,9 @@
 // Letters on their way out, on both engines: rows that commit with the delivery, claims, outcomes with their notices,
-// what an operator does, traces.
-#include <gtest/gtest.h>
-
-#include "base/json.hpp"
-#include "store/store_case.hpp"
+// traces.
+#include "store/outgoing_case.hpp"
 
 namespace pabal::store {
 namespace {
-
-using namespace std::chrono_literals;
-
-class StoreOutgoing : public StoreFixture, public testing::WithParamInterface<Engine> {
- protected:
-  StoreOutgoing() : StoreFixture(2) {
-    if (GetParam() == Engine::postgresql) store.use(postgres);
-  }
-
-  static RemoteRecipient to(const std::string& address) {
-    return {.address = address, .destination = address.substr(address.find('@') + 1)};
-  }
-  Delivery letter(std::string id, std::vector<RemoteRecipient> remote, std::vector<DeliveryTarget> targets = {}) {
-    auto made = store.letter(std::move(id), "Subject: x\r\n\r\nhello\r\n", std::move(targets));
-    made.remote = std::move(remote);
-    return made;
-  }
-  void send(Delivery delivery) {
-    auto outcomes = store.deliver(std::move(delivery));
-    ASSERT_TRUE(outcomes) << outcomes.error().log;
-  }
-  /// "busan.example 0", what is due, and the rest as "next +60".
-  std::string due(std::size_t at_most = 100) {
-    std::string text;
-    std::optional<DestinationCursor> at;
-    std::optional<SystemTime> next;
-    do {
-      auto found = store.run(store->due_destinations(at, at_most));
-      if (!found) return found.error().log;
-      for (const auto& one : found->due) text += fmt::format("{}/{} ", one.destination, one.shard.value);
-      if (found->next) next = std::min(next.value_or(*found->next), *found->next);
-      at = found->go_on;
-    } while (at);
-    if (next) text += fmt::format("+{}", (*next - store.clock.now()) / 1s);
-    return text;
-  }
-  std::vector<OutgoingLetter> claim(const std::string& destination, std::size_t at_most = 100, int shard = 1) {
-    auto claimed = store.run(
-        store->claim_outgoing(ShardId{shard}, destination, at_most, store.clock.now() + std::chrono::minutes(10)));
-    EXPECT_TRUE(claimed) << claimed.error().log;
-    return claimed ? std::move(*claimed) : std::vector<OutgoingLetter>();
-  }
-  static std::string text_of(const std::vector<OutgoingLetter>& letters) {
-    std::string text;
-    for (const auto& letter : letters) {
-      text += fmt::format("{}<{}>", letter.id, letter.sender);
-      for (const auto& recipient : letter.recipients)
-        text += fmt::format(" {}:{}", recipient.address, recipient.attempts);
-      text += "; ";
-    }
-    return text;
-  }
-  void settle(AttemptOutcome outcome, int shard = 1) {
-    std::vector<AttemptOutcome> all;
-    all.push_back(std::move(outcome));
-    auto done = store.run(store->settle(ShardId{shard}, std::move(all)));
-    ASSERT_TRUE(done) << done.error().log;
-  }
-  static RecipientOutcome end(const OutgoingLetter& letter, AttemptEnd how, std::size_t at = 0) {
-    return {.number = letter.recipients.at(at).number, .end = how};
-  }
-  std::size_t rows() { return store->queue_rows()->size(); }
-  Notice bounce(const OutgoingLetter& letter, std::string id = "bounce1") {
-    Notice notice;
-    notice.id = std::move(id);
-    notice.content = "Subject: returned\r\n\r\nsorry\r\n";
-    for (const auto& recipient : letter.recipients) notice.about.push_back(recipient.number);
-    notice.trace = R"({"event":"notice"})";
-    return notice;
-  }
-
-  PostgresTestEngine postgres;
-};
 
 TEST_P(StoreOutgoing, ALetterForBothWays) {
   send(letter("a", {to("bob@busan.example"), to("carl@busan.example"), to("dora@daegu.example")},
@@ -166,26 +90,6 @@ TEST_P(StoreOutgoing, ReceiptsGoInWithTheDelivery) {
   reopen();
   EXPECT_EQ(store.read(1)->size(), 2);
   EXPECT_EQ(store.check(), "");
-}
-
-TEST_P(StoreOutgoing, WhatIsHeldIsNotForATry) {
-  send(letter("a", {to("bob@busan.example"), to("carl@daegu.example")}));
-  const auto claimed = claim("busan.example");
-  ASSERT_EQ(claimed.size(), 1);
-  const auto waiting = [&] {
-    const auto opened = store.run(store->open_outgoing(ShardId{1}, "a"));
-    return opened ? opened->waiting.size() : 99;
-  };
-  EXPECT_EQ(waiting(), 2U);
-  ASSERT_EQ(store->change_queue({.destination = "busan.example"}, Store::QueueAction::hold)->changed, 1);
-  EXPECT_EQ(waiting(), 1U);
-  ASSERT_TRUE(store->change_queue("a", Store::QueueAction::hold));
-  EXPECT_EQ(waiting(), 0U) << "its octets are there";
-  // Whoever had it in hand gives it back: let go, it is due at once.
-  settle({.delivery_id = "a", .recipients = {end(claimed.front(), AttemptEnd::released)}});
-  ASSERT_TRUE(store->change_queue("a", Store::QueueAction::release));
-  EXPECT_EQ(waiting(), 2U);
-  EXPECT_EQ(claim("busan.example").size(), 1);
 }
 
 TEST_P(StoreOutgoing, TermsComeBack) {
@@ -385,142 +289,9 @@ TEST_P(StoreOutgoing, AWarningIsGivenOnce) {
   EXPECT_EQ(store.read(2)->size(), 1);
 }
 
-TEST_P(StoreOutgoing, WhatTheOperatorDoes) {
-  send(letter("a", {to("bob@busan.example")}));
-  send(letter("b", {to("bob@busan.example")}));
-  auto claimed = claim("busan.example");
-  ASSERT_EQ(claimed.size(), 2);
-  // What is being tried isn't given out a second time.
-  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::retry), 1);
-  EXPECT_EQ(due(), "+600");
-  EXPECT_EQ(*store->change_queue("b", Store::QueueAction::hold), 1);
-  for (const auto& one : claimed) {
-    AttemptOutcome outcome{.delivery_id = one.id, .recipients = {end(one, AttemptEnd::postponed)}};
-    outcome.recipients.front().next = store.clock.now() + 30min;
-    settle(std::move(outcome));
-  }
-  EXPECT_EQ(due(), "+1800");
-  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::retry), 1);
-  EXPECT_EQ(text_of(claim("busan.example")), "a<sender@example.net> bob@busan.example:1; ");
-  EXPECT_EQ(*store->change_queue("b", Store::QueueAction::release), 1);
-  EXPECT_EQ(text_of(claim("busan.example")), "b<sender@example.net> bob@busan.example:1; ");
-  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::drop), 1);
-  EXPECT_EQ(*store->change_queue("b", Store::QueueAction::drop), 1);
-  // The attempt that was under way finds nothing to say it of.
-  settle({.delivery_id = "a", .recipients = {end(claimed.front(), AttemptEnd::delivered)}});
-  EXPECT_EQ(rows(), 0);
-}
-
 // What is held stays where there was only our own word against it; what a host said counts.
-TEST_P(StoreOutgoing, WhatIsHeldMeanwhileEndsByAHostsWordAlone) {
-  send(letter("a", {to("bob@busan.example")}));
-  send(letter("b", {to("bob@busan.example")}));
-  const auto claimed = claim("busan.example");
-  ASSERT_EQ(claimed.size(), 2);
-  for (const auto& one : claimed) {
-    EXPECT_EQ(*store->change_queue(one.id, Store::QueueAction::hold), 1);
-    AttemptOutcome outcome{.delivery_id = one.id, .recipients = {end(one, AttemptEnd::failed)}};
-    outcome.recipients.front().why = "so it is";
-    outcome.recipients.front().said_by_host = one.id == "b";
-    settle(std::move(outcome));
-  }
-  ASSERT_EQ(rows(), 1);
-  const auto row = store->queue_rows()->front();
-  EXPECT_TRUE(row.contains(R"("id":"a")") && row.contains(R"("state":"held")") && row.contains("so it is")) << row;
-}
-
 // A letter that is dropped while it is on the wire: what came of it is told all the same, once.
-TEST_P(StoreOutgoing, AnAttemptIsToldAlsoOfWhatWasDropped) {
-  send(letter("a", {to("bob@busan.example")}));
-  const auto claimed = claim("busan.example");
-  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::drop), 1);
-  const auto made = store.clock.now();
-  for (int i = 0; i < 2; ++i) {
-    AttemptOutcome outcome{.delivery_id = "a", .recipients = {end(claimed.front(), AttemptEnd::delivered)}};
-    outcome.trace = R"({"ended":"taken"})";
-    outcome.made = made;
-    settle(std::move(outcome));
-    store.clock.advance(1s);
-  }
-  const auto trace = store->traces("a")->front();
-  EXPECT_EQ(trace.find("taken"), trace.rfind("taken")) << trace;
-  EXPECT_TRUE(trace.contains("taken") && trace.contains(R"("verb":"drop")")) << trace;
-}
-
-TEST_P(StoreOutgoing, Lists) {
-  auto first = letter("a", {to("bob@busan.example"), to("x@daegu.example")});
-  first.sender = "alice@seoul.example";
-  send(std::move(first));
-  store.clock.advance(1h);
-  send(letter("b", {to("bob@busan.example")}));
-  const auto ids = [&](const QueueFilter& filter) {
-    std::string text;
-    auto found = store->queue_rows(filter);
-    if (!found) return found.error().log;
-    for (const auto& row : *found) text += std::string(parse_json(row)->at("id").as_string()) + " ";
-    return text;
-  };
-  EXPECT_EQ(ids({}), "a a b ");
-  EXPECT_EQ(ids({.destination = "busan.example"}), "a b ");
-  EXPECT_EQ(ids({.sender = "alice@seoul.example"}), "a a ");
-  EXPECT_EQ(ids({.sender = "@seoul.example"}), "a a ");
-  EXPECT_EQ(ids({.sender = "@s%.example"}), "");
-  EXPECT_EQ(ids({.recipient = "x@daegu.example"}), "a ");
-  EXPECT_EQ(ids({.arrived_before = store.clock.now() - 30min}), "a a ");
-  EXPECT_EQ(ids({.held = true}), "");
-  EXPECT_EQ(ids({.at_most = 1}), "a ");
-  // Page by page: behind the last row of the page before.
-  EXPECT_EQ(ids({.after_id = "a", .after_number = 2'000'000, .at_most = 1}), "a ");
-  EXPECT_EQ(ids({.after_id = "a", .after_number = 2'000'001, .at_most = 1}), "b ");
-  EXPECT_EQ(ids({.destination = "busan.example", .after_id = "a", .after_number = 2'000'000}), "b ");
-  EXPECT_EQ(ids({.after_id = "b", .after_number = 2'000'000}), "");
-  EXPECT_EQ(store->queue_rows_of("b")->size(), 1);
-  auto destinations = store->queue_destinations();
-  ASSERT_TRUE(destinations) << destinations.error().log;
-  ASSERT_EQ(destinations->size(), 2);
-  EXPECT_EQ(destinations->front(),
-            fmt::format(R"({{"destination":"busan.example","waiting":2,"held":0,"oldest":{},"next_attempt":{}}})",
-                        1'800'000'000, 1'800'000'000));
-  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::hold), 2);
-  EXPECT_EQ(ids({.destination = "busan.example"}), "a b ");
-  EXPECT_EQ(ids({.destination = "busan.example", .held = true}), "a ");
-  EXPECT_EQ(ids({.held = false}), "b ");
-  destinations = store->queue_destinations();
-  ASSERT_TRUE(destinations) << destinations.error().log;
-  ASSERT_EQ(destinations->size(), 2);
-  EXPECT_TRUE(
-      destinations->front().contains(R"({"destination":"busan.example","waiting":1,"held":1,"oldest":1800000000,)"))
-      << destinations->front();
-  EXPECT_TRUE(destinations->back().contains(R"({"destination":"daegu.example","waiting":0,"held":1,)"));
-}
-
 // More than are sorted for each page: the same pages, by another way.
-TEST_P(StoreOutgoing, ListsOfABigDestination) {
-  const auto pages = [&] {
-    std::string text;
-    QueueFilter filter{.destination = "busan.example", .at_most = 2000};
-    while (true) {
-      const auto page = store->queue_rows(filter);
-      if (!page) return page.error().log;
-      text += fmt::format("{} ", page->size());
-      if (page->size() < filter.at_most) return text;
-      const auto last = json::parse(page->back()).as_object();
-      filter.after_id = last.at("id").as_string();
-      filter.after_number = last.at("number").as_int64();
-    }
-  };
-  std::vector<RemoteRecipient> many;
-  for (int i = 0; i < 4000; ++i) many.push_back(to(fmt::format("u{}@busan.example", i)));
-  send(letter("a", many));
-  send(letter("b", {to("bob@daegu.example")}));
-  EXPECT_EQ(pages(), "2000 2000 0 ");
-  many.resize(1100);
-  send(letter("c", many));
-  EXPECT_EQ(pages(), "2000 2000 1100 ");
-  ASSERT_EQ(*store->change_queue("c", Store::QueueAction::hold), 1100);
-  EXPECT_EQ(pages(), "2000 2000 1100 ");
-}
-
 // A clock that was a day ahead, and is set right: nothing waits for the day.
 TEST_P(StoreOutgoing, TheClockIsSetBack) {
   store.clock.advance(24h);
@@ -573,20 +344,6 @@ TEST_P(StoreOutgoing, WhatComesForwardIsSpread) {
     }
   }
   EXPECT_EQ(came, 60);
-}
-
-TEST_P(StoreOutgoing, WhatIsHeldWaitsForAnOperator) {
-  send(letter("a", {to("bob@busan.example")}));
-  AttemptOutcome outcome{.delivery_id = "a", .recipients = {end(claim("busan.example").at(0), AttemptEnd::held)}};
-  outcome.recipients.front().why = "nobody can be told";
-  settle(std::move(outcome));
-  EXPECT_EQ(due(), "");
-  const auto row = store->queue_rows_of("a")->front();
-  EXPECT_TRUE(row.contains(R"("state":"held")") && row.contains(R"("attempts":1)") &&
-              row.contains("nobody can be told"))
-      << row;
-  EXPECT_EQ(*store->change_queue("a", Store::QueueAction::release), 1);
-  EXPECT_EQ(claim("busan.example").size(), 1);
 }
 
 // The same delivery id again changes nothing, whatever has become of its rows.

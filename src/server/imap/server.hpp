@@ -38,6 +38,7 @@ struct Limits {
   std::vector<std::string> url_submitters = {};
   std::vector<std::string> quota_administrators = {};  ///< login names of who may set all quotas (RFC 9208)
   bool literal_plus = false;                           ///< LITERAL+ instead of LITERAL-
+  bool uid_batches = false;                            ///< UIDBATCHES is announced
 
   /// Of one COPY or APPEND; 0: any number.
   [[nodiscard]] std::size_t most_saved() const noexcept {

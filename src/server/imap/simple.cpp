@@ -9,8 +9,10 @@ std::string capabilities(Session& session) {
   const auto facts = session.facts();
   const auto mechanisms = session.shared().logins->mechanisms(session.client());
   const auto& limits = session.shared().limits;
+  auto features = facts.features;
+  features.set(grammar::Feature::uid_batches, limits.uid_batches && features.has(grammar::Feature::uid_batches));
   return grammar::capabilities(
-      {.features = facts.features,
+      {.features = features,
        .logged_in = facts.state != grammar::SessionState::not_authenticated,
        .tls = facts.tls,
        .tls_available = facts.tls_available,

@@ -19,7 +19,7 @@ std::string append(int letters) {
 // §3.1: from the newest on, without a gap, the last one down to UID 1; by their numbers (§3.1.5); sizes (§3.1.3).
 TEST(ImapUidBatches, PartTheMailbox) {
   SessionWorld c;
-  EXPECT_NE(c.say("a CAPABILITY\r\n").find(" UIDBATCHES"), std::string::npos);
+  EXPECT_EQ(c.say("a CAPABILITY\r\n").find(" UIDBATCHES"), std::string::npos);
   EXPECT_EQ(c.say("a UIDBATCHES 500\r\n"), "a BAD no mailbox is selected\r\n");
   // An empty one has no batches (§3.1.6).
   EXPECT_EQ(c.in_inbox("a UIDBATCHES 500\r\nb UIDBATCHES 500 1:3\r\n"),
@@ -48,6 +48,12 @@ TEST(ImapUidBatches, PartTheMailbox) {
                        "d UID FETCH $ (UID)\r\n"),
             "* ENABLED UIDONLY\r\na OK Done.\r\nb OK Done.\r\n* UIDBATCHES (TAG \"c\") 1002:402,401:1\r\nc OK Done.\r\n"
             "* 7 UIDFETCH (UID 7)\r\nd OK Done.\r\n");
+}
+
+TEST(ImapUidBatches, AreAnnouncedBySetting) {
+  SessionWorld c;
+  c.limits.uid_batches = true;
+  EXPECT_NE(c.say("a CAPABILITY\r\n").find(" UIDBATCHES"), std::string::npos);
 }
 
 // Each batch has as many messages as were asked for, the last one the rest, whatever UIDs are missing.

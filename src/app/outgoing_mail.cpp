@@ -15,6 +15,7 @@ queue::RelayOptions relay_options(const Config& config) {
   options.schedule = schedule_options(config.queue);
   options.hostname = config.hostname;
   options.max_connections = config.queue.max_connections;
+  options.stop_patience = std::min<std::chrono::milliseconds>(options.stop_patience, config.stop_grace / 2);
   options.max_connections_per_destination = config.queue.max_connections_per_destination;
   return options;
 }

@@ -131,6 +131,11 @@ std::vector<Endpoint> interleave(std::vector<Endpoint> addresses) {
   return mixed;
 }
 
+void OutboundStop::stop() {
+  stopped_ = true;
+  for (auto* alarm : waiting_) alarm->ring();
+}
+
 Async<Outbound> connect_any(OutboundOptions options) {
   const auto home = co_await asio::this_coro::executor;
   const auto order = interleave(options.to);
@@ -138,15 +143,21 @@ Async<Outbound> connect_any(OutboundOptions options) {
   // The other tries end with this coroutine, however it ends.
   struct Ending {
     Race& race;
-    ~Ending() { race.end(); }
+    OutboundStop* stop;
+    ~Ending() {
+      if (stop != nullptr) stop->remove(race.alarm);
+      race.end();
+    }
   };
-  const Ending ending{*race};
+  const Ending ending{*race, options.stop.get()};
+  if (options.stop) options.stop->add(race->alarm);
+  const auto stopped = [&] { return options.stop && options.stop->stopped(); };
   const auto now = [] { return std::chrono::steady_clock::now(); };
   const auto deadline = now() + options.timeout;
   auto next_at = now();
   std::size_t next = 0;
   std::size_t failures = 0;
-  while (!race->winner && now() < deadline) {
+  while (!race->winner && !stopped() && now() < deadline) {
     // RFC 8305 §5: the next one begins after a while, or when one has failed.
     const bool one_more = race->failed.size() > failures || race->running == 0 || now() >= next_at;
     if (next < order.size() && one_more) {
@@ -179,6 +190,10 @@ Async<Outbound> connect_any(OutboundOptions options) {
   for (std::size_t i = 0; i < next; ++i) {
     const auto known = [&](const Outbound::Failed& failed) { return failed.to == order[i]; };
     if (std::ranges::any_of(outbound.failed, known)) continue;
+    if (stopped()) {
+      outbound.failed.push_back({.to = order[i], .error = fail(ErrorKind::closed, "told to stop").error()});
+      continue;
+    }
     outbound.failed.push_back({.to = order[i],
                                .error = {.kind = ErrorKind::timeout,
                                          .peer = "timeout",

@@ -15,6 +15,20 @@
 
 namespace pabal::net {
 
+/// For an orderly stop: ends the connections that are being made, and those that would be from then on. Home thread.
+class OutboundStop {
+ public:
+  void stop();
+  [[nodiscard]] bool stopped() const noexcept { return stopped_; }
+  /// Rings when it is told to.
+  void add(Alarm& alarm) { waiting_.push_back(&alarm); }
+  void remove(const Alarm& alarm) { std::erase(waiting_, &alarm); }
+
+ private:
+  bool stopped_ = false;
+  std::vector<Alarm*> waiting_;
+};
+
 struct OutboundOptions {
   std::vector<Endpoint> to;  ///< in the order of preference, families mixed as they come; also Unix sockets
   /// To connect from: for each family the first of it, any port. An address whose family has none here is connected to
@@ -23,6 +37,7 @@ struct OutboundOptions {
   bool only_from = false;
   std::chrono::milliseconds timeout = std::chrono::seconds(30);        ///< for all tries together
   std::chrono::milliseconds between = std::chrono::milliseconds(250);  ///< RFC 8305 §5: Connection Attempt Delay
+  std::shared_ptr<OutboundStop> stop = nullptr;                        ///< may be null
 };
 
 struct Outbound {
@@ -39,7 +54,7 @@ struct Outbound {
 [[nodiscard]] std::vector<Endpoint> interleave(std::vector<Endpoint> addresses);
 
 /// Connects; at home of who calls. Ends within the time-out. Errors of single tries: timeout, closed (refused,
-/// unreachable), io (the source address can't be had).
+/// unreachable, told to stop), io (the source address can't be had).
 [[nodiscard]] Async<Outbound> connect_any(OutboundOptions options);
 
 }  // namespace pabal::net

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <boost/asio/detached.hpp>
 #include <gtest/gtest.h>
 
 #include "net/listener.hpp"
@@ -163,6 +164,24 @@ TEST(Outbound, AUnixSocket) {
 Async<> begin_and_leave(OutboundOptions options) {
   asio::co_spawn(co_await asio::this_coro::executor, connect_any(std::move(options)),
                  [](const std::exception_ptr& /*thrown*/, const Outbound& /*never*/) { FAIL(); });
+}
+
+// Not before its time-out, but when it is told to.
+TEST(Outbound, AStopEndsWhatIsUnderWay) {
+  const SilentHost silent("127.0.0.1");
+  const auto stop = std::make_shared<OutboundStop>();
+  const auto begun = std::chrono::steady_clock::now();
+  const auto told = run_to_end([](Endpoint to, std::shared_ptr<OutboundStop> end) -> Async<Told> {
+    const auto stop_soon = [](std::shared_ptr<OutboundStop> one) -> Async<> {
+      co_await sleep_for(20ms);
+      one->stop();
+    };
+    asio::co_spawn(co_await asio::this_coro::executor, stop_soon(end), asio::detached);
+    co_return co_await connect_and_tell({.to = {to}, .timeout = 1h, .stop = end});
+  }(silent.endpoint, stop));
+  EXPECT_EQ(told.all, "failed closed");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 60s);
+  EXPECT_EQ(connect_to({.to = {silent.endpoint}, .timeout = 1h, .stop = stop}).all, "failed") << "nor is it tried";
 }
 
 TEST(Outbound, ATryThatNobodyAwaitsToTheEnd) {

@@ -112,7 +112,8 @@ class Peer {
   [[nodiscard]] virtual Async<TransactionOutcome> send(OutgoingTransaction transaction) = 0;
   /// Whether another letter may be tried on it. That the peer has hung up meanwhile shows as Fate::untried.
   [[nodiscard]] virtual bool is_reusable() const noexcept = 0;
-  /// For an orderly stop: what waits for the peer ends soon, as if the line were cut. Home thread.
+  /// For an orderly stop: what waits for the peer ends soon, as if the line were cut, and nothing more is sent. But
+  /// where the end of a letter is out, or is going out, its reply is waited for: else it might come twice. Home thread.
   virtual void interrupt() noexcept {}
   /// Says QUIT where that makes sense, waits shortly for the answer, and closes.
   [[nodiscard]] virtual Async<> quit() = 0;
@@ -138,6 +139,8 @@ class Peers {
   /// Connects to one hop of a route: addresses, greeting, EHLO or LHLO, TLS by the hop's policy, AUTH. Always ends,
   /// within the time-outs. Works at home of who calls.
   [[nodiscard]] virtual Async<PeerAnswer> connect(Route route, NextHop hop) = 0;
+  /// For an orderly stop: connections that are being made fail soon, and so do all later ones. Home thread.
+  virtual void interrupt() {}
 };
 
 }  // namespace pabal::queue

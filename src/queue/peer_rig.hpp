@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 
 #include "net/memory_stream.hpp"
@@ -102,11 +103,14 @@ class PeerRig {
   };
   Told run(std::vector<OutgoingTransaction> letters, Route route = {}, NextHop hop = {}) {
     if (hop.host.empty()) hop.host = "mx.busan.example";
-    auto told = net::run_to_end(attempt(&peers_, std::move(letters), std::move(route), std::move(hop)));
+    auto told =
+        net::run_to_end(attempt(&peers_, std::move(letters), std::move(route), std::move(hop), interrupt_after));
     for (auto& other : others_) told.wrote.push_back(net::run_to_end(read_all(other.get())));
     others_.clear();
     return told;
   }
+
+  std::optional<std::chrono::milliseconds> interrupt_after;  ///< all of it, so long after the attempt's begin
 
  private:
   Async<net::Outbound> connect(net::OutboundOptions options) {
@@ -131,8 +135,19 @@ class PeerRig {
     others_.push_back(std::move(pair.second));
     co_return outbound;
   }
-  static Async<Told> attempt(Peers* peers, std::vector<OutgoingTransaction> letters, Route route, NextHop hop) {
+  static Async<> interrupt(Peers* peers, std::shared_ptr<Peer*> peer, std::chrono::milliseconds wait) {
+    co_await sleep_for(wait);
+    peers->interrupt();
+    if (*peer != nullptr) (*peer)->interrupt();
+  }
+  static Async<Told> attempt(Peers* peers, std::vector<OutgoingTransaction> letters, Route route, NextHop hop,
+                             std::optional<std::chrono::milliseconds> interrupt_after) {
     Told told;
+    // For whoever interrupts, as long as it is there.
+    const auto open = std::make_shared<Peer*>(nullptr);
+    if (interrupt_after) {
+      asio::co_spawn(co_await asio::this_coro::executor, interrupt(peers, open, *interrupt_after), asio::detached);
+    }
     auto answer = co_await peers->connect(std::move(route), std::move(hop));
     if (!answer) {
       const auto& why = answer.error();
@@ -142,6 +157,7 @@ class PeerRig {
     }
     told.opened = "open";
     auto& peer = **answer;
+    *open = &peer;
     for (auto& letter : letters) {
       auto outcome = co_await peer.send(std::move(letter));
       told.outcomes.push_back(std::move(outcome));
@@ -149,6 +165,7 @@ class PeerRig {
     told.facts = peer.facts();
     told.reusable = peer.is_reusable();
     co_await peer.quit();
+    *open = nullptr;
     co_return told;
   }
   static Async<std::string> read_all(net::MemoryStream* stream) {

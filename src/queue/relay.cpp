@@ -17,6 +17,13 @@ void Relay::Worker::ring_idle(State& state) {
   }
 }
 
+void Relay::Worker::interrupt(State& state) {
+  state.services.peers->interrupt();
+  for (auto* session : state.open) {
+    if (session->peer) session->peer->interrupt();
+  }
+}
+
 std::chrono::milliseconds Relay::Worker::sleep_of(State& state) {
   auto until = state.look_at;
   if (state.fresh_waits) until = std::min(until, state.steady() + TryPace::every);
@@ -75,7 +82,14 @@ Async<> Relay::Worker::work(Shared state) {
     co_await state->alarm.wait(sleep_of(*state));
   }
   ring_idle(*state);
-  while (state->sessions > 0 || state->settling > 0) co_await state->alarm.wait(std::chrono::seconds(1));
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto patient_until = now() + state->options.stop_patience;
+  while (state->sessions > 0 || state->settling > 0) {
+    if (now() >= patient_until) interrupt(*state);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(patient_until - now());
+    co_await state->alarm.wait(left.count() > 0 ? std::min<std::chrono::milliseconds>(left, std::chrono::seconds(1))
+                                                : std::chrono::seconds(1));
+  }
   state->working = false;
   if (state->stopped) std::exchange(state->stopped, nullptr)();
 }

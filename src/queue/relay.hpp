@@ -48,6 +48,8 @@ struct RelayOptions {
   std::chrono::seconds look = std::chrono::seconds(60);  ///< the longest time without a look at the rows
   std::chrono::seconds rest = std::chrono::seconds(60);  ///< a destination that failed is left alone; doubled each time
   std::chrono::seconds rest_max = std::chrono::minutes(15);
+  /// At an orderly stop: how long hosts have that take their time. Then what isn't decided waits for the next start.
+  std::chrono::milliseconds stop_patience = std::chrono::seconds(3);
   std::size_t hops_at_most = 5;             ///< tried in one attempt
   std::uint64_t returned_at_most = 50'000;  ///< octets of a letter that a bounce has with it
 };
@@ -76,8 +78,9 @@ class Relay {
 
   /// Begins to work; any thread, once.
   void start();
-  /// Ends after the letters that are on the wire; `stopped` is called at home when it has. Any thread; also where it
-  /// was never started.
+  /// Ends after the letters that are on the wire, and soon: what a host doesn't take in time waits again, and the
+  /// attempt doesn't count. But where the end of a letter is out its reply is waited for. `stopped` is called at home
+  /// when it has ended. Any thread; also where it was never started.
   void stop(std::move_only_function<void()> stopped);
   /// From the next attempt on: the schedule. Any thread.
   void change(const ScheduleOptions& schedule);

@@ -182,7 +182,7 @@ Async<bool> Relay::Worker::connect(Shared state, Lane* lane, Session* session, s
     state->hosts.wait_for(session->full_at, *lane);
     co_return false;
   }
-  if (!passing && !lasting) {  // told to stop: the rows are due again when the claim ends
+  if (state->stopping || (!passing && !lasting)) {  // the next start takes the claim back
     lane->put_back(*std::exchange(*first, std::nullopt));
     co_return false;
   }
@@ -353,7 +353,10 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
   ended.letter.recipients.clear();
   std::vector<Ending> endings;
   for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
-    const auto& one = outcome.recipients[i];
+    auto& one = outcome.recipients[i];
+    // Cut short by our own stop, which is no attempt.
+    const bool stopped = state->stopping && one.ours && (one.fate == Fate::passing || one.fate == Fate::untried);
+    if (stopped) one.fate = Fate::untried;
     Ending ending{.fate = one.fate,
                   .code = one.ours ? 0 : one.reply.code,
                   .status = one.reply.status,
@@ -363,7 +366,7 @@ Async<> Relay::Worker::send(Shared state, Lane* lane, Session* session, Held hel
     const bool lacks = more_hops && (one.host_lacks ? one.fate != Fate::delivered
                                                     : another_may_take(letter.recipients[i], one) ||
                                                           doubted_before(letter.recipients[i], one, held));
-    if (held.tries < kMostTries && (lacks || one.fate == Fate::untried)) {
+    if ((held.tries < kMostTries || stopped) && (lacks || one.fate == Fate::untried)) {
       (lacks ? elsewhere : untried).add(letter.recipients[i], std::move(ending));
       continue;
     }

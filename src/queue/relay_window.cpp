@@ -228,6 +228,7 @@ void Relay::Worker::open_connection(const Shared& state, Lane& lane, Leave leave
   lane.fresh = false;
   ++lane.sessions;
   ++state->sessions;
+  state->open.insert(session.get());
   if (leave.trying) {
     session->trying = true;
     session->tried_for = std::move(leave.sender);
@@ -240,6 +241,7 @@ void Relay::Worker::open_connection(const Shared& state, Lane& lane, Leave leave
                  [state, key = lane.key(), session](const std::exception_ptr& thrown) {
                    ++state->ended;
                    --state->sessions;
+                   state->open.erase(session.get());
                    try_ends(*state, *session);
                    const auto host = session->place.empty() ? session->invited_by : session->place;
                    decline(*state, *session);

@@ -65,8 +65,9 @@ struct Relay::State {
   std::unordered_set<std::string> in_hand;  ///< rows that are in memory
   std::size_t letters = 0;                  ///< in lanes and on connections
   std::size_t sessions = 0;
-  std::size_t trying = 0;  ///< of those, on their way to destinations that weren't reached lately
-  SenderShares tries;      ///< whose letters these are for
+  std::unordered_set<RelaySession*> open;  ///< these
+  std::size_t trying = 0;                  ///< of those, on their way to destinations that weren't reached lately
+  SenderShares tries;                      ///< whose letters these are for
   TryPace spare_tries;
   bool fresh_waits = false;  ///< for one of them
   std::uint64_t arrivals = 0;
@@ -273,6 +274,7 @@ struct Relay::Worker {
 
   static void ring_idle(State& state);
 
+  static void interrupt(State& state);
   static std::chrono::milliseconds sleep_of(State& state);
   static void watch_clock(const Shared& state);
   static Async<> bring_forward(Shared state);

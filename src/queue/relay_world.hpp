@@ -74,6 +74,14 @@ struct RelayWorld {
     Async<TransactionOutcome> send(OutgoingTransaction letter) override {
       TransactionOutcome outcome;
       std::string line = facts_.host + ":";
+      while (world_->stalls && !interrupted_) co_await sleep_for(std::chrono::milliseconds(1));
+      if (interrupted_) {
+        RecipientOutcome one;
+        one.reply.text = "4.4.2 told to stop";
+        one.ours = true;
+        outcome.recipients.resize(letter.recipients.size(), one);
+        co_return outcome;
+      }
       if (world_->slowness.count() != 0) co_await sleep_for(world_->slowness);
       auto octets = co_await letter.octets->read(0, letter.octets->size());
       const std::string text = octets ? *octets : "unreadable";
@@ -97,13 +105,15 @@ struct RelayWorld {
       outcome.dsn_passed_on = world_->peers_have_dsn;
       co_return outcome;
     }
-    bool is_reusable() const noexcept override { return !broken_; }
+    bool is_reusable() const noexcept override { return !broken_ && !interrupted_; }
+    void interrupt() noexcept override { interrupted_ = true; }
     Async<> quit() override { co_return; }
 
    private:
     RelayWorld* world_;
     PeerFacts facts_;
     bool broken_ = false;
+    bool interrupted_ = false;
   };
 
   class Peers_ final : public Peers {
@@ -115,6 +125,7 @@ struct RelayWorld {
       if (no) co_return std::unexpected(*std::move(no));
       co_return std::make_unique<Peer_>(*world_, hop.host);
     }
+    void interrupt() override { ++world_->interrupted; }
 
    private:
     RelayWorld* world_;
@@ -242,6 +253,8 @@ struct RelayWorld {
   std::chrono::milliseconds slowness{0};  ///< of a letter
   std::size_t open = 0;                   ///< connections
   std::size_t most_open = 0;
+  bool stalls = false;  ///< no host says a word any more, until it is interrupted
+  int interrupted = 0;
   bool equals_turn = false;  ///< the hosts come in the other order with each second look-up
   int lookups = 0;
   bool peers_have_dsn = false;

@@ -69,7 +69,7 @@ Async<Result<std::string>> SmtpPeer::Letter::read_all() const {
 bool SmtpPeer::takes_more() const noexcept {
   const auto most = facts_.offers.mail_max;  // RFC 9422 §4.1
   // What has come that nobody asked for would be taken for the next command's reply.
-  return !broken_ && !wire_->has_input() && (most == 0 || transactions_ < most);
+  return !broken_ && !interrupted_ && !wire_->has_input() && (most == 0 || transactions_ < most);
 }
 
 bool SmtpPeer::is_reusable() const noexcept { return takes_more() && !wire_->stream().peer_has_left(); }
@@ -364,6 +364,7 @@ Async<> SmtpPeer::transact(const OutgoingTransaction* transaction, const Letter*
         break;
     }
   }
+  ending_ = false;
   broken_ = dialogue.broken();
   needs_reset_ = dialogue.needs_reset();
   const auto refusal = offset > 0 ? co_await late_refusal() : std::nullopt;
@@ -442,7 +443,13 @@ Async<> SmtpPeer::send_text(ClientTransaction* dialogue, const Letter* letter) {
       dialogue->lost(own_reply(450, "4.3.0", "local error"));
       co_return;
     }
+    // Nothing is lost by it yet.
+    if (interrupted_) {
+      dialogue->lost(own_reply(450, "4.4.2", "told to stop"));
+      co_return;
+    }
     offset += part->size();
+    ending_ = offset >= size;
     out.clear();
     encoder.encode(*part, out);
     if (offset >= size) encoder.finish(out);
@@ -471,8 +478,13 @@ Async<> SmtpPeer::send_chunk(ClientTransaction* dialogue, const Letter* letter, 
     dialogue->lost(own_reply(450, "4.3.0", "local error"));
     co_return;
   }
+  if (interrupted_) {
+    dialogue->lost(own_reply(450, "4.4.2", "told to stop"));
+    co_return;
+  }
   *offset += part->size();
   const bool last = *offset >= size;
+  ending_ = last;
   std::string encoded;
   if (letter->body != Body::binary_mime) {
     chunk_encoder_.encode(*part, encoded);
@@ -488,12 +500,17 @@ Async<> SmtpPeer::send_chunk(ClientTransaction* dialogue, const Letter* letter, 
   dialogue->chunk_sent();
 }
 
+void SmtpPeer::interrupt() noexcept {
+  interrupted_ = true;
+  if (!ending_) wire_->stream().interrupt();
+}
+
 Async<> SmtpPeer::quit() {
   wire_->set_deadline(std::chrono::steady_clock::now() + 2 * settings_.timeouts.quit);
   if (!broken_) {
     const auto wrote = co_await wire_->write("QUIT\r\n", settings_.timeouts.quit);
     // The answer matters to nobody; that it is read spares the host an error.
-    if (wrote) static_cast<void>(co_await wire_->read(settings_.timeouts.quit));
+    if (wrote && !interrupted_) static_cast<void>(co_await wire_->read(settings_.timeouts.quit));
   }
   broken_ = true;
   co_await wire_->stream().close();

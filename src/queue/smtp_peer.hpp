@@ -19,7 +19,7 @@ class SmtpPeer final : public Peer {
   [[nodiscard]] const PeerFacts& facts() const noexcept override { return facts_; }
   [[nodiscard]] Async<TransactionOutcome> send(OutgoingTransaction transaction) override;
   [[nodiscard]] bool is_reusable() const noexcept override;
-  void interrupt() noexcept override { wire_->stream().interrupt(); }
+  void interrupt() noexcept override;
   [[nodiscard]] Async<> quit() override;
 
  private:
@@ -68,6 +68,8 @@ class SmtpPeer final : public Peer {
   std::uint64_t transactions_ = 0;
   bool needs_reset_ = false;
   bool broken_ = false;
+  bool interrupted_ = false;
+  bool ending_ = false;  ///< the end of a letter is out, or going out, and not all is answered
 };
 
 }  // namespace pabal::queue

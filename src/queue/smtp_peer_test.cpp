@@ -310,6 +310,40 @@ TEST(SmtpPeer, ASilentHostEndsByItsTimeOut) {
   }
 }
 
+// An orderly stop: before the end of the letter is out nobody waits for the host, after it for its reply.
+TEST(SmtpPeer, InterruptedWhereNothingIsLostByIt) {
+  const Replies replies = {"220 hi\r\n", "250 mx\r\n", "250 a\r\n", "250 b\r\n", "354 c\r\n"};
+  for (const bool chunks : {false, true}) {
+    for (std::size_t count = 0; count <= replies.size(); ++count) {
+      auto settings = PeerRig::quick();
+      auto& times = settings.timeouts;
+      times.greeting = times.hello = times.mail = times.recipient = times.data = std::chrono::hours(1);
+      times.end = std::chrono::milliseconds(200);
+      PeerRig rig(settings);
+      rig.interrupt_after = std::chrono::milliseconds(20);
+      Replies some(replies.begin(), replies.begin() + static_cast<std::ptrdiff_t>(count));
+      if (chunks && count > 1) some[1] = "250-mx\r\n250 CHUNKING\r\n";
+      if (chunks && count == 5) some.pop_back();
+      rig.host({.replies = some, .hangs_up = false});
+      const auto begun = std::chrono::steady_clock::now();
+      const auto told = rig.run(letters(1, 1));
+      const auto took = std::chrono::steady_clock::now() - begun;
+      const bool ends = count == 5 || (chunks && count == 4);
+      if (count < 2) {
+        EXPECT_TRUE(told.opened.contains("4.4.2")) << told.opened;
+      } else {
+        EXPECT_EQ(told.fates(), ends ? "in_doubt:4.4.2" : "passing:4.4.2") << count;
+        EXPECT_FALSE(told.reusable);
+      }
+      if (ends) {
+        EXPECT_GE(took, times.end) << "it was cut before the reply's time was over";
+      } else {
+        EXPECT_LT(took, std::chrono::minutes(1));
+      }
+    }
+  }
+}
+
 // RFC 5321 §4.5.3.2's time-outs are for each reply: a host that takes its time for each may hold a connection for
 // hours.
 TEST(SmtpPeer, ATransactionEndsHoweverLongEachReplyMayTake) {

@@ -113,6 +113,11 @@ std::vector<SmtpPeers::TlsTry> SmtpPeers::tries_for(const Route& route, const Ne
   return tries;
 }
 
+void SmtpPeers::interrupt() {
+  stop_->stop();
+  for (auto* stream : opening_) stream->interrupt();
+}
+
 // Address by address: one that answers and takes no mail (it is busy, it wants no IPv6 without a name) says nothing of
 // the host's others.
 Async<PeerAnswer> SmtpPeers::connect(Route route, NextHop hop) {
@@ -128,7 +133,7 @@ Async<PeerAnswer> SmtpPeers::connect(Route route, NextHop hop) {
     // Connections that nobody answered say less than a host that did.
     const bool reached = std::erase(hop.addresses, answered) > 0;
     if (!none || (none->lasting && !failed.lasting && reached)) none = std::move(failed);
-    if (!reached || hop.addresses.empty() || i + 1 == kMostAddresses) break;
+    if (!reached || hop.addresses.empty() || i + 1 == kMostAddresses || stop_->stopped()) break;
   }
   none->said = std::move(said);
   co_return std::unexpected(*std::move(none));
@@ -145,7 +150,8 @@ Async<PeerAnswer> SmtpPeers::connect_once(const Route* route, const NextHop* hop
                                  .only_from = false,
                                  .timeout = hop->hurry.count() == 0 ? settings_.timeouts.connect
                                                                     : std::min(hop->hurry, settings_.timeouts.connect),
-                                 .between = settings_.between_tries};
+                                 .between = settings_.between_tries,
+                                 .stop = stop_};
     auto outbound = co_await connect_(std::move(options));
     std::string why;
     for (const auto& failed : outbound.failed) {
@@ -168,6 +174,8 @@ Async<PeerAnswer> SmtpPeers::connect_once(const Route* route, const NextHop* hop
     *answered = outbound.to;
     report.connected(outbound.to, outbound.stream->local());
     auto opened = co_await open(route, hop, tries[i], std::move(outbound), tls_failure, std::move(said));
+    // What was cut short tells nothing of TLS, and is no reason for plain text.
+    if (stop_->stopped()) co_return std::move(opened.answer);
     report.take(opened);
     if (opened.answer || !opened.tls_failed || i + 1 == tries.size()) {
       report.end(clock_.now());
@@ -183,6 +191,14 @@ Async<SmtpPeers::Opened> SmtpPeers::open(const Route* route, const NextHop* hop,
                                          std::string tls_failure, std::vector<Said> said) {
   const auto wire = std::make_shared<PeerWire>(std::move(outbound.stream), clock_, std::move(said));
   auto& stream = wire->stream();
+  struct Opening {
+    std::set<net::Stream*>& all;
+    net::Stream* stream;
+    ~Opening() { all.erase(stream); }
+  };
+  opening_.insert(&stream);
+  const Opening opening_now{opening_, &stream};
+  if (stop_->stopped()) stream.interrupt();
   const auto& times = settings_.timeouts;
   wire->note(fmt::format("(connected to {})", outbound.to.text()), fmt::format("(from {})", stream.local().text()));
   const auto failed = [&wire](NoPeer why, bool tls_failed = false) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/async.hpp"
@@ -59,6 +60,7 @@ class SmtpPeers final : public Peers {
             Connect connect = net::connect_any);
 
   [[nodiscard]] Async<PeerAnswer> connect(Route route, NextHop hop) override;
+  void interrupt() override;
 
  private:
   /// How TLS is tried in one connection.
@@ -82,6 +84,8 @@ class SmtpPeers final : public Peers {
   Pool& pool_;
   const Clock& clock_;
   Connect connect_;
+  std::shared_ptr<net::OutboundStop> stop_ = std::make_shared<net::OutboundStop>();
+  std::set<net::Stream*> opening_;  ///< connections that stand, up to the end of their opening
 };
 
 }  // namespace pabal::queue

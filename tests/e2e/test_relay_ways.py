@@ -2,6 +2,7 @@
 wait for a moment, that can't be converted, that nobody takes; the warning and the giving up."""
 import email
 import email.policy
+import socket
 import time
 
 from case import PASSWORD
@@ -88,6 +89,26 @@ class Ways(WayCase):
         self.assertLess(time.monotonic() - began, 20)
         self.assertLess(smart.connections - smart.refused, 30, "letters to several domains went over one connection")
         self.assertEqual(self.queue(), [])
+
+    def test_a_stop_waits_for_no_silent_host(self) -> None:
+        address = own_address()
+        silent = socket.create_server((address, PORT))  # connections come about, and nobody says a word
+        self.addCleanup(silent.close)
+        self.peer("daegu", address)
+        self.open("seoul")
+        self.submit(["carl@daegu.example"], self.message("carl@daegu.example"))
+        held, _ = silent.accept()
+        self.addCleanup(held.close)
+        began = time.monotonic()
+        seoul = self.servers["seoul"]
+        seoul.stop()
+        self.assertLess(time.monotonic() - began, 8)
+        silent.close()
+        taker = MailHost((TAKEN,), address=address)
+        self.addCleanup(taker.close)
+        seoul.start()
+        self.wait(lambda: taker.letters, "it goes out at once")
+        self.assertEqual([one["recipients"][0]["fate"] for one in self.attempts()], ["delivered"], "the other was no attempt")
 
     def test_lmtp_and_a_source_address(self) -> None:
         self.open("seoul", "busan")

@@ -277,10 +277,13 @@ Result<MailSystem::Handler> MailSystem::make_handler(Handlers& all, const Listen
                                       .allow_plaintext_auth = listener.allow_plaintext_auth,
                                       .tls = tls_->with_alpn({"pop3"})}));
     case Protocol::metrics:
-      return alone(server::http::make_monitor(machine_.metrics, [store = &site_->store()]() -> Result<void> {
-        if (!store->healthy()) return fail(ErrorKind::io, "a shard takes no more writes");
-        return {};
-      }));
+      return alone(server::http::make_monitor(
+          machine_.metrics,
+          [store = &site_->store()]() -> Result<void> {
+            if (!store->healthy()) return fail(ErrorKind::io, "a shard takes no more writes");
+            return {};
+          },
+          {}, [gauges = &outgoing_->gauges()] { return gauges->refresh(); }));
     case Protocol::smtp:
     case Protocol::submission:
     case Protocol::lmtp:

@@ -113,7 +113,8 @@ OutgoingMail::OutgoingMail(const Config& config, Machine& machine, Site& site, E
       srs_(secret),
       sign_([signer = &signer](std::string content) { return sign_notice(signer, std::move(content)); }),
       relay_(home, relay_services(machine, site, srs_, routes, peers, sign_, std::move(noticed)), log,
-             relay_options(config)) {
+             relay_options(config)),
+      gauges_(site.store(), machine.clock, machine.metrics, log) {
   *conclusion_->lock() = conclusion_options(config, sign_);
 }
 

@@ -16,6 +16,7 @@
 #include "delivery/signer.hpp"
 #include "queue/local_return.hpp"
 #include "queue/notice.hpp"
+#include "queue/queue_gauges.hpp"
 #include "queue/relay.hpp"
 
 namespace pabal::app {
@@ -37,6 +38,7 @@ class OutgoingMail final : public delivery::Carrier {
 
   [[nodiscard]] const account::Srs& srs() const noexcept { return srs_; }
   [[nodiscard]] queue::Relay& relay() noexcept { return relay_; }
+  [[nodiscard]] queue::QueueGauges& gauges() noexcept { return gauges_; }
   /// For local letters that can't be delivered; as long as this lives.
   [[nodiscard]] queue::SendBack send_back();
   /// For those that wait; likewise.
@@ -74,6 +76,7 @@ class OutgoingMail final : public delivery::Carrier {
   account::Srs srs_;
   queue::SignNotice sign_;
   queue::Relay relay_;
+  queue::QueueGauges gauges_;
 };
 
 }  // namespace pabal::app

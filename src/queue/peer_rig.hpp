@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 
 #include "net/memory_stream.hpp"
@@ -146,7 +145,8 @@ class PeerRig {
     // For whoever interrupts, as long as it is there.
     const auto open = std::make_shared<Peer*>(nullptr);
     if (interrupt_after) {
-      asio::co_spawn(co_await asio::this_coro::executor, interrupt(peers, open, *interrupt_after), asio::detached);
+      asio::co_spawn(co_await asio::this_coro::executor, interrupt(peers, open, *interrupt_after),
+                     [](const std::exception_ptr& /*none*/) {});
     }
     auto answer = co_await peers->connect(std::move(route), std::move(hop));
     if (!answer) {

@@ -11,6 +11,7 @@
 #include "base/guarded.hpp"
 #include "queue/attempt_trace.hpp"
 #include "queue/host_table.hpp"
+#include "queue/label_places.hpp"
 #include "queue/lane.hpp"
 #include "queue/relay.hpp"
 #include "queue/sender_shares.hpp"
@@ -48,7 +49,6 @@ struct Relay::State {
         in_window(
             services.metrics->gauge("pabal_relay_window_letters", "Letters for other systems that are in memory.")) {}
 
-  static constexpr std::size_t labelled_most = 50;  ///< destinations with counters of their own
   static constexpr std::size_t direct_windows = 3;
 
   Executor home;
@@ -73,7 +73,7 @@ struct Relay::State {
   std::uint64_t arrivals = 0;
   std::size_t settling = 0;
   SenderShares held;  ///< letters in memory
-  std::unordered_set<std::string> labelled;
+  LabelPlaces labels{50, 500};
 
   // The walk through the destinations.
   bool look_wanted = true;
@@ -131,9 +131,7 @@ struct Relay::State {
     if (by == 0) return;
     static constexpr const char* kName = "pabal_relay_recipients_total";
     static constexpr const char* kHelp = "Recipients at other systems, by destination and what an attempt came to.";
-    // Whom strangers write to must not make metrics without end.
-    const bool named =
-        labelled.contains(destination) || (labelled.size() < labelled_most && labelled.insert(destination).second);
+    const bool named = labels.has(destination, steady());
     services.metrics->counter(kName, kHelp, {{"destination", named ? destination : "other"}, {"result", result}})
         .add(static_cast<double>(by));
   }

@@ -204,6 +204,21 @@ Async<Result<DueDestinations>> Store::due_destinations(std::optional<Destination
   co_return found;
 }
 
+Async<Result<QueueCounts>> Store::queue_counts() {
+  QueueCounts all;
+  for (const auto& shard : state_->shards) {
+    const auto counts = co_await shard->queue_counts();
+    if (!counts) co_return pass(counts);
+    for (const auto part : {&QueueCounts::local, &QueueCounts::remote}) {
+      (all.*part).waiting += ((*counts).*part).waiting;
+      (all.*part).due += ((*counts).*part).due;
+      (all.*part).held += ((*counts).*part).held;
+    }
+    if (counts->oldest) all.oldest = std::min(all.oldest.value_or(*counts->oldest), *counts->oldest);
+  }
+  co_return all;
+}
+
 Async<Result<std::vector<OutgoingLetter>>> Store::claim_outgoing(ShardId shard, std::string destination,
                                                                  std::size_t at_most, SystemTime until) {
   Shard* const home = state_->find(shard);

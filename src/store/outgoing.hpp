@@ -119,6 +119,18 @@ struct QueueFilter {
   std::size_t at_most = SIZE_MAX;
 };
 
+/// How much there is in the queue.
+struct QueueCounts {
+  struct OfKind {
+    std::int64_t waiting = 0;  ///< recipients
+    std::int64_t due = 0;      ///< of these, by now
+    std::int64_t held = 0;
+  };
+  OfKind local;
+  OfKind remote;
+  std::optional<SystemTime> oldest = std::nullopt;  ///< when the letter came that waits longest
+};
+
 /// What became of a page of rows.
 struct QueueChange {
   std::int64_t changed = 0;  ///< rows

@@ -181,4 +181,31 @@ Result<std::map<std::string, Shard::DestinationCount>> Shard::queue_destinations
   });
 }
 
+Async<Result<QueueCounts>> Shard::queue_counts() {
+  std::move_only_function<Result<QueueCounts>(db::Connection&)> work =
+      [now = to_database(around_.clock->now())](db::Connection& connection) -> Result<QueueCounts> {
+    QueueCounts counts;
+    for (const auto kind : {RecipientKind::local, RecipientKind::remote}) {
+      auto& of_kind = kind == RecipientKind::local ? counts.local : counts.remote;
+      const auto count = [&](RecipientState state, std::int64_t until, std::int64_t& out) -> Result<void> {
+        const auto found = connection.number(
+            "SELECT COUNT(*) FROM queue_recipient WHERE kind = $1 AND state = $2 AND next_attempt <= $3",
+            {static_cast<std::int64_t>(kind), static_cast<std::int64_t>(state), until});
+        if (!found) return pass(found);
+        out = found->value_or(0);
+        return {};
+      };
+      if (auto done = count(RecipientState::waiting, INT64_MAX, of_kind.waiting); !done) return pass(done);
+      if (auto done = count(RecipientState::waiting, now, of_kind.due); !done) return pass(done);
+      if (auto done = count(RecipientState::held, INT64_MAX, of_kind.held); !done) return pass(done);
+    }
+    // Ids begin with the time.
+    const auto oldest = connection.number("SELECT arrived FROM queue_message ORDER BY delivery_id LIMIT 1");
+    if (!oldest) return pass(oldest);
+    if (*oldest) counts.oldest = from_database(**oldest);
+    return counts;
+  };
+  co_return co_await read<QueueCounts>(std::move(work));
+}
+
 }  // namespace pabal::store

@@ -149,6 +149,7 @@ class Shard {
     std::int64_t next = 0;
   };
   [[nodiscard]] Result<std::map<std::string, DestinationCount>> queue_destinations();
+  [[nodiscard]] Async<Result<QueueCounts>> queue_counts();
 
   // outgoing.cpp
   [[nodiscard]] Async<Result<DueDestinations>> due_destinations(std::string after, std::size_t at_most);

@@ -29,6 +29,7 @@ struct Monitor {
   const Metrics* metrics;
   HealthCheck health;
   MonitorLimits limits;
+  Refresh refresh;
 };
 
 Answer plain(beast::status status, std::string body) {
@@ -132,6 +133,7 @@ Async<> serve(std::unique_ptr<net::Stream> stream, net::SessionFacts facts, std:
       if (!sent) facts.log.debug("reply not sent", {{"reason", sent.error().log}});
       break;
     }
+    if (request->path == "/metrics" && monitor->refresh) co_await monitor->refresh();
     const bool last = !request->keep_alive || count >= monitor->limits.requests || stream->interrupted();
     const auto sent =
         co_await send(stream.get(), answer(*monitor, *request), request->method == beast::verb::head, !last);
@@ -143,8 +145,8 @@ Async<> serve(std::unique_ptr<net::Stream> stream, net::SessionFacts facts, std:
 
 }  // namespace
 
-net::SessionHandler make_monitor(const Metrics& metrics, HealthCheck health, MonitorLimits limits) {
-  auto monitor = std::make_shared<const Monitor>(&metrics, std::move(health), limits);
+net::SessionHandler make_monitor(const Metrics& metrics, HealthCheck health, MonitorLimits limits, Refresh refresh) {
+  auto monitor = std::make_shared<const Monitor>(&metrics, std::move(health), limits, std::move(refresh));
   return [monitor = std::move(monitor)](std::unique_ptr<net::Stream> stream, net::SessionFacts facts) {
     return serve(std::move(stream), std::move(facts), monitor);
   };

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/metrics.hpp"
 #include "net/server.hpp"
@@ -22,7 +23,11 @@ struct MonitorLimits {
 /// Whether the server is well; the error's words for the peer are shown. Called on an I/O thread: it must not block.
 using HealthCheck = std::function<Result<void>()>;
 
+/// What is to be done before metrics are shown; empty: nothing.
+using Refresh = std::function<Async<>()>;
+
 /// A handler for Server::bind. `metrics` must outlive the sessions.
-[[nodiscard]] net::SessionHandler make_monitor(const Metrics& metrics, HealthCheck health, MonitorLimits limits = {});
+[[nodiscard]] net::SessionHandler make_monitor(const Metrics& metrics, HealthCheck health, MonitorLimits limits = {},
+                                               Refresh refresh = {});
 
 }  // namespace pabal::server::http

@@ -40,6 +40,34 @@ struct Dialogue {
   }
 };
 
+// What is shown is brought up to date first; for metrics alone.
+TEST(Monitor, RefreshesBeforeItShows) {
+  Metrics metrics;
+  const auto gauge = metrics.gauge("pabal_times", "Refreshed.");
+  int times = 0;
+  const auto refresh = [&times, &gauge]() -> Async<> {
+    return [](int* count, const Gauge* shown) -> Async<> {
+      shown->set(++*count);
+      co_return;
+    }(&times, &gauge);
+  };
+  auto pair = MemoryStream::make_pair();
+  for (const auto* path : {"/healthz", "/metrics", "/metrics"}) {
+    pair.first->feed(fmt::format("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", path));
+  }
+  pair.first->end();
+  net::run_to_end(make_monitor(metrics, nullptr, {}, refresh)(std::move(pair.first), net::SessionFacts()));
+  std::string all;
+  net::run_to_end([](MemoryStream* stream, std::string* out) -> Async<> {
+    while ((co_await stream->fill()).value_or(false)) {
+      out->append(stream->input());
+      stream->consume(stream->input().size());
+    }
+  }(pair.second.get(), &all));
+  EXPECT_EQ(times, 2);
+  EXPECT_TRUE(all.contains("pabal_times 1") && all.contains("pabal_times 2")) << all;
+}
+
 TEST(Monitor, Table) {
   Dialogue dialogue;
   const std::pair<std::string, std::string> cases[] = {

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "message/encoded_word.hpp"
 #include "message/header.hpp"
+#include "net/endpoint.hpp"
 
 namespace pabal::queue {
 
@@ -212,6 +213,17 @@ std::string closing(const NoticeFacts& facts, Language language, message::Return
   return text;
 }
 
+// The name of the host that spoke, as RFC 3464 §2.3.5 has it: an address stands in brackets. Who listens on a Unix
+// socket is on this host, and where that socket lies is nobody's business.
+std::string mta_name(const NoticeFacts& facts, const NoticeRecipient& recipient) {
+  const auto& host = recipient.remote_host;
+  if (host.starts_with("unix:")) return facts.hostname;
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(host, error);
+  if (error) return host;
+  return fmt::format("[{}{}]", address.is_v6() ? "IPv6:" : "", host);
+}
+
 // Why one was not reached, a sentence a line.
 std::string why(const NoticeRecipient& recipient, Language language) {
   const auto line = [](std::string_view words) { return fmt::format("  {}\n", words); };
@@ -243,7 +255,8 @@ std::string human_text(const NoticeFacts& facts, Language language, std::string_
     if (recipient.diagnostic.empty()) continue;
     const auto words = printable(recipient.diagnostic, 1000);
     if (recipient.smtp && !recipient.remote_host.empty()) {
-      text += fmt::format(fmt::runtime(korean ? "  {}의 응답: {}\n" : "  {} said: {}\n"), recipient.remote_host, words);
+      text += fmt::format(fmt::runtime(korean ? "  {}의 응답: {}\n" : "  {} said: {}\n"), mta_name(facts, recipient),
+                          words);
     } else {
       text += fmt::format("  ({})\n", words);
     }
@@ -265,7 +278,7 @@ message::RecipientReport report_of(const NoticeFacts& facts, const NoticeRecipie
   report.final_recipient = typed_address(recipient.address);
   report.action = facts.action;
   report.status = recipient.status;
-  if (!recipient.remote_host.empty()) report.remote_mta = {"dns", recipient.remote_host};
+  if (!recipient.remote_host.empty()) report.remote_mta = {"dns", mta_name(facts, recipient)};
   if (!recipient.diagnostic.empty() && facts.action != DsnAction::delivered && recipient.smtp) {
     report.diagnostic = {"smtp", printable(recipient.diagnostic, 1000)};
   } else if (!recipient.diagnostic.empty()) {

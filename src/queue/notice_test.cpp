@@ -194,6 +194,22 @@ TEST(Notice, OurOwnRefusals) {
   }
 }
 
+// RFC 3464 §2.3.5 knows names, and addresses in brackets.
+TEST(Notice, WhoSaidItHasAName) {
+  Case one;
+  for (const auto& [host, name] : {std::pair("mx.busan.example", "mx.busan.example"),
+                                   {"192.0.2.1", "[192.0.2.1]"},
+                                   {"2001:db8::1", "[IPv6:2001:db8::1]"},
+                                   {"unix:/run/secret/lmtp", "mail.seoul.example"}}) {
+    one.facts.recipients.front().remote_host = host;
+    const auto text = one.write();
+    EXPECT_TRUE(text.contains(fmt::format("\r\nRemote-MTA: dns; {}\r\n", name))) << text;
+    EXPECT_TRUE(text.contains(fmt::format("  {} said: 550 5.1.1 No such user", name))) << text;
+    EXPECT_FALSE(text.contains("secret")) << text;
+    EXPECT_TRUE(Case::report_in(text).contains("smtp; 550 5.1.1 No such user")) << text;
+  }
+}
+
 // What others said and wrote can't break out of where it stands.
 TEST(Notice, HostileWords) {
   Case one;

@@ -108,9 +108,9 @@ struct AttemptOutcome {
 
 /// Which rows of the queue an operator wants to see; what is empty says nothing.
 struct QueueFilter {
-  std::string destination = {};
-  std::string sender = {};     ///< an address, or "@domain"
-  std::string recipient = {};  ///< an address
+  std::string destination = {};  ///< or, of local ones, the domain of their address
+  std::string sender = {};       ///< an address, or "@domain"
+  std::string recipient = {};    ///< an address
   std::optional<SystemTime> arrived_before = std::nullopt;
   std::optional<bool> held = std::nullopt;
   /// Only what comes behind this row: the id and number of the last one that was seen.

@@ -133,6 +133,41 @@ TEST_P(StoreQueueVerbs, Lists) {
   EXPECT_TRUE(destinations->back().contains(R"({"destination":"daegu.example","waiting":0,"held":1,)"));
 }
 
+TEST_P(StoreQueueVerbs, ADomainMeansItsLocalRecipientsToo) {
+  ASSERT_TRUE(store->set_quota(TestStore::place(2), 10));  // what comes for it waits
+  const auto local = [](const std::string& address) {
+    auto target = TestStore::target(2);
+    target.recipient = address;
+    return target;
+  };
+  send(letter("a", {to("x@busan.example")},
+              {TestStore::target(1), local("bob@busan.example"), local("eve@sub.busan.example")}));
+  send(letter("b", {to("x@daegu.example")}, {TestStore::target(1), local("bob@busan.example")}));
+  QueueFilter filter{.destination = "busan.example"};
+  const auto recipients = [&] {
+    std::string text;
+    const auto found = store->queue_rows(filter);
+    if (!found) return found.error().log;
+    for (const auto& row : *found) text += std::string(parse_json(row)->at("recipient").as_string()) + " ";
+    return text;
+  };
+  EXPECT_EQ(recipients(), "bob@busan.example x@busan.example bob@busan.example ");
+  filter.at_most = 2;
+  EXPECT_EQ(recipients(), "bob@busan.example x@busan.example ");
+  EXPECT_EQ(store->change_queue(filter, Store::QueueAction::hold)->changed, 2);
+  filter.held = true;
+  EXPECT_EQ(recipients(), "bob@busan.example x@busan.example ");
+  filter.held = false;
+  EXPECT_EQ(recipients(), "bob@busan.example ");
+  // So many that they come by their keys.
+  std::vector<DeliveryTarget> many{TestStore::target(1)};
+  for (int i = 0; i < 5001; ++i) many.push_back(local(fmt::format("u{}@daegu.example", i)));
+  send(letter("c", {}, std::move(many)));
+  EXPECT_EQ(recipients(), "bob@busan.example ");
+  filter.destination = "daegu.example";
+  EXPECT_EQ(recipients(), "x@daegu.example u0@daegu.example ");
+}
+
 TEST_P(StoreQueueVerbs, ListsOfABigDestination) {
   const auto pages = [&] {
     std::string text;

@@ -47,11 +47,17 @@ json::object row_of(const db::Rows& rows) {
   return row;
 }
 
+// The rows that one statement looks at: of this kind and state, where they are said.
+struct Part {
+  std::optional<RecipientKind> kind;
+  std::optional<std::int64_t> state;
+};
+
 // What a list is to show, as SQL; only what is wanted stands in it, so that the engine can use its indexes.
 class ListQuery {
  public:
-  /// `state`: only rows of this one. `walks`: those of a destination come by their key, not by its index.
-  ListQuery(const QueueFilter& filter, std::string_view delivery_id, std::optional<std::int64_t> state, bool walks) {
+  /// `part`: only its rows. `walks`: those of a destination come by their key, not by an index.
+  ListQuery(const QueueFilter& filter, std::string_view delivery_id, const Part& part, bool walks) {
     // The order of the tables is part of it: rows come by their key, and the walk ends where enough are found.
     sql_ =
         "SELECT r.delivery_id, r.number, r.kind, r.state, m.sender, r.recipient, r.attempts, m.arrived, "
@@ -59,17 +65,23 @@ class ListQuery {
         "m.not_before, m.deliver_by, r.notified FROM queue_recipient r CROSS JOIN queue_message m "
         "WHERE m.delivery_id = r.delivery_id";
     if (!delivery_id.empty()) add(" AND r.delivery_id = $", delivery_id);
-    if (walks) {
-      sql_ += kWalkedRemotely;
-      add(" AND r.destination || '' = $", std::string_view(filter.destination));
-      if (state) sql_ += fmt::format(" AND r.state + 0 = {}", *state);
-    } else {
-      if (!filter.destination.empty()) {
-        sql_ += " AND r.kind = 2";
-        add(" AND r.destination = $", std::string_view(filter.destination));
+    if (part.kind) {
+      const bool remote = *part.kind == RecipientKind::remote;
+      if (walks) {
+        sql_ += remote ? kWalkedRemotely : kWalkedLocally;
+      } else {
+        sql_ += remote ? " AND r.kind = 2" : " AND r.kind = 1";
       }
-      if (state) sql_ += fmt::format(" AND r.state = {}", *state);
     }
+    if (part.kind == RecipientKind::local) {
+      // Addresses stand there with their domain as the filter has it: in ASCII, in small letters.
+      domain_pattern_ = in_domain(filter.destination);
+      add(" AND r.recipient LIKE $", std::string_view(domain_pattern_));
+      sql_ += " ESCAPE '\\'";
+    } else if (part.kind) {
+      add(walks ? " AND r.destination || '' = $" : " AND r.destination = $", std::string_view(filter.destination));
+    }
+    if (part.state) sql_ += fmt::format(" AND r.state{} = {}", walks ? " + 0" : "", *part.state);
     if (!filter.recipient.empty()) add(" AND r.recipient = $", std::string_view(filter.recipient));
     if (filter.sender.starts_with('@')) {
       pattern_ = in_domain(std::string_view(filter.sender).substr(1));
@@ -109,23 +121,20 @@ class ListQuery {
 
   std::string sql_;
   std::string pattern_;
+  std::string domain_pattern_;
   std::vector<db::Parameter> parameters_;  ///< views of the filter and of what is above
 };
 
-// Whether the index gives so few rows for the destination that they can be sorted for each page. Those of a big one are
-// met soon enough on the walk by the rows' keys, which goes on where the page before it ended.
-Result<bool> are_many(db::Connection& connection, std::string_view destination, std::int64_t state) {
+// Whether the index gives so few rows of a domain that they can be sorted for each page. Those of a big one are met
+// soon enough on the walk by the rows' keys, which goes on where the page before it ended.
+Result<bool> are_many(db::Connection& connection, std::string_view destination, const Part& part) {
   constexpr std::int64_t few = 5000;
-  // Those that are held have no index by destination.
-  const auto counted =
-      state == 0 ? connection.number(
-                       "SELECT COUNT(*) FROM (SELECT 1 AS one FROM queue_recipient WHERE kind = 2 AND state = 0 AND "
-                       "destination = $1 LIMIT $2) seen",
-                       {destination, few + 1})
-                 : connection.number(
-                       "SELECT COUNT(*) FROM (SELECT 1 AS one FROM queue_recipient WHERE kind = 2 AND state = $1 "
-                       "LIMIT $2) seen",
-                       {state, few + 1});
+  // Those that are held have no index by destination, and the local ones have no destination.
+  const bool known = part.kind == RecipientKind::remote && part.state == 0;
+  const auto sql = fmt::format(
+      "SELECT COUNT(*) FROM (SELECT 1 AS one FROM queue_recipient WHERE kind = {} AND state = {}{} LIMIT {}) seen",
+      static_cast<std::int64_t>(*part.kind), *part.state, known ? " AND destination = $1" : "", few + 1);
+  const auto counted = known ? connection.number(sql, {destination}) : connection.number(sql);
   if (!counted) return pass(counted);
   return *counted && **counted > few;
 }
@@ -135,21 +144,28 @@ Result<bool> are_many(db::Connection& connection, std::string_view destination, 
 Result<std::vector<Shard::ListedRow>> Shard::queue_rows(const QueueFilter& filter, std::string_view delivery_id) {
   return readers_.read([&](db::Connection& connection) -> Result<std::vector<ListedRow>> {
     std::vector<ListedRow> found;
-    // Those that wait for a destination have an index, and so have those that are held.
+    // Those that wait for a destination have an index, and so have those that are held, and the local ones.
     std::vector<std::optional<std::int64_t>> states = {std::nullopt};
-    if (!filter.destination.empty()) states = {0, 1};
-    if (filter.held) states = {std::int64_t{*filter.held}};
-    for (const auto state : states) {
-      bool walks = false;
-      if (!filter.destination.empty() && delivery_id.empty()) {
-        const auto many = are_many(connection, filter.destination, *state);
-        if (!many) return pass(many);
-        walks = *many;
-      }
-      const ListQuery query(filter, delivery_id, state, walks);
-      if (auto done = query.run(connection, found); !done) return pass(done);
+    std::vector<std::optional<RecipientKind>> kinds = {std::nullopt};
+    if (!filter.destination.empty()) {
+      states = {0, 1};
+      kinds = {RecipientKind::local, RecipientKind::remote};
     }
-    if (states.size() > 1) std::ranges::sort(found);
+    if (filter.held) states = {std::int64_t{*filter.held}};
+    for (const auto kind : kinds) {
+      for (const auto state : states) {
+        const Part part{.kind = kind, .state = state};
+        bool walks = false;
+        if (kind && delivery_id.empty()) {
+          const auto many = are_many(connection, filter.destination, part);
+          if (!many) return pass(many);
+          walks = *many;
+        }
+        const ListQuery query(filter, delivery_id, part, walks);
+        if (auto done = query.run(connection, found); !done) return pass(done);
+      }
+    }
+    if (kinds.size() * states.size() > 1) std::ranges::sort(found);
     if (found.size() > filter.at_most) found.resize(filter.at_most);
     return found;
   });

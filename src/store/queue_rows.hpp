@@ -51,8 +51,9 @@ struct LocalWait {
                                                    const RemoteRecipient& recipient, const OutgoingTerms& terms,
                                                    SystemTime now, SystemTime claimed);
 
-/// A condition that the indexes of recipients elsewhere don't answer: so that they come by their key.
+/// Conditions that the indexes of recipients don't answer: so that they come by their key.
 inline constexpr std::string_view kWalkedRemotely = " AND r.kind + 0 = 2";
+inline constexpr std::string_view kWalkedLocally = " AND r.kind + 0 = 1";
 
 /// Removes the row, and the message with the last one. False if the row is gone already.
 [[nodiscard]] Result<bool> remove_queue_row(db::Connection& connection, const QueueKey& key, SystemTime now);

@@ -282,6 +282,8 @@ TEST_F(ServiceTest, TheQueue) {
   EXPECT_TRUE(ask(R"({"command":"queue list"})").contains(R"("id":"waits")"));
   EXPECT_TRUE(ask(R"({"command":"queue list","recipient":"both@seoul.example"})").contains("waits"));
   EXPECT_FALSE(ask(R"({"command":"queue list","recipient":"x@seoul.example"})").contains("waits"));
+  EXPECT_TRUE(ask(R"({"command":"queue list","domain":"Seoul.example"})").contains("waits")) << "also those for here";
+  EXPECT_FALSE(ask(R"({"command":"queue list","domain":"oul.example"})").contains("waits"));
   EXPECT_FALSE(ask(R"({"command":"queue list","state":"held"})").contains("waits"));
   EXPECT_FALSE(ask(R"({"command":"queue list","limit":0})").contains("waits"));
   deliver("waits2", "both@seoul.example");

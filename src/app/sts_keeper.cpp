@@ -1,5 +1,6 @@
 #include "app/sts_keeper.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/guarded.hpp"
@@ -58,21 +59,28 @@ struct StsKeeper::State {
 
 namespace {
 
-// As long as its thread runs.
+// As long as its thread runs. A round among slow hosts takes long, so that what is new is written beside it.
 template <class State>
 Async<> look_after(std::shared_ptr<State> state) {
-  auto written_at = std::chrono::steady_clock::now();
   while (true) {
     co_await sleep_for(state->options.look_every);
     const auto refreshed = co_await state->policies->refresh(state->options.refresh_at_once);
     for (const auto& [domain, why] : refreshed.failed) {
       state->log.warning("mta_sts_refresh_failed", {{"domain", domain.ascii()}, {"why", why}});
     }
-    // A round among slow hosts takes long.
-    if (std::chrono::steady_clock::now() - written_at < state->options.write_every) continue;
-    written_at = std::chrono::steady_clock::now();
+  }
+}
+
+template <class State>
+Async<> write_down(std::shared_ptr<State> state) {
+  auto wait = state->options.write_every;
+  while (true) {
+    co_await sleep_for(wait);
+    const auto begun = std::chrono::steady_clock::now();
     const Result<void> written = co_await state->pool->run([state] { return state->write(); });
     state->note(written);
+    const auto took = std::chrono::steady_clock::now() - begun;
+    wait = std::max(state->options.write_every, std::chrono::ceil<std::chrono::milliseconds>(100 * took));
   }
 }
 
@@ -90,9 +98,11 @@ StsKeeper::~StsKeeper() {
 }
 
 void StsKeeper::start(const Executor& home) {
-  asio::co_spawn(home, look_after(state_), [state = state_](const std::exception_ptr& thrown) {
+  const auto ended = [state = state_](const std::exception_ptr& thrown) {
     if (thrown) state->log.error("mta_sts_keeper_ended", {{"why", thrown_text(thrown)}});
-  });
+  };
+  asio::co_spawn(home, look_after(state_), ended);
+  asio::co_spawn(home, write_down(state_), ended);
 }
 
 }  // namespace pabal::app

@@ -14,8 +14,9 @@
 namespace pabal::app {
 
 struct StsKeeperOptions {
-  std::chrono::milliseconds look_every{std::chrono::minutes(1)};   ///< for policies to fetch anew
-  std::chrono::milliseconds write_every{std::chrono::minutes(5)};  ///< where they have changed
+  std::chrono::milliseconds look_every{std::chrono::minutes(1)};  ///< for policies to fetch anew
+  /// Where they have changed; less often where it takes long.
+  std::chrono::milliseconds write_every{std::chrono::seconds(10)};
   std::size_t refresh_at_once = 50;
 };
 

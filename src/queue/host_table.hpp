@@ -81,8 +81,9 @@ struct Host {
     if (pace.failing() && connected == 0) return true;
     return !pace.rests(now) && open < pace.connections();
   }
+  /// What is known of one that can't be reached is no loss: it refuses nobody.
   [[nodiscard]] bool is_needed(SteadyTime now) const {
-    return open != 0 || invited != 0 || !waiting.empty() || pace.rests(now);
+    return open != 0 || invited != 0 || !waiting.empty() || (pace.rests(now) && !pace.failing());
   }
 };
 

@@ -35,12 +35,19 @@ struct Failure {
 };
 struct Book {
   std::map<Domain, Kept> kept;
+  std::size_t octets = 0;  ///< theirs
   std::map<Domain, Failure> failures;
   std::map<Domain, std::vector<Waiter>> fetching;
   std::uint64_t uses = 0;
   std::uint64_t changes = 0;
   StsPolicies::Counts counts;
 };
+
+std::size_t octets_of(const smtp::StsPolicy& policy) {
+  auto octets = policy.text.size();
+  for (const auto& host : policy.mx) octets += host.size();
+  return octets;
+}
 
 }  // namespace
 
@@ -54,7 +61,7 @@ struct StsPolicies::State {
     const auto found = all->kept.find(domain);
     if (found == all->kept.end()) return std::nullopt;
     if (found->second.until <= clock.steady()) {
-      all->kept.erase(found);
+      forget(*all, found);
       return std::nullopt;
     }
     found->second.used = ++all->uses;
@@ -79,10 +86,31 @@ struct StsPolicies::State {
   [[nodiscard]] SteadyTime refresh_of(SteadyTime fetched, std::chrono::seconds max_age) const {
     return fetched + std::min(options.refresh_after, std::max(max_age / 2, options.fetch_again));
   }
-  void put(Book& book_, const Domain& domain, Kept kept) const {
-    if (!book_.kept.contains(domain) && book_.kept.size() >= options.most_policies) {
-      book_.kept.erase(std::ranges::min_element(book_.kept, {}, [](const auto& one) { return one.second.used; }));
+  static void forget(Book& book_, std::map<Domain, Kept>::iterator which) {
+    book_.octets -= octets_of(*which->second.policy);
+    book_.kept.erase(which);
+  }
+  /// Of those above the usual size, where there are any, the one that was used longest ago: who publishes big ones
+  /// pushes out others' of that kind.
+  static void forget_one(Book& book_, bool of_the_big) {
+    constexpr std::size_t usual = 4096;
+    auto oldest = book_.kept.end();
+    for (auto at = book_.kept.begin(); at != book_.kept.end(); ++at) {
+      if (of_the_big && octets_of(*at->second.policy) <= usual) continue;
+      if (oldest == book_.kept.end() || at->second.used < oldest->second.used) oldest = at;
     }
+    if (oldest != book_.kept.end()) {
+      forget(book_, oldest);
+    } else if (of_the_big) {
+      forget_one(book_, false);
+    }
+  }
+  void put(Book& book_, const Domain& domain, Kept kept) const {
+    if (const auto before = book_.kept.find(domain); before != book_.kept.end()) forget(book_, before);
+    const auto octets = octets_of(*kept.policy);
+    while (!book_.kept.empty() && book_.octets + octets > options.most_octets) forget_one(book_, true);
+    if (book_.kept.size() >= options.most_policies) forget_one(book_, false);
+    book_.octets += octets;
     kept.used = ++book_.uses;
     book_.kept.insert_or_assign(domain, std::move(kept));
     ++book_.changes;
@@ -312,40 +340,78 @@ Async<StsPolicies::Found> StsPolicies::find(Domain domain) {
   }
 }
 
+namespace {
+
+/// Policies that are fetched anew by some coroutines at one executor.
+struct Round {
+  explicit Round(const Executor& home) : ended(home) {}
+  std::vector<std::pair<Domain, Kept>> due;
+  std::size_t next = 0;
+  StsPolicies::Refreshed done;
+  std::size_t running = 0;
+  std::exception_ptr thrown;
+  Alarm ended;
+};
+
+template <class State>
+Async<> refresh_one(State* state, const std::shared_ptr<State>* shared, const std::pair<Domain, Kept>* one,
+                    StsPolicies::Refreshed* done) {
+  const auto& [domain, kept] = *one;
+  // First of all, so that whatever comes of it nobody asks at once again.
+  state->refresh_later(domain, state->options.refresh_again);
+  const auto name = dns::Name::parse("_mta-sts." + domain.ascii());
+  if (!name) co_return;
+  const auto looked = co_await look_up(&state->resolver, *name);
+  const bool withdrawn = !looked.id && (looked.status == dns::Status::ok || looked.status == dns::Status::no_data ||
+                                        looked.status == dns::Status::no_name);
+  if (withdrawn) {
+    // It stays in force for its time, and isn't renewed.
+    state->refresh_later(domain, state->options.refresh_after);
+    co_return;
+  }
+  std::string why = looked.why;
+  if (looked.id) {
+    const bool mine = co_await await_completion<bool>(
+        [state = *shared, asked = domain](Waiter waiter) { state->join(asked, std::move(waiter)); });
+    if (!mine) co_return;  // a letter has fetched it
+    const Duty<State> duty(*shared, domain);
+    auto fetched = co_await fetch(&state->resolver, &state->https, domain, state->options);
+    if (fetched) {
+      ++done->fetched;
+      state->keep(domain, std::make_shared<const smtp::StsPolicy>(*std::move(fetched)), *looked.id, false);
+      co_return;
+    }
+    why = fetched.error().reason;
+  }
+  if (kept.policy->mode != smtp::StsMode::none) done->failed.emplace_back(domain, std::move(why));
+}
+
+template <class State>
+Async<> refresh_some(std::shared_ptr<State> state, std::shared_ptr<Round> round) {
+  while (round->next < round->due.size()) {
+    const auto& one = round->due[round->next++];
+    co_await refresh_one(state.get(), &state, &one, &round->done);
+  }
+}
+
+}  // namespace
+
 Async<StsPolicies::Refreshed> StsPolicies::refresh(std::size_t at_most) {
   const auto state = state_;
-  Refreshed done;
-  const auto due = state->due_for_refresh(at_most);
-  for (const auto& [domain, kept] : due) {
-    // First of all, so that whatever comes of it nobody asks at once again.
-    state->refresh_later(domain, state->options.refresh_again);
-    const auto name = dns::Name::parse("_mta-sts." + domain.ascii());
-    if (!name) continue;
-    const auto looked = co_await look_up(&state->resolver, *name);
-    const bool withdrawn = !looked.id && (looked.status == dns::Status::ok || looked.status == dns::Status::no_data ||
-                                          looked.status == dns::Status::no_name);
-    if (withdrawn) {
-      // It stays in force for its time, and isn't renewed.
-      state->refresh_later(domain, state->options.refresh_after);
-      continue;
-    }
-    std::string why = looked.why;
-    if (looked.id) {
-      const bool mine = co_await await_completion<bool>(
-          [state, one = domain](Waiter waiter) { state->join(one, std::move(waiter)); });
-      if (!mine) continue;  // a letter has fetched it
-      const Duty<State> duty(state, domain);
-      auto fetched = co_await fetch(&state->resolver, &state->https, domain, state->options);
-      if (fetched) {
-        ++done.fetched;
-        state->keep(domain, std::make_shared<const smtp::StsPolicy>(*std::move(fetched)), *looked.id, false);
-        continue;
-      }
-      why = fetched.error().reason;
-    }
-    if (kept.policy->mode != smtp::StsMode::none) done.failed.emplace_back(domain, std::move(why));
+  const auto home = co_await asio::this_coro::executor;
+  const auto round = std::make_shared<Round>(home);
+  round->due = state->due_for_refresh(at_most);
+  round->running = std::min(round->due.size(), std::max<std::size_t>(state->options.refreshed_at_once, 1));
+  for (auto left = round->running; left > 0; --left) {
+    asio::co_spawn(home, refresh_some(state, round), [round](const std::exception_ptr& thrown) {
+      if (thrown) round->thrown = thrown;
+      --round->running;
+      round->ended.ring();
+    });
   }
-  co_return done;
+  while (round->running > 0) co_await round->ended.wait(std::chrono::hours(1));
+  if (round->thrown) std::rethrow_exception(round->thrown);
+  co_return std::move(round->done);
 }
 
 std::vector<RememberedPolicy> StsPolicies::remembered() const {

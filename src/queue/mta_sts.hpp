@@ -24,6 +24,8 @@ namespace pabal::queue {
 struct StsOptions {
   std::uint16_t port = 443;  ///< another only for tests
   std::size_t most_policies = 10'000;
+  std::size_t most_octets = 16UL << 20;  ///< of their texts and hosts; the biggest of the least used go first
+  std::size_t refreshed_at_once = 8;     ///< slow hosts hold up those beside them alone
   std::chrono::milliseconds fetch_time{30'000};
   /// A policy that couldn't be fetched isn't asked for again so soon (RFC 8461 §3.3).
   std::chrono::seconds fetch_again{300};
@@ -64,7 +66,7 @@ class StsPolicies {
   /// fails now (RFC 8461 §5.1).
   [[nodiscard]] Async<Found> find(Domain domain);
 
-  /// Fetches policies anew whose time has come, one after another, at most so many: to be called every minute or so.
+  /// Fetches policies anew whose time has come, some at a time, at most so many: to be called every minute or so.
   struct Refreshed {
     std::size_t fetched = 0;
     /// RFC 8461 §10.2: an administrator is to be told, but of policies of mode none.

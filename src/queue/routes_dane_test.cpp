@@ -74,7 +74,9 @@ class ScriptedHttps final : public net::HttpsClient {
   Async<Result<net::HttpsResponse>> get(net::HttpsRequest request) override {
     ++asked;
     last = request;
+    most_at_once = std::max(most_at_once, ++at_once);
     co_await sleep_for(delay);
+    --at_once;
     const auto found = documents.find(request.host);
     if (error) co_return fail(*error, "refused");
     if (found == documents.end()) co_return fail(ErrorKind::closed, "refused");
@@ -85,6 +87,8 @@ class ScriptedHttps final : public net::HttpsClient {
   std::optional<ErrorKind> error;
   std::chrono::milliseconds delay{0};
   int asked = 0;
+  int at_once = 0;
+  int most_at_once = 0;
   net::HttpsRequest last;
 };
 
@@ -540,6 +544,45 @@ TEST_F(SafeRoutes, FewPoliciesAreRemembered) {
   for (const auto* domain : {"a.test", "b.test", "a.test", "c.test", "a.test"}) ask(domain);
   EXPECT_EQ(few.counts().policies, 2U);
   EXPECT_EQ(few.counts().fetched, 3U);  // b, the longest unused, had to go
+}
+
+TEST_F(SafeRoutes, RenewalsGoSideBySide) {
+  std::string zone;
+  for (int i = 0; i < 20; ++i) {
+    const auto domain = fmt::format("d{}.test", i);
+    zone += fmt::format("_mta-sts.{0}. TXT \"v=STSv1; id=1\"\nmta-sts.{0}. A 192.0.2.1\n", domain);
+    https.documents["mta-sts." + domain] = document("enforce", "mx." + domain, 10 * 86400);
+  }
+  resolver.set_zone(zone);
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(policy(fmt::format("d{}.test", i)).policy);
+  clock.advance(std::chrono::hours(25));
+  https.delay = std::chrono::milliseconds(10);
+  EXPECT_EQ(https.most_at_once, 1);
+  EXPECT_EQ(run_blocking(policies.refresh(15)).fetched, 15);
+  EXPECT_EQ(https.most_at_once, 8);
+  EXPECT_EQ(run_blocking(policies.refresh(15)).fetched, 5);
+}
+
+// Big ones push out others of that kind, and none that is as small as most.
+TEST_F(SafeRoutes, BigPoliciesTakeTheirOwnPlaces) {
+  StsPolicies few(resolver, https, clock, {.most_octets = 20'000});
+  const auto ask = [&](const std::string& domain, int hosts) {
+    publish(domain, "1");
+    auto text = document("enforce", "mx." + domain);
+    for (int i = 0; i < hosts; ++i) text.body += fmt::format("mx: {}{}.{}\r\n", std::string(60, 'x'), i, domain);
+    https.documents["mta-sts." + domain] = text;
+    EXPECT_TRUE(run_blocking(few.find(*Domain::parse(domain))).policy);
+  };
+  ask("small.test", 0);
+  for (int i = 0; i < 10; ++i) ask(fmt::format("big{}.test", i), 90);
+  EXPECT_LT(few.counts().policies, 5U);
+  const auto before = https.asked;
+  ask("small.test", 0);
+  EXPECT_EQ(https.asked, before) << "it is still there";
+  ask("big9.test", 90);
+  EXPECT_EQ(https.asked, before);
+  ask("big0.test", 90);
+  EXPECT_EQ(https.asked, before + 1);
 }
 
 }  // namespace

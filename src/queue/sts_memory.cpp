@@ -18,7 +18,8 @@ json::object object_of(const RememberedPolicy& one) {
           {"mode", smtp::name_of(one.policy.mode)},
           {"max_age", one.policy.max_age.count()},
           {"mx", std::move(mx)},
-          {"text", one.policy.text},
+          // For reports alone, where it is shown so, too: one that isn't UTF-8 would make the line unreadable.
+          {"text", is_utf8(one.policy.text) ? one.policy.text : printable(one.policy.text, smtp::most_sts_text)},
           {"fetched", to_database(one.fetched)},
           {"until", to_database(one.until)}};
 }

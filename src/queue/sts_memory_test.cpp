@@ -40,6 +40,16 @@ TEST(StsMemory, IsReadAsItWasWritten) {
   EXPECT_EQ(sts_memory_text(read), text);
 }
 
+TEST(StsMemory, ATextInAnotherCharsetIsNoReasonToForget) {
+  auto one = policy("busan.example");
+  one.policy.text = "version: STSv1\r\nx: \xEB\xFF\r\n";
+  const auto text = sts_memory_text({one});
+  const auto read = read_sts_memory(text);
+  ASSERT_EQ(read.size(), 1U);
+  EXPECT_TRUE(read[0].policy.text.starts_with("version: STSv1")) << read[0].policy.text;
+  EXPECT_EQ(sts_memory_text(read), text);
+}
+
 // A file that breaks off anywhere gives the lines before that.
 TEST(StsMemory, EveryPrefix) {
   const auto text = sts_memory_text({policy("busan.example"), policy("daegu.example")});

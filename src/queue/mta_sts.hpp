@@ -24,7 +24,7 @@ namespace pabal::queue {
 struct StsOptions {
   std::uint16_t port = 443;  ///< another only for tests
   std::size_t most_policies = 10'000;
-  std::size_t most_octets = 16UL << 20;  ///< of their texts and hosts; the biggest of the least used go first
+  std::size_t most_octets = 48UL << 20;  ///< of their texts and hosts; the biggest of the least used go first
   std::size_t refreshed_at_once = 8;     ///< slow hosts hold up those beside them alone
   std::chrono::milliseconds fetch_time{30'000};
   /// A policy that couldn't be fetched isn't asked for again so soon (RFC 8461 §3.3).

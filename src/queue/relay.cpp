@@ -31,6 +31,7 @@ std::chrono::milliseconds Relay::Worker::sleep_of(State& state) {
     if (lane->waiting() == 0 || !lane->pace.rests(state.steady())) continue;
     until = std::min(until, lane->pace.rests_until());
   }
+  if (!state.later.empty()) until = std::min(until, state.later.begin()->first);
   if (const auto rested = state.hosts.first_rested(state.steady())) until = std::min(until, *rested);
   const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - state.steady());
   return std::clamp(time, std::chrono::milliseconds(20),
@@ -72,6 +73,7 @@ Async<> Relay::Worker::work(Shared state) {
     std::exception_ptr thrown;
     try {
       watch_clock(state);
+      take_up_later(state);
       co_await fill(state);
       open_connections(state);
     } catch (...) {
@@ -81,6 +83,7 @@ Async<> Relay::Worker::work(Shared state) {
     if (state->stopping) break;
     co_await state->alarm.wait(sleep_of(*state));
   }
+  state->later.clear();  // their rows are due at their time
   ring_idle(*state);
   const auto now = [] { return std::chrono::steady_clock::now(); };
   const auto patient_until = now() + state->options.stop_patience;
@@ -100,6 +103,7 @@ Async<Relay::Round> Relay::Worker::round(Shared state) {
     state->look_wanted = true;
     state->cursor.reset();
     const auto before = state->ended;
+    take_up_later(state);
     co_await fill(state);
     open_connections(state);
     while (state->sessions > 0 || state->settling > 0) {
@@ -161,6 +165,9 @@ void Relay::kick() {
     // Somebody wants to know now: also of destinations that are left alone.
     for (const auto& [name, lane] : state->lanes) lane->pace.forgive();
     state->hosts.forgive();
+    // An operator's `retry` means these, too: their rows say when, and come by the walk.
+    state->later.clear();
+    state->later_of = {};
     state->look_wanted = true;
     state->alarm.ring();
   });

@@ -175,6 +175,48 @@ TEST(Relay, ADestinationFullOfOthersLettersHasRoomForOneMore) {
   end(world, over);
 }
 
+// A letter that a host put off (greylisting) isn't behind all that another has sent there before, when its time comes.
+TEST(Relay, ASecondTryWaitsForNoBulk) {
+  auto options = RelayWorld::quick();
+  options.max_connections_per_destination = 1;
+  options.batch = 5;
+  options.window_unproven = 5;
+  options.window_per_destination = 10;
+  options.keep_connection = 50ms;
+  RelayWorld world(options);
+  world.slowness = 3ms;
+  for (int i = 0; i < 150; ++i) world.send(world.letter(fmt::format("b{}", i), {"r@slow.example"}));
+  bool put_off = false;
+  world.on_recipient = [&](const auto&, const auto&, const OutgoingRecipient& to) {
+    RelayWorld::Answer answer;
+    if (to.address.text() == "carl@slow.example" && !std::exchange(put_off, true)) {
+      answer = {.fate = Fate::passing, .reply = "451 4.7.1 greylisted, come again"};
+    }
+    return answer;
+  };
+  world.relay->start();
+  run_until(world, [&] { return world.said.size() > 5; });
+  hand_over(world, world.letter("one", {"carl@slow.example"}, "carol@seoul.example"));
+  run_until(world, [&] { return put_off; });
+  world.io.run_for(50ms);  // until it is written
+  ASSERT_LT(world.said.size(), 100U) << "too fast for this test";
+  world.store.clock.advance(10min);
+  world.relay->tell();
+  const auto before = world.said.size();
+  const auto is_there = [&] {
+    return std::ranges::any_of(world.taken, [](const auto& one) { return one.first.starts_with("carl@"); });
+  };
+  // The host seems to be in a hurry: there is time between letters.
+  for (int i = 0; i < 2000 && !is_there(); ++i) {
+    world.store.clock.advance(100ms);
+    world.io.run_for(2ms);
+  }
+  EXPECT_TRUE(is_there());
+  EXPECT_LE(world.said.size(), before + 25) << "it was behind the others' rows";
+  bool over = false;
+  end(world, over);
+}
+
 // Also in a lane: who writes each letter under an address of its own has one turn of two.
 TEST(SenderShares, TurnsInALaneAreBySender) {
   Lane lane({.destination = "busan.example"}, PaceOptions());

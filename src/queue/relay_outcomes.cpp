@@ -93,12 +93,70 @@ Conclusion plain_conclusion(const Attempt& attempt, SystemTime now, SystemTime n
 
 }  // namespace
 
+namespace {
+
+constexpr std::size_t kMostLater = 1000;
+constexpr std::size_t kMostLaterOfOne = 5;  ///< in a lane
+
+std::string later_key(const store::OutgoingLetter& letter) {
+  return lane_of(letter).text() + "\n" + sender_of(letter.author);
+}
+
+}  // namespace
+
+// Rows come by their time alone: where a destination has more of them than go out, a letter that was put off (a
+// greylisting host's second try) would wait behind all that another has sent before. Who has little there keeps it in
+// memory, too, where senders take turns. Its row says the same, for the next start.
+std::optional<std::pair<SteadyTime, Held>> Relay::Worker::for_later(State& state, const Attempt& attempt,
+                                                                    const Conclusion& concluded) {
+  const auto& letter = attempt.letter;
+  const auto found = state.lanes.find(lane_of(letter));
+  if (found == state.lanes.end() || state.later.size() >= kMostLater || state.stopping) return std::nullopt;
+  const auto& lane = *found->second;
+  const auto main = state.lanes.find({letter.destination});
+  const bool crowded =
+      lane.waiting() >= state.batch_of(lane) || (main != state.lanes.end() && !main->second->more.empty());
+  if (!crowded || lane.waiting_of(letter.author) != 0 || state.later_of.of(later_key(letter)) >= kMostLaterOfOne) {
+    return std::nullopt;
+  }
+  Held held{.letter = letter, .hold = attempt.hold};
+  held.letter.recipients.clear();
+  std::optional<SystemTime> next;
+  for (std::size_t i = 0; i < letter.recipients.size(); ++i) {
+    const auto& row = concluded.outcome.recipients[i];
+    if (row.end != store::AttemptEnd::postponed) continue;
+    next = std::max(next.value_or(row.next), row.next);
+    held.letter.recipients.push_back(letter.recipients[i]);
+    ++held.letter.recipients.back().attempts;
+    held.letter.recipients.back().last_error = row.why;
+  }
+  if (!next) return std::nullopt;
+  state.later_of.add(later_key(letter));
+  return std::pair(state.steady_of(*next), std::move(held));
+}
+
+void Relay::Worker::take_up_later(const Shared& state) {
+  while (!state->later.empty() && state->later.begin()->first <= state->steady()) {
+    auto held = std::move(state->later.begin()->second);
+    state->later.erase(state->later.begin());
+    state->later_of.remove(later_key(held.letter));
+    auto& lane = state->lane(lane_of(held.letter));
+    const auto author = held.letter.author;
+    lane.push(std::move(held));
+    state->hosts.came_to(lane, author);
+    close_or_open(*state, lane, author);
+    lane.ring();
+    open_connections(state, lane, false);
+  }
+}
+
 Async<> Relay::Worker::settle_all(Shared state, std::vector<Attempt> attempts) {
   const ConclusionOptions options{.schedule = state->options.schedule,
                                   .hostname = state->options.hostname,
                                   .returned_at_most = state->options.returned_at_most,
                                   .sign = state->services.sign_notice};
   std::map<ShardId, std::vector<store::AttemptOutcome>> outcomes;
+  std::vector<std::pair<SteadyTime, Held>> later;
   for (const auto& attempt : attempts) {
     const auto shard = attempt.letter.shard;
     Conclusion concluded;
@@ -115,6 +173,7 @@ Async<> Relay::Worker::settle_all(Shared state, std::vector<Attempt> attempts) {
       concluded = plain_conclusion(attempt, state->now(), state->now() + state->options.schedule.retry);
     }
     note(*state, attempt.letter, concluded);
+    if (auto one = for_later(*state, attempt, concluded)) later.push_back(*std::move(one));
     auto& of_shard = outcomes[shard];
     of_shard.push_back(std::move(concluded.outcome));
     if (of_shard.size() >= kSettledAtOnce) co_await settle(state, shard, std::exchange(of_shard, {}));
@@ -122,6 +181,7 @@ Async<> Relay::Worker::settle_all(Shared state, std::vector<Attempt> attempts) {
   for (auto& [shard, of_shard] : outcomes) {
     if (!of_shard.empty()) co_await settle(state, shard, std::move(of_shard));
   }
+  for (auto& one : later) state->later.insert(std::move(one));
 }
 
 void Relay::Worker::note(State& state, const store::OutgoingLetter& letter, const Conclusion& concluded) {

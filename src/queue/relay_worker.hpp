@@ -72,7 +72,9 @@ struct Relay::State {
   bool fresh_waits = false;  ///< for one of them
   std::uint64_t arrivals = 0;
   std::size_t settling = 0;
-  SenderShares held;  ///< letters in memory
+  SenderShares held;                      ///< letters in memory
+  std::multimap<SteadyTime, Held> later;  ///< what was put off, of those who would wait behind others' rows
+  SenderShares later_of;                  ///< by lane and sender
   LabelPlaces labels{50, 500};
 
   // The walk through the destinations.
@@ -226,6 +228,9 @@ struct Relay::Worker {
   static void in_background(const Shared& state, Async<> work);
   static void finish(const Shared& state, std::vector<Attempt> attempts);
   static Async<> settle_all(Shared state, std::vector<Attempt> attempts);
+  static std::optional<std::pair<SteadyTime, Held>> for_later(State& state, const Attempt& attempt,
+                                                              const Conclusion& concluded);
+  static void take_up_later(const Shared& state);
   static void note(State& state, const store::OutgoingLetter& letter, const Conclusion& concluded);
 
   static Attempt attempt_at(const State& state, Session& session, Held held, std::vector<Ending> endings,

@@ -10,6 +10,17 @@ namespace pabal::queue {
 
 namespace {
 
+// For reports alone, which show it so, too: one that isn't UTF-8 would make the whole line unreadable.
+std::string readable(const std::string& policy_text) {
+  if (is_utf8(policy_text)) return policy_text;
+  std::string all;
+  for (const auto line : split(policy_text, '\n')) {
+    if (!all.empty()) all += '\n';
+    all += printable(line.ends_with('\r') ? line.substr(0, line.size() - 1) : line, smtp::most_sts_text);
+  }
+  return all;
+}
+
 json::object object_of(const RememberedPolicy& one) {
   json::array mx;
   for (const auto& pattern : one.policy.mx) mx.push_back(json::string(pattern));
@@ -18,8 +29,7 @@ json::object object_of(const RememberedPolicy& one) {
           {"mode", smtp::name_of(one.policy.mode)},
           {"max_age", one.policy.max_age.count()},
           {"mx", std::move(mx)},
-          // For reports alone, where it is shown so, too: one that isn't UTF-8 would make the line unreadable.
-          {"text", is_utf8(one.policy.text) ? one.policy.text : printable(one.policy.text, smtp::most_sts_text)},
+          {"text", readable(one.policy.text)},
           {"fetched", to_database(one.fetched)},
           {"until", to_database(one.until)}};
 }
@@ -86,7 +96,7 @@ std::string sts_memory_text(const std::vector<RememberedPolicy>& policies, std::
   std::string text;
   for (const auto& one : policies) {
     const auto line = json::serialize(object_of(one));
-    if (text.size() + line.size() + 1 > most) break;
+    if (text.size() + line.size() + 1 > most) continue;
     text += line;
     text += '\n';
   }

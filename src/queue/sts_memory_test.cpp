@@ -42,11 +42,13 @@ TEST(StsMemory, IsReadAsItWasWritten) {
 
 TEST(StsMemory, ATextInAnotherCharsetIsNoReasonToForget) {
   auto one = policy("busan.example");
-  one.policy.text = "version: STSv1\r\nx: \xEB\xFF\r\n";
+  one.policy.text = "version: STSv1\r\nmode: enforce\r\nmx: mx1.busan.example\r\nmax_age: 600\r\nx: \xEB\xFF\r\n";
   const auto text = sts_memory_text({one});
   const auto read = read_sts_memory(text);
   ASSERT_EQ(read.size(), 1U);
-  EXPECT_TRUE(read[0].policy.text.starts_with("version: STSv1")) << read[0].policy.text;
+  const auto again = smtp::parse_sts_policy(read[0].policy.text);
+  ASSERT_TRUE(again) << read[0].policy.text;
+  EXPECT_EQ(again->mx, std::vector<std::string>{"mx1.busan.example"});
   EXPECT_EQ(sts_memory_text(read), text);
 }
 

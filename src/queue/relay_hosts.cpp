@@ -162,6 +162,7 @@ void Relay::Worker::ring_host(const Shared& state, std::string name) {  // NOLIN
     }
     ++host->invited;
     open_connection(state, lane, *std::move(leave), name, next->sender);
+    host = state->hosts.find(name);  // what that has begun may have made room in the table
   }
 }
 

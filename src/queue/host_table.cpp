@@ -41,11 +41,13 @@ std::vector<std::string> HostTable::waited() {
   return {waited_.begin(), waited_.end()};
 }
 
-std::optional<SteadyTime> HostTable::first_rested(SteadyTime now) {
+std::optional<SteadyTime> HostTable::first_moment(SteadyTime now) {
   std::optional<SteadyTime> first;
+  const auto note = [&](SteadyTime time) { first = std::min(first.value_or(time), time); };
   for (const auto& name : waited()) {
-    const auto& pace = find(name)->pace;
-    if (pace.rests(now)) first = std::min(first.value_or(pace.rests_until()), pace.rests_until());
+    const auto& host = *find(name);
+    if (host.pace.rests(now)) note(host.pace.rests_until());
+    if (host.connected == 0 && host.open != 0) note(host.since + Host::patience);
   }
   return first;
 }

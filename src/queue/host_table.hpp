@@ -69,17 +69,23 @@ struct Host {
   explicit Host(const PaceOptions& options) : pace(options) {}
 
   Pace pace;
+  static constexpr std::chrono::seconds patience{1};
+
   std::size_t open = 0;       ///< connections, also those that are being made
+  SteadyTime since{};         ///< when the first of these was begun
   std::size_t connected = 0;  ///< of those, which stand
   std::size_t invited = 0;    ///< sessions on their way to take a place
   std::vector<Resting*> resting;
   WaitingLanes waiting;
 
-  /// Whether one more may be made now. One that can't be reached at all refuses nobody: what its silence costs is
-  /// bounded elsewhere, and who waited for it would never hear of it.
+  /// It has shown nothing yet, and not for want of time: a line before a host that says nothing would only keep from
+  /// those in it what they are to hear; what its silence costs is bounded elsewhere.
+  [[nodiscard]] bool holds_nobody(SteadyTime now) const {
+    return connected == 0 && (pace.failing() || (open != 0 && now - since >= patience));
+  }
+  /// Whether one more may be made now.
   [[nodiscard]] bool has_place(SteadyTime now) const {
-    if (pace.failing() && connected == 0) return true;
-    return !pace.rests(now) && open < pace.connections();
+    return holds_nobody(now) || (!pace.rests(now) && open < pace.connections());
   }
   /// What is known of one that can't be reached is no loss: it refuses nobody.
   [[nodiscard]] bool is_needed(SteadyTime now) const {
@@ -101,8 +107,8 @@ class HostTable {
   void came_to(const Lane& lane, const std::string& author);
   /// Those for which lanes wait.
   [[nodiscard]] std::vector<std::string> waited();
-  /// Of those, the first moment at which one that is left alone may be asked again.
-  [[nodiscard]] std::optional<SteadyTime> first_rested(SteadyTime now);
+  /// Of those, the first moment at which one that is left alone may be asked again, or one holds nobody any more.
+  [[nodiscard]] std::optional<SteadyTime> first_moment(SteadyTime now);
   /// Somebody wants to know now.
   void forgive();
 

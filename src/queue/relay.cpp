@@ -32,7 +32,7 @@ std::chrono::milliseconds Relay::Worker::sleep_of(State& state) {
     until = std::min(until, lane->pace.rests_until());
   }
   if (!state.later.empty()) until = std::min(until, state.later.begin()->first);
-  if (const auto rested = state.hosts.first_rested(state.steady())) until = std::min(until, *rested);
+  if (const auto moment = state.hosts.first_moment(state.steady())) until = std::min(until, *moment);
   const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - state.steady());
   return std::clamp(time, std::chrono::milliseconds(20),
                     std::chrono::duration_cast<std::chrono::milliseconds>(state.options.look));

@@ -73,7 +73,7 @@ Relay::Worker::AtHost Relay::Worker::enter_host(State& state, Session& session, 
     if (session.full_at.empty()) session.full_at = std::move(name);
     return AtHost::full;
   }
-  ++host.open;
+  if (host.open++ == 0) host.since = now;
   session.place = std::move(name);
   return AtHost::place;
 }
@@ -101,7 +101,7 @@ bool Relay::Worker::host_has_enough(State& state, Session& session, const NoPeer
     if (session.full_at.empty()) session.full_at = session.place;
     return true;
   }
-  if (no.at == "connect" && !no.reply) host->pace.failed(state.steady());
+  if (host->connected == 0 && before_words && !no.reply) host->pace.failed(state.steady());
   return false;
 }
 
@@ -132,8 +132,8 @@ void Relay::Worker::ring_host(const Shared& state, std::string name) {  // NOLIN
   auto* host = state->hosts.find(name);
   while (host != nullptr && !state->stopping && !host->waiting.empty()) {
     const auto now = state->steady();
-    const bool failing = host->pace.failing() && host->connected == 0;
-    if (!failing) {
+    const bool releases = host->holds_nobody(now);
+    if (!releases) {
       const auto limit = host->pace.connections();
       const auto places = host->resting.size() + (limit > host->open ? limit - host->open : 0);
       if (host->pace.rests(now) || host->invited >= places) return;
@@ -143,7 +143,7 @@ void Relay::Worker::ring_host(const Shared& state, std::string name) {  // NOLIN
     if (found == state->lanes.end() || found->second->waits_at != name) continue;
     auto& lane = *found->second;
     lane.waits_at.clear();
-    if (failing) {  // each is tried, and hears of it, as any other that can't be reached
+    if (releases) {  // each is tried, and hears of it, as any other that can't be reached
       state->alarm.ring();
       continue;
     }

@@ -95,6 +95,26 @@ TEST(RelayHosts, AHostThatIsOfNoUseIsNoLineToWaitIn) {
   EXPECT_EQ(world.round(), "delivered 0 postponed 30 failed 0 notices 0 next +45m");
 }
 
+// Nobody waits in line before a host that takes connections and never says a word.
+TEST(RelayHosts, ASilentHostHoldsNobody) {
+  auto options = keeping();
+  options.first_connections_per_host = 2;
+  RelayWorld world(options);
+  world.one_host = "silent.example";
+  bool over = false;
+  world.on_connect = [&](const std::string& /*host*/) -> Async<std::optional<NoPeer>> {
+    co_return co_await silence(&over);
+  };
+  start(world);
+  for (int i = 0; i < 30; ++i) hand_over(world, world.letter(fmt::format("d{}", i), {fmt::format("x@d{}.example", i)}));
+  world.io.run_for(50ms);
+  EXPECT_EQ(world.connections, 2);
+  world.store.clock.advance(1s);
+  world.relay->tell();
+  run_until(world, [&] { return world.connections == 30; });
+  end(world, over);
+}
+
 TEST(RelayHosts, AnotherDomainsLetterGoesOverTheConnectionThatIsThere) {
   RelayWorld world(keeping());
   world.one_host = "mx.provider.example";

@@ -47,7 +47,6 @@ std::optional<SteadyTime> HostTable::first_moment(SteadyTime now) {
   for (const auto& name : waited()) {
     const auto& host = *find(name);
     if (host.pace.rests(now)) note(host.pace.rests_until());
-    if (host.connected == 0 && host.open != 0) note(host.since + Host::patience);
   }
   return first;
 }

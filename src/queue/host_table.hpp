@@ -78,10 +78,11 @@ struct Host {
   std::vector<Resting*> resting;
   WaitingLanes waiting;
 
-  /// It has shown nothing yet, and not for want of time: a line before a host that says nothing would only keep from
-  /// those in it what they are to hear; what its silence costs is bounded elsewhere.
-  [[nodiscard]] bool holds_nobody(SteadyTime now) const {
-    return connected == 0 && (pace.failing() || (open != 0 && now - since >= patience));
+  /// None of our connections stands, so that nothing is known of how many it bears now: a line before a host that says
+  /// nothing would only keep from those in it what they are to hear, and memory full of their letters.
+  /// One that has asked for time is known to be there.
+  [[nodiscard]] bool holds_nobody(SteadyTime now) const noexcept {
+    return connected == 0 && (pace.failing() || !pace.rests(now));
   }
   /// Whether one more may be made now.
   [[nodiscard]] bool has_place(SteadyTime now) const {
@@ -107,7 +108,7 @@ class HostTable {
   void came_to(const Lane& lane, const std::string& author);
   /// Those for which lanes wait.
   [[nodiscard]] std::vector<std::string> waited();
-  /// Of those, the first moment at which one that is left alone may be asked again, or one holds nobody any more.
+  /// Of those, the first moment at which one that is left alone may be asked again.
   [[nodiscard]] std::optional<SteadyTime> first_moment(SteadyTime now);
   /// Somebody wants to know now.
   void forgive();

@@ -73,7 +73,7 @@ Relay::Worker::AtHost Relay::Worker::enter_host(State& state, Session& session, 
     if (session.full_at.empty()) session.full_at = std::move(name);
     return AtHost::full;
   }
-  if (host.open++ == 0) host.since = now;
+  ++host.open;
   session.place = std::move(name);
   return AtHost::place;
 }
